@@ -1,0 +1,84 @@
+"""`chat`: talk to a model in the terminal; with a reward model each reply is searched and its score shown."""
+
+import asyncio
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from inference_kit.chat import Conversation
+from inference_kit.cli.logs import log_to_terminal
+from inference_kit.cli.options import Parser, add_to
+from inference_kit.cli.plan import DEFAULTS, Plan, all_options, make_plan
+from inference_kit.cli.registries import Registries
+from inference_kit.errors import UserError
+from inference_kit.grader import GraderPool
+from inference_kit.search import ONE_SOLUTION
+from inference_kit.solver import Solver
+
+PROG = "play.py"
+LEAVE, FORGET = ("exit", "quit"), "clear"
+
+
+def execute(arguments: Sequence[str], registries: Registries) -> int:
+    """Answer line by line until the input ends; Ctrl-C stops a reply, not the program."""
+    words = [word for word in arguments if word not in ("-h", "--help")]
+    defaults = _defaults(words)
+    if len(words) < len(arguments):
+        parser = Parser(prog=PROG, description="Talk to a model; `clear` forgets the history, `exit` leaves.")
+        add_to(parser, all_options(words, registries, prog=PROG, defaults=defaults))
+        parser.print_help()
+        return 0
+    plan = make_plan(words, registries, prog=PROG, defaults=defaults)
+    log_to_terminal(plan.value("log_level"), debug=bool(plan.value("debug")))
+    with GraderPool() as grader:
+        conversation = _conversation(plan, grader)
+        for line in _lines():
+            if line == FORGET:
+                conversation.clear()
+                print("(history forgotten)", file=sys.stderr)
+                continue
+            try:
+                asyncio.run(_answer(conversation, line))
+            except KeyboardInterrupt:
+                print(" (stopped)", file=sys.stderr)
+            except UserError as error:
+                print(f"error: {error}", file=sys.stderr)
+        asyncio.run(conversation.solver.close())
+    return 0
+
+
+def _defaults(words: Sequence[str]) -> dict[str, object]:
+    """A plain streamed reply, unless a reward model or a method asks for search."""
+    searched = any(word.replace("_", "-").partition("=")[0] == "--reward-model" for word in words)
+    return {**DEFAULTS, "method": "best_of_n"} if searched else {**DEFAULTS, "method": "vanilla", "reward_model": "none"}
+
+
+def _conversation(plan: Plan, grader: GraderPool) -> Conversation:
+    config = replace(plan.generation, temperature=0.0) if plan.method_name == "greedy" else plan.generation
+    plan.engine.check(config)
+    solver = Solver(plan.engine, plan.method, config, grader, plan.reward_model, seed=plan.value("seed"))
+    vote = None if plan.method_name in ONE_SOLUTION else plan.votes[0]
+    return Conversation(solver, vote, system=plan.value("system") or "")
+
+
+def _lines() -> Iterator[str]:
+    """The user's turns: from a terminal with a prompt, or from a pipe; blank ones are left out."""
+    prompt = "you: " if sys.stdin.isatty() else ""
+    while True:
+        try:
+            line = input(prompt).strip()
+        except EOFError:
+            return
+        except KeyboardInterrupt:
+            print("\n(Ctrl-D or exit leaves)", file=sys.stderr)
+            continue
+        if line in LEAVE:
+            return
+        if line:
+            yield line
+
+
+async def _answer(conversation: Conversation, line: str) -> None:
+    async for piece in conversation.reply(line):
+        print(piece, end="", flush=True)
+    print(f"  [score {conversation.score:.3f}]" if conversation.score is not None else "")

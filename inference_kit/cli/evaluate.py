@@ -1,0 +1,79 @@
+"""`evaluate`: vote and grade stored results again; no model is loaded."""
+
+import argparse
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from inference_kit.cli.registries import Registries
+from inference_kit.cli.stored import StoredRun, stored_runs
+from inference_kit.dataset.base import Dataset
+from inference_kit.evaluation import OwnMetrics, check_votes, write_finals
+from inference_kit.grader import GraderPool
+from inference_kit.report.tables import ACCURACY_HEADERS, accuracy_row, table
+from inference_kit.search import ONE_SOLUTION
+from inference_kit.store.atomic import write_atomically
+from inference_kit.voting import VOTES
+
+
+def add_parser(subparsers: Any) -> None:
+    """Register `evaluate`."""
+    parser = subparsers.add_parser("evaluate", help="grade and vote stored results again; no model is loaded")
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="final .json, partial .jsonl, or a folder")
+    parser.add_argument("--vote", "--voting-method", default="", help="votes with commas, or all (default: those stored)")
+    parser.add_argument("--grading", choices=("lenient", "strict"), default="lenient", help="which verdict counts")
+    parser.add_argument("--strict", dest="grading", action="store_const", const="strict", help="only the last box counts")
+    parser.add_argument("--lenient", dest="grading", action="store_const", const="lenient", help="any box counts (default)")
+    parser.add_argument("--output", type=Path, metavar="F.json", help="also write the metrics as JSON")
+    parser.add_argument("--json", action="store_true", help="print the metrics as JSON")
+    parser.set_defaults(execute=execute)
+
+
+def execute(arguments: argparse.Namespace, registries: Registries) -> int:
+    """Judge every run that the paths name, write its final files, and print one table of them all."""
+    found: list[dict[str, Any]] = []
+    with GraderPool() as grader:
+        for path in arguments.paths:
+            for run in stored_runs(path):
+                paths = {vote: run.file(vote) for vote in _votes(run, arguments.vote)}
+                own = _own_metrics(run, registries)
+                metrics = write_finals(
+                    run.records, paths, run.header, grader, strict=arguments.grading == "strict", own_metrics=own
+                )
+                found += [
+                    {"name": _name(run, vote), "file": str(paths[vote]), "metrics": each} for vote, each in metrics.items()
+                ]
+    shown = json.dumps(found, ensure_ascii=False, indent=1)
+    if arguments.output:
+        with write_atomically(arguments.output) as file:
+            file.write(shown + "\n")
+    rows = [accuracy_row(each["name"], each["metrics"]) for each in found]
+    print(shown if arguments.json else table(ACCURACY_HEADERS, rows))
+    return 1 if any(each["metrics"]["failed"] for each in found) else 0
+
+
+def _votes(run: StoredRun, asked: str) -> tuple[str | None, ...]:
+    if not asked or run.header["method"] in ONE_SOLUTION:
+        return run.votes
+    scored = any(candidate.step_scores for record in run.records() for candidate in record.candidates)
+    if asked == "all":
+        return tuple(name for name, vote in VOTES.items() if scored or not vote.needs_scores)
+    names = tuple(dict.fromkeys(name.strip() for name in asked.split(",") if name.strip()))
+    check_votes(names, scored=scored)
+    return names
+
+
+def _own_metrics(run: StoredRun, registries: Registries) -> OwnMetrics | None:
+    """The `evaluate` of the run's data set class, where it has one of its own."""
+    entry = registries.datasets.get(str(run.header["dataset"]))
+    target = entry.func if isinstance(entry, partial) else entry
+    if entry is None or getattr(target, "evaluate", None) is Dataset.evaluate:
+        return None
+    own: OwnMetrics = entry().evaluate
+    return own
+
+
+def _name(run: StoredRun, vote: str | None) -> str:
+    parts = [run.header[key] for key in ("dataset", "model", "reward_model", "method")]
+    return " ".join(str(part) for part in [*parts, vote] if part and part != "none")

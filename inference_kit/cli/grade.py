@@ -1,0 +1,98 @@
+"""`grade`: say of each line of a file whether its response is correct; for any program's outputs.
+
+Why: the grader is useful without the rest of the house, and one pair explained settles an argument.
+Promises: one line out for each line in, in the same order; a malformed line stops everything before a result is written.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from inference_kit.cli.registries import Registries
+from inference_kit.errors import UserError
+from inference_kit.grader import GradeItem, GraderPool
+from inference_kit.grader.explain import explain
+from inference_kit.store.atomic import write_atomically
+
+NEEDED = 'Each line is {"id": ..., "gold": ..., "response": ...}.'
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register `grade`."""
+    parser = subparsers.add_parser("grade", help="grade lines of {id, gold, response} from any program")
+    parser.add_argument("file", nargs="?", metavar="FILE.jsonl", help="the lines to grade; - reads standard input")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="where the results go (default: standard output)")
+    rule = parser.add_mutually_exclusive_group()
+    rule.add_argument("--lenient", dest="strict", action="store_false", help="any correct box counts (default)")
+    rule.add_argument("--strict", dest="strict", action="store_true", help="the last box decides")
+    parser.add_argument("--explain", nargs=2, metavar=("GOLD", "RESPONSE"), help="show how one pair is graded")
+    parser.add_argument(
+        "--time-limit", type=float, default=1.0, metavar="S", help="seconds one comparison may take (default: 1.0)"
+    )
+    parser.set_defaults(execute=execute, strict=False)
+
+
+def execute(arguments: argparse.Namespace, registries: Registries) -> int:
+    """Grade a file, or explain one pair; returns the exit code."""
+    if arguments.time_limit <= 0:
+        raise UserError(f"{arguments.time_limit} is not a time", where="--time-limit", fix="Give seconds above 0.")
+    with GraderPool(time_limit_seconds=arguments.time_limit) as pool:
+        if arguments.explain:
+            gold, response = arguments.explain
+            print("\n".join(explain(pool, gold, response)))
+            return 0
+        if arguments.file is None:
+            raise UserError("no file given", where="grade", fix="Name a FILE.jsonl, or use --explain GOLD RESPONSE.")
+        _grade_file(pool, arguments.file, arguments.output, strict=arguments.strict)
+    return 0
+
+
+def _grade_file(pool: GraderPool, name: str, output: Path | None, *, strict: bool) -> None:
+    """Write a result line for each line of the file, which is read and checked as a whole first."""
+    lines = list(_lines(name))
+    items = (GradeItem(gold, response, strict=strict) for _, gold, response in lines)
+    grades = pool.grade_many(items)
+    with write_atomically(output) if output else nullcontext(sys.stdout) as file:
+        for (identity, _, _), grade in zip(lines, grades, strict=True):
+            shown = {"id": identity, "correct": grade.correct, "extracted": grade.extracted, "method": grade.method}
+            file.write(json.dumps(shown, ensure_ascii=False).encode("utf-8", "replace").decode() + "\n")
+
+
+def _lines(name: str) -> Iterator[tuple[Any, str | tuple[str, ...], str]]:
+    """The id, gold answer and response of each line; empty lines are passed over."""
+    try:
+        file = nullcontext(sys.stdin) if name == "-" else Path(name).open(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UserError(error.strerror or "cannot be read", where=name, fix="Name a file of JSON lines.") from error
+    with file as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                yield _line(line, f"{name}:{number}")
+
+
+def _line(line: str, where: str) -> tuple[Any, str | tuple[str, ...], str]:
+    try:
+        data = json.loads(line)
+    except ValueError as error:
+        raise UserError(f"not JSON ({error})", where=where, fix=NEEDED) from error
+    if not isinstance(data, dict):
+        raise UserError("not a JSON object", where=where, fix=NEEDED)
+    for field in ("id", "gold", "response"):
+        if field not in data:
+            raise UserError(f"field {field!r} is missing", where=where, fix=f"{NEEDED} Yours has {', '.join(data)}.")
+    if not isinstance(data["response"], str):
+        raise UserError("field 'response' is not text", where=where, fix=NEEDED)
+    return data["id"], _gold(data["gold"], where), data["response"]
+
+
+def _gold(gold: Any, where: str) -> str | tuple[str, ...]:
+    """A gold answer as text; a number as it is written, a list as several acceptable answers."""
+    if isinstance(gold, list) and gold:
+        return tuple(str(_gold(each, where)) for each in gold)
+    if isinstance(gold, str | int | float) and not isinstance(gold, bool):
+        return str(gold)
+    raise UserError("field 'gold' is neither text nor a list of texts", where=where, fix=NEEDED)

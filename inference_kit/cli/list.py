@@ -1,0 +1,51 @@
+"""`list`: what is registered, with one line each."""
+
+import argparse
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from inference_kit.cli.registries import Registries
+from inference_kit.models import ENGINES
+from inference_kit.registry import lookup, summary_of
+from inference_kit.report.tables import table
+from inference_kit.search import METHODS
+from inference_kit.templates import prompt_templates
+from inference_kit.voting import VOTES
+
+
+def add_parser(subparsers: Any) -> None:
+    """Register `list`."""
+    parser = subparsers.add_parser("list", help="what is registered, with one line each")
+    parser.add_argument("kind", nargs="?", default="all", help="models, reward_models, datasets, methods, votes, templates")
+    parser.set_defaults(execute=execute)
+
+
+def execute(arguments: argparse.Namespace, registries: Registries) -> int:
+    """Print one table for each kind asked for."""
+    kinds: Mapping[str, Callable[[], list[list[str]]]] = {
+        "models": lambda: [*_rows(registries.models), *([f"{name} (engine)", summary_of(e)] for name, e in ENGINES.items())],
+        "reward_models": lambda: _rows(registries.reward_models),
+        "datasets": lambda: _rows(registries.datasets),
+        "methods": lambda: [[name, summary_of(method)] for name, method in METHODS.items()],
+        "votes": lambda: [[name, vote.summary] for name, vote in VOTES.items()],
+        "templates": lambda: [[name, text.split("\n", 1)[0]] for name, text in prompt_templates().items()],
+    }
+    wanted = list(kinds) if arguments.kind == "all" else [arguments.kind.replace("-", "_")]
+    shown = [table((kind, "what it is"), lookup(kinds, kind, "kind")(), left=2) for kind in wanted]
+    print("\n\n".join(shown))
+    return 0
+
+
+def _rows(entries: Mapping[str, Any]) -> list[list[str]]:
+    return [[name, f"{_place(entry)}{summary_of(entry)}"] for name, entry in entries.items()]
+
+
+def _place(entry: Any) -> str:
+    """The path of a registry entry, shortened to what tells it apart."""
+    if not isinstance(entry, partial):
+        return ""
+    path = next((str(value) for key, value in entry.keywords.items() if key.endswith("_path")), "")
+    path = path or next((str(value) for value in entry.args), "")
+    return f"{os.path.relpath(path) if os.path.isabs(path) else path}: " if path else ""

@@ -1,0 +1,204 @@
+"""`run`: a search method over a data set, with votes, grades and files that survive anything."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from loguru import logger
+
+from inference_kit.cli.logs import log_to_folder, log_to_terminal
+from inference_kit.cli.options import Parser, add_to
+from inference_kit.cli.plan import Plan, all_options, make_plan
+from inference_kit.cli.progress import Progress
+from inference_kit.cli.registries import Registries
+from inference_kit.cli.summary import show_summary, summary_of_run
+from inference_kit.config import Resolved
+from inference_kit.dataset.base import Dataset
+from inference_kit.dataset.selection import Selection
+from inference_kit.errors import UserError
+from inference_kit.evaluation import verdict, write_finals
+from inference_kit.grader import GraderPool
+from inference_kit.records import Index, Problem, Record
+from inference_kit.report.tables import table
+from inference_kit.runner import Outcome, run
+from inference_kit.solver import Solver
+from inference_kit.store.atomic import make_folder
+from inference_kit.store.call_log import CallLog
+from inference_kit.store.lock import FolderLock
+from inference_kit.store.results import PartialFile
+from inference_kit.store.run_config import check_same_run, write_entry
+from inference_kit.voting import VOTES
+
+PROG = "main.py run"
+
+
+def execute(arguments: Sequence[str], registries: Registries) -> int:
+    """Run what `arguments` ask for; 1 where some problems failed, 130 where the run was interrupted."""
+    if {"-h", "--help"} & set(arguments):
+        _print_help([word for word in arguments if word not in ("-h", "--help")], registries)
+        return 0
+    plan = make_plan(arguments, registries, prog=PROG)
+    level = log_to_terminal(plan.value("log_level"), debug=bool(plan.value("debug")))
+    if plan.value("explain"):
+        print(_explained(plan))
+        return 0
+    survey = _survey(plan)
+    plan.engine.check(plan.generation)
+    if plan.value("dry_run"):
+        print(_dry_run(plan, survey))
+        return 0
+    return _run(plan, survey, arguments, shown=level in ("DEBUG", "INFO"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Survey:
+    """What a first pass over the data set found: which problems are wanted, in order, and whether they can be graded."""
+
+    indices: tuple[Index, ...]
+    first: Problem
+    graded: bool
+
+
+def _survey(plan: Plan) -> _Survey:
+    indices: list[Index] = []
+    first: Problem | None = None
+    without_gold: Index | None = None
+    with_gold = 0
+    for problem in _selected(plan):
+        first = first or problem
+        indices.append(problem.index)
+        with_gold += problem.answer is not None
+        if problem.answer is None and without_gold is None:
+            without_gold = problem.index
+    if first is None:
+        raise UserError("the data set holds no problem", where=plan.dataset_name, fix="Check --dataset-path and --split.")
+    wanted = plan.value("evaluate")
+    if without_gold is not None and (wanted or (wanted is None and with_gold)):
+        raise UserError(
+            f"problem {without_gold!r} has no gold answer, so there is no accuracy",
+            where=plan.dataset.location,
+            fix="Add the answer, or use --no-evaluate to generate only.",
+        )
+    if without_gold is not None and wanted is None:
+        logger.warning("{} has no gold answers: there will be no accuracy", plan.dataset_name)
+    return _Survey(tuple(indices), first, graded=with_gold > 0)
+
+
+def _selected(plan: Plan) -> Iterator[Problem]:
+    selection = Selection(limit=plan.value("limit"), index=plan.value("index"), shuffle_seed=plan.value("shuffle_seed"))
+    return selection.of(plan.dataset.problems())
+
+
+def _run(plan: Plan, survey: _Survey, arguments: Sequence[str], *, shown: bool) -> int:
+    make_folder(plan.folder)
+    with FolderLock(plan.folder), GraderPool() as grader:
+        run_id = _claim(plan, arguments)
+        log_to_folder(plan.folder)
+        logger.debug("command line: {}", " ".join(arguments))
+        partial = PartialFile(plan.file(suffix=".jsonl"))
+        solver = Solver(
+            engine=plan.engine,
+            method=plan.method,
+            config=plan.generation,
+            grader=grader,
+            reward_model=plan.reward_model,
+            call_log=CallLog(plan.log_folder, run_id),
+            seed=plan.value("seed"),
+        )
+        finished = partial.finished()
+        stored = sum(index in finished for index in survey.indices)
+        try:
+            with Progress(total=len(survey.indices), done=stored, shown=shown) as progress:
+                asyncio.run(_solve_all(plan, solver, partial, progress))
+        except KeyboardInterrupt:
+            done = len(partial.finished())
+            print(
+                f"Interrupted with {done} of {len(survey.indices)} problems done; all of them are in {partial.path}. "
+                "The same command goes on from there.",
+                file=sys.stderr,
+            )
+            return 130
+        finally:
+            partial.close()
+        return _conclude(plan, survey, partial, grader, progress)
+
+
+async def _solve_all(plan: Plan, solver: Solver, partial: PartialFile, progress: Progress) -> Outcome:
+    def judged(record: Record) -> bool | None:
+        return verdict(record, plan.votes[0], solver.grader, strict=plan.strict)
+
+    concurrency = plan.value("concurrency") or plan.engine.concurrency
+    try:
+        return await run(
+            _selected(plan), solver, partial, concurrency=concurrency, judged=judged, watch=progress.finished
+        )
+    finally:
+        await solver.close()
+
+
+def _claim(plan: Plan, arguments: Sequence[str]) -> str:
+    """Make the folder this run's own: same settings as before, or a fresh start; return the run's id."""
+    method, overwrite = plan.method_name, bool(plan.value("overwrite"))
+    files = [plan.file(suffix=".jsonl"), *(plan.file(vote) for vote in (None, *VOTES))]
+    if overwrite:
+        for path in files:
+            path.unlink(missing_ok=True)
+    elif not plan.value("resume") and files[0].exists():
+        raise UserError("this run is there already", where=str(files[0]), fix="Add --overwrite, or choose another --exp-name.")
+    else:
+        check_same_run(plan.folder, method, plan.depends_on())
+    return write_entry(plan.folder, method, plan.to_json() | {"command": list(arguments)}, fresh=overwrite)
+
+
+def _conclude(plan: Plan, survey: _Survey, partial: PartialFile, grader: GraderPool, progress: Progress) -> int:
+    """Vote, grade, write the final files and show the summary."""
+    order = survey.indices
+    failed = sum(record.error is not None for record in partial.ordered(order))
+    if plan.value("evaluate") is False:
+        print(f"{len(order)} problems generated, {failed} failed; records in {partial.path}")
+        return 1 if failed else 0
+    paths = {vote: plan.file(vote) for vote in plan.votes}
+    own = type(plan.dataset).evaluate is not Dataset.evaluate
+    metrics = write_finals(
+        lambda: partial.ordered(order),
+        paths,
+        plan.header(),
+        grader,
+        strict=plan.strict,
+        own_metrics=plan.dataset.evaluate if own else None,
+    )
+    summary = summary_of_run(plan, paths, metrics, progress)
+    print(json.dumps(summary, ensure_ascii=False, indent=1) if plan.value("json") else show_summary(summary))
+    return 1 if failed else 0
+
+
+def _explained(plan: Plan) -> str:
+    """Every setting with its value, its source and what it beat."""
+    rows = [
+        [name, json.dumps(each.value, ensure_ascii=False), each.source, _beaten(each)]
+        for name, each in plan.settings.items()
+    ]
+    return table(("setting", "value", "source", "instead of"), rows, left=4)
+
+
+def _beaten(setting: Resolved) -> str:
+    return "; ".join(f"{json.dumps(value, ensure_ascii=False)} ({source})" for source, value in setting.beaten)
+
+
+def _dry_run(plan: Plan, survey: _Survey) -> str:
+    return (
+        f"{plan.dataset_name}: {len(survey.indices)} problems, "
+        f"{'with' if survey.graded else 'without'} gold answers\n"
+        f"would write to {plan.folder}\n\n"
+        f"first prompt (problem {survey.first.index}), as {plan.model_name} sees it:\n"
+        f"{plan.engine.render(survey.first.messages)}"
+    )
+
+
+def _print_help(arguments: Sequence[str], registries: Registries) -> None:
+    about = "Run a search method over a data set, vote, grade and store; the same command again goes on where it stopped."
+    parser = Parser(prog=PROG, description=about, allow_abbrev=False)
+    add_to(parser, all_options(arguments, registries, prog=PROG))
+    parser.print_help()

@@ -1,0 +1,97 @@
+"""Stored runs, as users point at them: a final file, a partial file, or a folder of either."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inference_kit.config import nearest_existing
+from inference_kit.errors import UserError
+from inference_kit.evaluation import judge, result_entry
+from inference_kit.grader import GraderPool
+from inference_kit.records import Index, Record
+from inference_kit.search import ONE_SOLUTION
+from inference_kit.store.results import PartialFile, read_final
+from inference_kit.store.run_config import read_entries
+from inference_kit.voting import VOTES
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """The records of one run, what its final files say of it, and where those stand."""
+
+    records: Callable[[], Iterable[Record]]
+    header: Mapping[str, Any]
+    stem: Path
+    votes: tuple[str | None, ...]
+
+    def file(self, vote: str | None) -> Path:
+        """Where the final file of a vote stands."""
+        return self.stem.with_name(f"{self.stem.name}-{vote}.json" if vote else f"{self.stem.name}.json")
+
+
+def stored_runs(path: Path) -> list[StoredRun]:
+    """The runs at `path`: of a final `.json`, of a partial `.jsonl`, or every run in and below a folder.
+
+    Raises:
+        UserError: where nothing is there, or a file is not one of ours.
+    """
+    if not path.exists():
+        raise UserError("no such file or folder", where=str(path), fix=nearest_existing(path))
+    if path.suffix == ".json":
+        return [_of_final(path)]
+    if path.is_file():
+        return [_of_partial(path)]
+    files = sorted(each for each in path.rglob("*.jsonl") if ".calls" not in each.parts)
+    if not files:
+        raise UserError("no results in this folder", where=str(path), fix="Results are .json and .jsonl files of a run.")
+    return [_of_partial(each) for each in files]
+
+
+def entries_of(path: Path, grader: GraderPool) -> Iterator[Mapping[str, Any]]:
+    """The result entries of a final file as they stand there, or of a partial file, judged now."""
+    if path.suffix == ".json":
+        yield from read_final(path)[1]
+        return
+    runs = stored_runs(path)
+    if len(runs) > 1:
+        raise UserError(f"{len(runs)} runs are in this folder", where=str(path), fix="Name one of its files.")
+    [run] = runs
+    for record, judged in judge(run.records(), run.votes[:1], grader):
+        yield result_entry(record, judged, run.votes[0], strict=False)
+
+
+def _of_final(path: Path) -> StoredRun:
+    header, entries = read_final(path)
+    records = [Record.from_json(entry) for entry in entries]
+    vote = header["vote"]
+    stem = path.with_name(path.stem.removesuffix(f"-{vote}") if vote else path.stem)
+    shown = {key: value for key, value in header.items() if key not in ("schema", "vote", "metrics")}
+    return StoredRun(lambda: records, shown, stem, (vote,))
+
+
+def _of_partial(path: Path) -> StoredRun:
+    partial = PartialFile(path)
+    stem = path.with_suffix("")
+    header = next((each for each in read_entries(path.parent) if stem.name.endswith(f"-{each['method']}")), None)
+    if header is None:
+        header = {"dataset": stem.name, "model": None, "reward_model": None, "method": None, "config": {}}
+    votes: list[str | None] = [name for name in VOTES if stem.with_name(f"{stem.name}-{name}.json").exists()]
+    if not votes:
+        first = next(iter(partial.records()), None)
+        scored = first is not None and any(candidate.step_scores for candidate in first.candidates)
+        alone = header["method"] in ONE_SOLUTION
+        votes = [None] if alone else ["best_last" if scored else "majority_vote"]
+    order = _order(stem, votes, partial)
+    return StoredRun(lambda: partial.ordered(order), header, stem, tuple(votes))
+
+
+def _order(stem: Path, votes: list[str | None], partial: PartialFile) -> list[Index]:
+    """The order of the data set where a final file tells it, else by number where indices are numbers."""
+    stored = [record.index for record in partial.records()]
+    for vote in votes:
+        final = stem.with_name(f"{stem.name}-{vote}.json" if vote else f"{stem.name}.json")
+        if final.exists():
+            known = [entry["index"] for entry in read_final(final)[1]]
+            return [*known, *(index for index in stored if index not in set(known))]
+    return sorted(stored) if all(isinstance(index, int) for index in stored) else stored

@@ -1,0 +1,91 @@
+"""The closing summary of a run: as one JSON object, and as the table that people read."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from inference_kit.cli.plan import Plan
+from inference_kit.cli.progress import Progress
+from inference_kit.report.tables import ACCURACY_HEADERS, accuracy_row, percent, table
+from inference_kit.store.results import read_final
+
+
+def summary_of_run(
+    plan: Plan, paths: Mapping[str | None, Path], metrics: Mapping[str | None, Mapping[str, Any]], progress: Progress
+) -> dict[str, Any]:
+    """Everything the closing table says, as plain JSON values; greedy's metrics where they are stored beside."""
+    greedy = plan.file(method="greedy")
+    first = plan.votes[0]
+    return {
+        "dataset": plan.dataset_name,
+        "model": plan.model_name,
+        "reward_model": plan.reward_model_name,
+        "method": plan.method_name,
+        "folder": str(plan.folder),
+        "files": {vote or plan.method_name: str(path) for vote, path in paths.items()},
+        "votes": {vote or plan.method_name: dict(each) for vote, each in metrics.items()},
+        "metrics": dict(metrics[first]),
+        "greedy": _stored_metrics(greedy) if plan.method_name != "greedy" else None,
+        "greedy_file": str(greedy),
+        "this_time": {
+            "problems": progress.new,
+            "generated_tokens": progress.usage.generated_tokens,
+            "engine_calls": progress.usage.calls - progress.usage.cached_calls,
+            "cached_calls": progress.usage.cached_calls,
+            "seconds": round(progress.seconds, 3),
+        },
+    }
+
+
+def _stored_metrics(path: Path) -> Mapping[str, Any] | None:
+    metrics: Mapping[str, Any] | None = read_final(path)[0]["metrics"] if path.exists() else None
+    return metrics
+
+
+def show_summary(summary: Mapping[str, Any]) -> str:
+    """The table of accuracies, what they cost, where the files are, and what to do next."""
+    metrics, this_time = summary["metrics"], summary["this_time"]
+    rows = [accuracy_row("greedy (stored)", summary["greedy"])] if summary["greedy"] else []
+    rows += [accuracy_row(name, each) for name, each in summary["votes"].items()]
+    most = max(map(int, metrics["pass_at"]), default=0)
+    if most > 1:
+        rows.append([f"pass@{most} (any is right)", percent(metrics["pass_at"][str(most)]), "", "", "", ""])
+    cost = (
+        f"{metrics['generated_tokens']:,} tokens generated and {metrics['cached_tokens']:,} taken from earlier runs, "
+        f"{metrics['reward_tokens']:,} read by the reward model; {metrics['engine_calls']:,} engine calls, "
+        f"{metrics['seconds']:.1f} s"
+    )
+    now = (
+        f"this time: {this_time['problems']} problems, {this_time['generated_tokens']:,} tokens generated, "
+        f"{this_time['seconds']:.1f} s"
+    )
+    title = f"{summary['dataset']} · {summary['model']} + {summary['reward_model']} · {summary['method']}"
+    lines = [title, "", table(ACCURACY_HEADERS, rows), "", cost, now, *_remarks(metrics), f"files: {summary['folder']}"]
+    return "\n".join([*lines, f"next:  {_next_command(summary)}"])
+
+
+def _remarks(metrics: Mapping[str, Any]) -> list[str]:
+    """What a reader of the accuracies should know; nothing where all went well."""
+    remarks = {
+        "failed": "problems failed and count as not correct; the same command tries them again",
+        "no_answer": "problems got an answer in which no final answer was found",
+        "cut_off": "chosen answers were cut off at max_new_tokens",
+        "grading_limits": "comparisons hit the grader's time limit and count as not equal",
+    }
+    found = [f"note:  {metrics[name]} {text}" for name, text in remarks.items() if metrics[name]]
+    if metrics["lenient_accuracy"] != metrics["strict_accuracy"]:
+        found.append(
+            f"note:  lenient accuracy {percent(metrics['lenient_accuracy'])} (any box counts), "
+            f"strict {percent(metrics['strict_accuracy'])} (the last box)"
+        )
+    return found
+
+
+def _next_command(summary: Mapping[str, Any]) -> str:
+    *_, last = summary["files"].values()
+    if summary["greedy"]:
+        return f"python main.py compare {os.path.relpath(summary['greedy_file'])} {os.path.relpath(last)}"
+    if summary["method"] == "greedy":
+        return f"python main.py run --model {summary['model']} --dataset {summary['dataset']} --method best_of_n --n 16"
+    return f"python main.py evaluate {os.path.relpath(summary['folder'])} --vote all"

@@ -1,0 +1,209 @@
+"""Settings and their precedence: each value with where it came from and what it beat.
+
+Why: a number can be trusted only if one can see which temperature made it, and why that one.
+Promises: the levels are merged in the order given, strongest first; every value is checked here, once, against its range;
+synonyms are one setting, and two different values for one setting at one level are an error.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from inference_kit.errors import UserError
+from inference_kit.records import GenerationConfig
+from inference_kit.registry import unknown
+
+SYNONYMS = {
+    "max_tokens": "max_new_tokens",
+    "num_return_sequences": "n",
+    "cot_method": "method",
+    "voting_method": "vote",
+}
+GENERATION_SETTINGS = tuple(each.name for each in fields(GenerationConfig) if each.name not in ("boundary", "logprobs"))
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """The settings given in one place, such as the command line or a registry entry."""
+
+    source: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A setting's value, the level it came from, and the (source, value) pairs it beat, strongest first."""
+
+    value: Any
+    source: str
+    beaten: tuple[tuple[str, Any], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {"value": self.value, "source": self.source} | (
+            {"beat": [{"value": value, "source": source} for source, value in self.beaten]} if self.beaten else {}
+        )
+
+
+def resolve(names: Sequence[str], levels: Sequence[Level]) -> dict[str, Resolved]:
+    """Merge `levels`, strongest first; a name that no level gives is left out."""
+    found: dict[str, Resolved] = {}
+    for name in names:
+        given = [(level.source, level.values[name]) for level in levels if level.values.get(name) is not None]
+        if given:
+            (source, value), *beaten = given
+            found[name] = Resolved(value, source, tuple(beaten))
+    return found
+
+
+def generation_levels(*levels: Level) -> dict[str, Resolved]:
+    """Merge the generation settings of `levels`, strongest first, over the library's defaults, and check them.
+
+    `do_sample: false` forces temperature 0 at its level, where the level itself names no temperature above 0.
+    """
+    library = {each.name: each.default for each in fields(GenerationConfig) if each.default is not MISSING}
+    resolved = resolve(
+        GENERATION_SETTINGS, [*(_with_do_sample(level) for level in levels), Level("library default", library)]
+    )
+    return {name: _checked(name, each) for name, each in resolved.items()}
+
+
+def generation_config(resolved: Mapping[str, Resolved]) -> GenerationConfig:
+    """The generation settings as the record that engines get."""
+    return GenerationConfig(**{name: each.value for name, each in resolved.items() if name in GENERATION_SETTINGS})
+
+
+def canonical(values: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Spell every name with `_` and by its one name.
+
+    Raises:
+        UserError: where two synonyms have different values.
+    """
+    found: dict[str, Any] = {}
+    for given, value in values.items():
+        spelled = given.replace("-", "_")
+        name = SYNONYMS.get(spelled, spelled)
+        if name in found and found[name] != value:
+            raise UserError(f"{given!r} and its synonym give different values for {name!r}", where=source)
+        found[name] = value
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """A YAML file of settings: flat values, sections of values, and the `file:line:column` of every name."""
+
+    path: Path
+    values: Mapping[str, Any]
+    sections: Mapping[str, Mapping[str, Any]]
+    places: Mapping[str, str]
+
+    def check(self, known: Sequence[str]) -> None:
+        """Refuse the first flat name that is not among `known`, naming its place and the nearest one."""
+        for name in self.values:
+            if name not in known:
+                raise unknown(name, [*known, *self.sections], "key", where=self.places[name])
+
+
+def read_config(path: Path, sections: Sequence[str]) -> ConfigFile:
+    """Read a YAML file whose top level holds settings, and mappings of settings under the names in `sections`.
+
+    Raises:
+        UserError: naming file, line and column of whatever is wrong.
+    """
+    import yaml
+
+    if not path.is_file():
+        raise UserError("no such config file", where=str(path), fix=nearest_existing(path))
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text) or {}
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+        raise UserError(f"not YAML: {error.problem}", where=place) from error
+    except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise UserError(f"not YAML: {error}", where=str(path)) from error
+    if not isinstance(data, dict):
+        raise UserError("the file must hold settings, one `name: value` a line", where=f"{path}:1")
+    places = _places(node, path, sections) if node is not None else {}
+    for name in sections:
+        if not isinstance(data.get(name, {}), dict):
+            raise UserError(f"{name} must hold settings, one `name: value` a line", where=places[name])
+    return ConfigFile(
+        path,
+        canonical({name: value for name, value in data.items() if name not in sections}, str(path)),
+        {name: canonical(data[name], places[name]) for name in sections if name in data},
+        places,
+    )
+
+
+def nearest_existing(path: Path) -> str:
+    """Say which part of a missing path exists, and what lies there under a like name."""
+    import difflib
+
+    folder = path.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    names = [each.name for each in folder.iterdir()] if folder.is_dir() else []
+    below = path.relative_to(folder).parts[0] if path != folder else path.name
+    near = difflib.get_close_matches(below, names, n=1)
+    return f"Did you mean {folder / near[0]}?" if near else f"{folder} exists, and nothing named {below!r} is in it."
+
+
+def _with_do_sample(level: Level) -> Level:
+    sample = level.values.get("do_sample")
+    if sample is None:
+        return level
+    temperature = level.values.get("temperature")
+    if sample is True and temperature == 0:
+        raise UserError("do_sample is true and temperature is 0", where=level.source, fix="Drop one of the two.")
+    return Level(level.source, {**level.values, "temperature": temperature if sample else 0.0})
+
+
+_RANGES: dict[str, tuple[type, float, float, str]] = {
+    "max_new_tokens": (int, 1, math.inf, "at least 1"),
+    "temperature": (float, 0, math.inf, "0 or more"),
+    "top_p": (float, 1e-9, 1, "in (0, 1]"),
+    "top_k": (int, 0, math.inf, "0 (off) or more"),
+    "min_p": (float, 0, 1, "in [0, 1]"),
+    "repetition_penalty": (float, 1e-9, math.inf, "above 0"),
+    "frequency_penalty": (float, -2, 2, "in [-2, 2]"),
+    "presence_penalty": (float, -2, 2, "in [-2, 2]"),
+}
+
+
+def _checked(name: str, setting: Resolved) -> Resolved:
+    if name == "stop":
+        given = setting.value
+        stops = (given,) if isinstance(given, str) else tuple(given)
+        if not all(isinstance(stop, str) and stop for stop in stops):
+            raise UserError(f"stop must be texts that are not empty, got {given!r}", where=setting.source)
+        return Resolved(stops, setting.source, setting.beaten)
+    kind, low, high, range_text = _RANGES[name]
+    value = setting.value
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    if isinstance(value, bool) or not isinstance(value, int | float) or (kind is int and not whole):
+        raise UserError(f"{name} must be a{'n integer' if kind is int else ' number'}, got {value!r}", where=setting.source)
+    if not low <= value <= high:
+        raise UserError(f"{name} must be {range_text}, got {value!r}", where=setting.source)
+    return Resolved(kind(value), setting.source, setting.beaten)
+
+
+def _places(node: Any, path: Path, sections: Sequence[str]) -> dict[str, str]:
+    """Where each name of a mapping stands, section names and what is in them included; a name given twice is refused."""
+    places: dict[str, str] = {}
+    own: set[str] = set()
+    for key, value in node.value:
+        spelled = str(key.value).replace("-", "_")
+        name = SYNONYMS.get(spelled, spelled)
+        place = f"{path}:{key.start_mark.line + 1}:{key.start_mark.column + 1}"
+        if spelled in own:
+            raise UserError(f"key {key.value!r} is there twice, first at {places[name]}", where=place)
+        own.add(spelled)
+        places[name] = place
+        if name in sections and hasattr(value, "value") and not isinstance(value.value, str):
+            places |= _places(value, path, ())
+    return places

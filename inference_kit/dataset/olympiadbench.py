@@ -1,0 +1,36 @@
+"""OlympiadBench: open-ended problems of mathematical olympiads, in English and without images.
+
+Source: He et al. 2024, "OlympiadBench", arXiv:2402.14008.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from inference_kit.dataset import values
+from inference_kit.dataset.base import Dataset
+from inference_kit.errors import UserError
+from inference_kit.records import Problem
+
+
+class OlympiadBench(Dataset):
+    """Olympiad problems; where an answer has several parts, all of them are wanted."""
+
+    fields = ("question", "final_answer")
+    index_field = "id"
+    metadata_fields = ("subfield", "answer_type", "is_multiple_answer", "unit")
+
+    def problem(self, row: Mapping[str, Any], number: int) -> Problem:
+        """Join the parts of the answer to one list; a context stands before its question."""
+        parts = values.texts(row, "final_answer")
+        if not parts:
+            raise UserError("field 'final_answer' is a list of no answers")
+        question = values.text(row, "question")
+        context = row.get("context")
+        return Problem(
+            index=self.index_of(row, number),
+            messages=self.messages(
+                f"{context.strip()}\n\n{question}" if isinstance(context, str) and context.strip() else question
+            ),
+            answer=", ".join(values.without_dollars(part.strip()) for part in parts),
+            metadata=self.metadata_of(row),
+        )

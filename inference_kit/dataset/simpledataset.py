@@ -1,0 +1,93 @@
+"""SimpleDataset: anyone's own file, without code.
+
+Why: most data sets are a list of inputs with answers; this is also the example to copy for a class of one's own.
+Promises: `index` and `input` are all that a row needs; other fields are kept as metadata.
+"""
+
+from collections.abc import Mapping
+from typing import Any, cast, get_args
+
+from inference_kit.dataset import values
+from inference_kit.dataset.base import Dataset
+from inference_kit.errors import UserError
+from inference_kit.records import AnswerKind, Gold, Message, Problem, Role, message_list
+
+OWN_FIELDS = ("index", "input", "answer", "answer_kind")
+
+
+class SimpleDataset(Dataset):
+    """A file of your own: `index`, `input` (what the model sees: a text or chat messages) and, to be graded, `answer`.
+
+    `answer` is a text, a number, or a list of which any is right. Two more fields are read where they are there:
+    `answer_kind` (math, number, choice or text) and `choices`, the options of a multiple choice.
+    """
+
+    fields = ("index", "input")
+
+    def __init__(
+        self,
+        dataset_name: str,
+        dataset_path: str,
+        *,
+        split: str = "test",
+        subset: str | None = None,
+        prompt_template: str = "plain",
+    ) -> None:
+        """Name the data set; nothing is read.
+
+        Args:
+            dataset_name: Its name in results.
+            dataset_path: A file (.json .jsonl .csv .parquet), or a hub id.
+            split: Part of a hub data set.
+            subset: Configuration of a hub data set.
+            prompt_template: What stands around an input: a name in templates/prompt, or a file.
+        """
+        super().__init__(dataset_name, dataset_path, split=split, subset=subset, prompt_template=prompt_template)
+
+    def problem(self, row: Mapping[str, Any], number: int) -> Problem:
+        """Take the row as it is."""
+        choices = values.texts(row, "choices") if "choices" in row else ()
+        metadata = {name: value for name, value in row.items() if name not in OWN_FIELDS}
+        return Problem(
+            index=values.index(row, "index"),
+            messages=self._messages(row, choices),
+            answer=_answer(row),
+            answer_kind=_answer_kind(row),
+            metadata=metadata | {"choices": list(choices)} if choices else metadata,
+        )
+
+    def _messages(self, row: Mapping[str, Any], choices: tuple[str, ...]) -> tuple[Message, ...]:
+        if not isinstance(row["input"], list):
+            return self.messages(values.text(row, "input"), choices)
+        *earlier, last = _conversation(row["input"])
+        return (*earlier, Message(last.role, self.prompt(last.content, choices), last.images))
+
+
+def _conversation(turns: list[Any]) -> tuple[Message, ...]:
+    for number, turn in enumerate(turns, start=1):
+        if not (isinstance(turn, dict) and turn.get("role") in get_args(Role) and isinstance(turn.get("content"), str)):
+            raise UserError(
+                f"message {number} of field 'input' is not a chat message",
+                fix=f"It needs content, a text, and role, one of {', '.join(get_args(Role))}.",
+            )
+    if not turns:
+        raise UserError("field 'input' holds no message")
+    return message_list(turns)
+
+
+def _answer(row: Mapping[str, Any]) -> Gold:
+    answer = row.get("answer")
+    if answer is None or answer == "":
+        return None
+    if not isinstance(answer, list):
+        return values.gold(row, "answer")
+    if not answer:
+        raise UserError("field 'answer' is a list of no answers", fix="Leave the field out where there is none.")
+    return tuple(values.gold({"answer": each}, "answer") for each in answer)
+
+
+def _answer_kind(row: Mapping[str, Any]) -> AnswerKind:
+    kind = row.get("answer_kind") or "math"
+    if kind not in get_args(AnswerKind):
+        raise UserError(f"unknown answer_kind {kind!r}", fix=f"Known: {', '.join(get_args(AnswerKind))}.")
+    return cast(AnswerKind, kind)

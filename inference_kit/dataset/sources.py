@@ -1,0 +1,107 @@
+"""Sources: a file or a hub id, as a stream of rows and a digest of their content.
+
+Why: a data set should not know where its rows come from, and a path that is mistyped should not become a download.
+Promises: nothing is opened before rows or digest are asked for; the same content has the same digest.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from inference_kit.config import nearest_existing
+from inference_kit.dataset.reading import READERS, Placed, plain, read_rows
+from inference_kit.errors import UserError
+
+HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+
+
+class Source(Protocol):
+    """Where rows come from; `location` is what error lines call it."""
+
+    location: str
+
+    def rows(self) -> Iterator[Placed]:
+        """The rows in their order."""
+        ...
+
+    def digest(self) -> str:
+        """A sha256 in hexadecimal; equal for equal content."""
+        ...
+
+
+def source_of(dataset_path: str, *, subset: str | None, split: str) -> Source:
+    """Tell a file from a hub id, which is `org/name`, does not look like a path, and names nothing that exists here."""
+    path = Path(os.path.expandvars(dataset_path)).expanduser()
+    like_a_path = dataset_path.startswith((".", "/", "~", "$")) or path.suffix.lower() in READERS
+    if like_a_path or path.exists() or not HUB_ID.fullmatch(dataset_path):
+        return FileSource(path)
+    return HubSource(dataset_path, subset, split)
+
+
+class FileSource:
+    """One file of a kind that `reading` knows."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.location = path, str(path)
+
+    def rows(self) -> Iterator[Placed]:
+        """The rows, streamed where the format allows it."""
+        self._check()
+        return read_rows(self.path)
+
+    def digest(self) -> str:
+        """The sha256 of the file's bytes."""
+        self._check()
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def _check(self) -> None:
+        if self.path.is_dir():
+            inside = ", ".join(sorted(each.name for each in self.path.iterdir() if each.suffix.lower() in READERS)[:8])
+            raise UserError(
+                "is a folder", where=self.location, fix=f"Give one file of it: {inside or 'it holds none'}."
+            )
+        if not self.path.exists():
+            raise UserError("no such data set file", where=self.location, fix=nearest_existing(self.path))
+        if not os.access(self.path, os.R_OK):
+            raise UserError("may not be read", where=self.location, fix="Ask its owner for the permission.")
+
+
+class HubSource:
+    """A data set of the Hugging Face hub, downloaded and cached by `datasets`."""
+
+    def __init__(self, hub_id: str, subset: str | None, split: str) -> None:
+        self.hub_id, self.subset, self.split = hub_id, subset, split
+        self.location = f"{hub_id} ({', '.join([*([subset] if subset else []), split])})"
+
+    def rows(self) -> Iterator[Placed]:
+        """The rows, out of the memory map that `datasets` keeps."""
+        for number, row in enumerate(self._table, start=1):
+            yield Placed(plain(row), f"{self.location}: row {number}")
+
+    def digest(self) -> str:
+        """The sha256 of the rows: a revision that changes a row changes it, another machine's cache does not."""
+        content = hashlib.sha256()
+        for placed in self.rows():
+            content.update(json.dumps(placed.row, sort_keys=True).encode())
+        return content.hexdigest()
+
+    @cached_property
+    def _table(self) -> Any:
+        import datasets
+        from datasets.exceptions import DatasetsError
+
+        try:
+            return datasets.load_dataset(self.hub_id, self.subset, split=self.split)
+        except (OSError, ValueError, RuntimeError, DatasetsError) as error:
+            reason = str(error).strip().partition("\n")[0].rstrip(".")
+            raise UserError(
+                f"cannot be loaded from the hub ({reason})",
+                where=self.location,
+                fix="Check --split and --subset, or give a local file with --dataset-path FILE.jsonl.",
+            ) from error

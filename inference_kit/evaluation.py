@@ -1,0 +1,244 @@
+"""Evaluation: stored candidates to votes, grades, metrics and final files; loads no model.
+
+Why: an answer is judged after the fact, so a new vote, a stricter reading or a better grader costs no new token.
+Promises: the same records give the same final file; each candidate is graded once for all votes; a failed problem counts as
+not correct and is counted apart.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from inference_kit.errors import UserError
+from inference_kit.estimates import pass_at_k, wilson_interval
+from inference_kit.grader import Grade, GraderPool, GradeItem
+from inference_kit.records import Record, Usage
+from inference_kit.registry import lookup
+from inference_kit.store.results import write_final
+from inference_kit.voting import VOTES
+
+Vote = str | None
+"""A vote's name; None takes the first candidate, as for greedy and vanilla."""
+
+OwnMetrics = Callable[[Sequence[Mapping[str, Any]]], Mapping[str, Any]]
+"""A data set's own metrics, computed from the result entries without their candidates."""
+
+RECORDS_AT_ONCE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One problem, judged: each vote's winner by place, the winner's grade, and the verdict on every candidate.
+
+    `winners` is empty where there is no candidate; `grades` and `correct` also where there is no gold answer.
+    """
+
+    winners: Mapping[Vote, int] = field(default_factory=dict)
+    grades: Mapping[Vote, Grade] = field(default_factory=dict)
+    correct: tuple[bool, ...] = ()
+
+
+def judge(records: Iterable[Record], votes: Sequence[Vote], grader: GraderPool) -> Iterator[tuple[Record, Judged]]:
+    """Take each vote over each record's candidates, and grade them all.
+
+    Raises:
+        UserError: where a vote weighs step scores and a record has none.
+    """
+    stream = iter(records)
+    while batch := list(islice(stream, RECORDS_AT_ONCE)):
+        grades = grader.grade_many(item for record in batch for item in _to_grade(record))
+        for record in batch:
+            yield record, _judged(record, votes, list(islice(grades, len(_to_grade(record)))))
+
+
+def write_finals(
+    records: Callable[[], Iterable[Record]],
+    paths: Mapping[Vote, Path],
+    header: Mapping[str, Any],
+    grader: GraderPool,
+    *,
+    strict: bool = False,
+    own_metrics: OwnMetrics | None = None,
+) -> dict[Vote, dict[str, Any]]:
+    """Judge a run and write one final file for each vote in `paths`; return each vote's metrics.
+
+    Args:
+        records: Gives the records in data set order; called once to judge and once more for each file, so that a large
+            run need not be in memory.
+        paths: Where the file of each vote goes.
+        header: What the files say before their metrics and results.
+    """
+    tallies = {vote: Tally(vote, strict=strict, own_metrics=own_metrics) for vote in paths}
+    judgements: list[Judged] = []
+    for record, judged in judge(records(), list(paths), grader):
+        judgements.append(judged)
+        for tally in tallies.values():
+            tally.add(record, judged)
+    metrics = {vote: tally.metrics() for vote, tally in tallies.items()}
+    for vote, path in paths.items():
+        entries = (
+            result_entry(record, judged, vote, strict=strict)
+            for record, judged in zip(records(), judgements, strict=True)
+        )
+        write_final(path, {**header, "vote": vote, "metrics": metrics[vote]}, entries)
+    return metrics
+
+
+def verdict(record: Record, vote: Vote, grader: GraderPool, *, strict: bool) -> bool | None:
+    """Whether one problem's answer under `vote` is right; None without a gold answer."""
+    if record.gold is None:
+        return None
+    if not record.candidates:
+        return False
+    winner = record.candidates[_winner(record, vote)]
+    [grade] = grader.grade_many(_to_grade(replace(record, candidates=(winner,))))
+    return _headline(grade, strict=strict)
+
+
+def check_votes(votes: Sequence[Vote], *, scored: bool) -> None:
+    """Refuse an unknown vote, and one that weighs step scores where there are none."""
+    for name in votes:
+        if name is not None and lookup(VOTES, name, "vote", where="--vote").needs_scores and not scored:
+            raise UserError(
+                f"{name} weighs step scores, and there are none",
+                where="--vote",
+                fix="Run with --reward-model, or take majority_vote.",
+            )
+
+
+def result_entry(record: Record, judged: Judged, vote: Vote, *, strict: bool) -> dict[str, Any]:
+    """One element of a final file's `results`."""
+    winner = record.candidates[judged.winners[vote]] if judged.winners else None
+    grade = judged.grades.get(vote)
+    stored = record.to_json()
+    if judged.correct:
+        for candidate, correct in zip(stored["candidates"], judged.correct, strict=True):
+            candidate["correct"] = correct
+    return {
+        "index": record.index,
+        "input": record.input,
+        "gold": record.gold,
+        "prediction": winner.answer if winner else None,
+        "response": winner.text if winner else None,
+        "correct": _headline(grade, strict=strict) if record.gold is not None else None,
+        "grades": {"lenient": grade.correct, "strict": grade.strict, "method": grade.method} if grade else None,
+        "votes": {name: record.candidates[place].answer for name, place in judged.winners.items() if name},
+    } | {key: stored[key] for key in stored if key not in ("schema", "index", "input", "gold")}
+
+
+@dataclass(slots=True)
+class Tally:
+    """The metrics of a run under one vote, added up problem by problem."""
+
+    vote: Vote
+    strict: bool = False
+    own_metrics: OwnMetrics | None = None
+    total: int = 0
+    graded: int = 0
+    failed: int = 0
+    no_answer: int = 0
+    cut_off: int = 0
+    grading_limits: int = 0
+    correct: dict[str, int] = field(default_factory=lambda: {"lenient": 0, "strict": 0})
+    samples: list[tuple[int, int]] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+    run_seconds: float = 0.0
+    _entries: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def add(self, record: Record, judged: Judged) -> None:
+        """Count one problem."""
+        winner = record.candidates[judged.winners[self.vote]] if judged.winners else None
+        grade = judged.grades.get(self.vote)
+        self.total += 1
+        self.graded += record.gold is not None
+        self.failed += record.error is not None
+        self.no_answer += record.error is None and (winner is None or winner.answer is None)
+        self.cut_off += winner is not None and winner.finish_reason == "length"
+        self.grading_limits += grade is not None and grade.method == "timeout"
+        self.correct["lenient"] += grade is not None and grade.correct
+        self.correct["strict"] += grade is not None and grade.strict
+        if record.gold is not None:
+            self.samples.append((len(record.candidates), sum(judged.correct)))
+        self.usage += record.usage
+        self.run_seconds = max(self.run_seconds, record.run_seconds)
+        if self.own_metrics:
+            entry = result_entry(record, judged, self.vote, strict=self.strict)
+            self._entries.append({key: value for key, value in entry.items() if key != "candidates"})
+
+    @property
+    def headline(self) -> int:
+        """Problems whose answer is right by the rule asked for."""
+        return self.correct["strict" if self.strict else "lenient"]
+
+    def metrics(self) -> dict[str, Any]:
+        """The `metrics` of a final file; accuracies are None where no problem has a gold answer."""
+
+        def share(count: int) -> float | None:
+            return count / self.graded if self.graded else None
+
+        return {
+            "accuracy": share(self.headline),
+            "correct": self.headline,
+            "total": self.total,
+            "failed": self.failed,
+            "ci95": list(wilson_interval(self.headline, self.graded)) if self.graded else None,
+            "grading": "strict" if self.strict else "lenient",
+            "lenient_accuracy": share(self.correct["lenient"]),
+            "strict_accuracy": share(self.correct["strict"]),
+            "no_answer": self.no_answer,
+            "cut_off": self.cut_off,
+            "grading_limits": self.grading_limits,
+            "pass_at": _pass_at(self.samples),
+            "generated_tokens": self.usage.generated_tokens,
+            "cached_tokens": self.usage.cached_tokens,
+            "prompt_tokens": self.usage.prompt_tokens,
+            "reward_tokens": self.usage.reward_tokens,
+            "engine_calls": self.usage.calls - self.usage.cached_calls,
+            "cached_calls": self.usage.cached_calls,
+            "reward_calls": self.usage.reward_calls - self.usage.cached_reward_calls,
+            "cached_reward_calls": self.usage.cached_reward_calls,
+            "seconds": self.run_seconds,
+        } | dict(self.own_metrics(self._entries) if self.own_metrics else {})
+
+
+def _to_grade(record: Record) -> list[GradeItem]:
+    if record.gold is None:
+        return []
+    gold = tuple(record.gold) if isinstance(record.gold, list) else record.gold
+    choices = tuple(record.metadata.get("choices", ()))
+    return [GradeItem(gold, candidate.text, record.answer_kind, choices) for candidate in record.candidates]
+
+
+def _judged(record: Record, votes: Sequence[Vote], grades: Sequence[Grade]) -> Judged:
+    if not record.candidates:
+        return Judged()
+    winners = {name: _winner(record, name) for name in votes}
+    if not grades:
+        return Judged(winners)
+    chosen = {name: grades[place] for name, place in winners.items()}
+    return Judged(winners, chosen, tuple(grade.correct for grade in grades))
+
+
+def _winner(record: Record, name: Vote) -> int:
+    if name is None:
+        return 0
+    check_votes([name], scored=any(candidate.step_scores for candidate in record.candidates))
+    return VOTES[name].choose(record.candidates)
+
+
+def _headline(grade: Grade | None, *, strict: bool) -> bool:
+    if grade is None:
+        return False
+    return grade.strict if strict else grade.correct
+
+
+def _pass_at(samples: Sequence[tuple[int, int]]) -> dict[str, float]:
+    """pass@k for k = 1, 2, 4, ... up to the fewest candidates of a problem that has any; a failed problem counts 0."""
+    most = min((n for n, _ in samples if n), default=0)
+    powers = [1 << exponent for exponent in range(most.bit_length())]
+    ks = [k for k in powers if k < most] + ([most] if most else [])
+    return {
+        str(k): sum(pass_at_k(n, correct, k) if n else 0.0 for n, correct in samples) / len(samples) for k in ks
+    }

@@ -1,0 +1,63 @@
+r"""Multiple choice: the letter that a text names, in the usual ways of writing it.
+
+Why: `(C)`, `C.`, `\text{C}`, `option C`, `【C】` and the option's own words all mean the same letter.
+Promises: a letter inside a word, or the article "A", is not a choice; returned letters are capitals.
+"""
+
+import re
+from collections.abc import Sequence
+
+ALONE = re.compile(r"(?<![A-Za-z\\'’])\(?([A-J])\)?(?![A-Za-z'’])")
+LEADING = re.compile(
+    r"^[\s$*\\({\[【]*(?:(?:option|choice|answer|选项?)\s*[:：]?\s*)?"
+    r"(?:\\(?:text|textbf|mathrm|mathbf|textrm|bf|rm|mbox)\s*\{?\s*)*[\s(\[{*]*([A-Ja-j])\s*"
+    r"(?:[)\]}】.:。、,，;*$\\]|选项|$|\s+[-–(0-9\\$])",
+    re.IGNORECASE,
+)
+ARTICLE = re.compile(r"\s+[a-z]")
+GOLD = re.compile(r"\s*(?:\\(?:text|textbf|mathrm|mathbf)\s*\{)?\s*[(\[]?\s*([A-J])\s*[)\]]?\s*\}?\s*[.)]?\s*")
+
+
+def is_choice(gold: str) -> bool:
+    """Whether a gold answer is the letter of a choice."""
+    return GOLD.fullmatch(gold) is not None
+
+
+def letter_of(text: str, n_choices: int = 0, *, whole: bool = False, last: bool = False) -> str | None:
+    """Return the letter that `text` chooses.
+
+    Args:
+        text: What follows a marker, or a whole answer.
+        n_choices: How many options there are; 0 where unknown (then A to J).
+        whole: Only a letter that `text` begins with, as an answer does.
+        last: The last letter that stands alone, for a text that reasons before it chooses.
+    """
+    leading = LEADING.match(text[:80])
+    if leading:
+        return _within(leading.group(1).upper(), n_choices)
+    if whole:
+        return None
+    letters = [
+        found.group(1)
+        for found in ALONE.finditer(text)
+        if found.group(1) not in "AI" or not ARTICLE.match(text, found.end()) or text[found.start()] == "("
+    ]
+    letters = [letter for letter in letters if _within(letter, n_choices)]
+    if not letters:
+        return None
+    return letters[-1] if last else letters[0]
+
+
+def option_letter(text: str, choices: Sequence[str]) -> str | None:
+    """The letter of the option whose own words `text` is."""
+    wanted = _words(text)
+    matching = [number for number, choice in enumerate(choices) if wanted and _words(choice) == wanted]
+    return chr(ord("A") + matching[0]) if len(matching) == 1 else None
+
+
+def _words(text: str) -> str:
+    return " ".join(re.sub(r"[^\w.+\-/^]+", " ", re.sub(r"\\(?:text|mathrm|textbf)\b|[${}]", "", text[:400])).lower().split()).strip(".")
+
+
+def _within(letter: str, n_choices: int) -> str | None:
+    return letter if n_choices == 0 or ord(letter) - ord("A") < n_choices else None

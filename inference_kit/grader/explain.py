@@ -1,0 +1,75 @@
+"""Show each stage of grading one pair, as lines of text.
+
+Why: a grade that surprises is settled by looking at what was extracted, how it was read and what decided.
+Promises: grades with the pool that is given, so what is shown is what a run would have done.
+"""
+
+from collections.abc import Iterator
+
+from inference_kit.grader.choice import is_choice
+from inference_kit.grader.extract import after_thinking, boxes, candidates
+from inference_kit.grader.parse import clean, parse
+from inference_kit.grader.pool import GraderPool
+from inference_kit.grader.similarity import similarity
+from inference_kit.grader.values import (
+    Apply, Based, Bracketed, Builder, ListOf, Matrix, Measure, Num, Ratio, Relation, SetOf, Sym, Text, Unparsed, Value,
+)  # fmt: skip
+
+LONGEST = 200
+
+
+def explain(pool: GraderPool, gold: str, response: str) -> Iterator[str]:
+    """Yield a line for each stage: what counts of the response, the candidates, both values, each verdict, the grade."""
+    found = candidates(response, wants_letter=is_choice(gold))
+    boxed = boxes(after_thinking(response))
+    yield f"boxes       {len(boxed)}"
+    for place, candidate in enumerate(found, start=1):
+        yield f"candidate   {place} of {len(found)}: {_short(candidate)}{'  (strict)' if place == len(found) else ''}"
+    yield f"gold        {_short(clean(gold))}  read as {_short(shown(parse(gold)))}"
+    for candidate in found:
+        verdict = pool.verdict(gold, candidate)
+        yield f"answer      {_short(clean(candidate))}  read as {_short(shown(parse(candidate)))}"
+        yield f"verdict     {'equal' if verdict.equal else 'not equal'}, by {verdict.method}"
+    grade = pool.grade(gold, response)
+    if grade.extracted is not None:
+        yield f"similarity  {similarity(gold, grade.extracted):.3f}"
+    yield f"lenient     {'correct' if grade.correct else 'not correct'}, by {grade.method}"
+    yield f"strict      {'correct' if grade.strict else 'not correct'}"
+
+
+def shown(value: Value) -> str:
+    """A value as a short formula with its type visible."""
+    match value:
+        case Num(amount, digits):
+            return f"{amount}{f' (a decimal of {digits} digits)' if digits else ''}"
+        case Sym(name):
+            return name
+        case Apply(head, args):
+            return f"{head}({', '.join(map(shown, args))})"
+        case Bracketed(opening, items, closing):
+            return f"{opening}{', '.join(map(shown, items))}{closing}"
+        case SetOf(items):
+            return f"set {{{', '.join(map(shown, items))}}}"
+        case ListOf(items, joint):
+            return f"list joined by {joint!r}: {'; '.join(map(shown, items))}"
+        case Builder(element, condition):
+            return f"all {shown(element)} with {shown(condition)}"
+        case Relation(signs, sides):
+            return shown(sides[0]) + "".join(f" {sign} {shown(side)}" for sign, side in zip(signs, sides[1:], strict=True))
+        case Matrix(rows):
+            return f"matrix {'; '.join(', '.join(map(shown, row)) for row in rows)}"
+        case Measure(inner, unit):
+            return f"{shown(inner)} in {unit!r}"
+        case Based(digits, base):
+            return f"{digits} in base {base}"
+        case Ratio(parts):
+            return f"ratio {' : '.join(map(shown, parts))}"
+        case Text(words):
+            return f"text {words!r}"
+        case Unparsed(text):
+            return f"not parsed {text!r}"
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}… ({len(line)} characters)"

@@ -1,0 +1,86 @@
+"""The rules of a grade: lenient where any box may be right, strict where the last one decides.
+
+Why: pool and worker grade by the same few lines, each with its own way to compare two answers.
+Promises: strict implies lenient; the strict verdict is always there; pure but for `compare`, which is given.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from inference_kit.grader.choice import is_choice
+from inference_kit.grader.compare import Verdict
+from inference_kit.grader.extract import candidates
+from inference_kit.records import AnswerKind
+
+MOST_CANDIDATES = 400
+
+
+Compare = Callable[[str, str, AnswerKind], Verdict]
+
+
+@dataclass(frozen=True, slots=True)
+class GradeItem:
+    """A response to be graded; `gold` may be several acceptable answers."""
+
+    gold: str | tuple[str, ...]
+    response: str
+    kind: AnswerKind = "math"
+    choices: tuple[str, ...] = ()
+    strict: bool = False
+
+    @property
+    def golds(self) -> tuple[str, ...]:
+        return (self.gold,) if isinstance(self.gold, str) else self.gold
+
+    def to_json(self) -> list[Any]:
+        return [self.gold, self.response, self.kind, self.choices, self.strict]
+
+    @classmethod
+    def from_json(cls, data: Sequence[Any]) -> "GradeItem":
+        gold, response, kind, choices, strict = data
+        return cls(gold if isinstance(gold, str) else tuple(gold), response, kind, tuple(choices), strict)
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """Correct or not, and by which rule.
+
+    `correct` is by the rule asked for and `strict` by the strict one. `extracted` is what was compared: the candidate that
+    matched, else the last. `method` says how it was decided: string, number, symbolic, set, choice, timeout, no_answer, ...
+    """
+
+    correct: bool
+    strict: bool
+    extracted: str | None
+    method: str
+
+
+def grade_item(item: GradeItem, compare: Compare) -> Grade:
+    """Grade a response: its last candidate first, then, by the lenient rule, the others from the end."""
+    golds = item.golds
+    wants_letter = item.kind == "math" and any(is_choice(gold) for gold in golds)
+    found = candidates(item.response, item.kind, item.choices, wants_letter=wants_letter)
+    if not found and wants_letter:
+        found = candidates(item.response, item.kind, item.choices)
+    if not found:
+        return Grade(False, False, None, "no_answer")
+    last = _any_gold(golds, found[-1], item.kind, compare)
+    if last.equal or item.strict:
+        return Grade(last.equal, last.equal, found[-1], last.method)
+    for candidate in found[-2 : -MOST_CANDIDATES - 2 : -1]:
+        verdict = _any_gold(golds, candidate, item.kind, compare)
+        if verdict.equal:
+            return Grade(True, False, candidate, verdict.method)
+        if verdict.method == "timeout":  # one response may cost a time limit, not one for each of its boxes
+            return Grade(False, False, found[-1], "timeout")
+    return Grade(False, False, found[-1], last.method)
+
+
+def _any_gold(golds: Sequence[str], answer: str, kind: AnswerKind, compare: Compare) -> Verdict:
+    verdict = Verdict(False, "no_gold")
+    for gold in golds:
+        verdict = compare(gold, answer, kind)
+        if verdict.equal:
+            break
+    return verdict

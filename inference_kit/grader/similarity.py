@@ -1,0 +1,95 @@
+"""How alike two answers are, from 0 to 1: a tree edit distance between their expressions.
+
+Why: equality says nothing about how near a wrong answer is; a run can report how its wrong answers move.
+Promises: 1 for the same tree, 0 where one of the two does not parse; symmetric; bounded by the size of the trees.
+Source: Zhang and Shasha 1989, "Simple fast algorithms for the editing distance between trees and related problems".
+"""
+
+from inference_kit.grader.parse import parse
+from inference_kit.grader.values import Apply, Based, Bracketed, Measure, Num, Relation, Sym, Text, Unparsed, Value, parts_of
+
+MOST_NODES = 120
+UNORDERED = frozenset({"add", "mul"})
+
+
+def similarity(a: str, b: str) -> float:
+    """Return 1 - distance / (nodes of both), where an edit inserts, removes or renames one node."""
+    first, second = parse(a), parse(b)
+    if isinstance(first, Unparsed | Text) or isinstance(second, Unparsed | Text):
+        return 1.0 if first == second and isinstance(first, Text) else 0.0
+    trees = _Tree(first), _Tree(second)
+    if max(map(len, trees)) > MOST_NODES:
+        return 1.0 if first == second else 0.0
+    return 1.0 - _distance(*trees) / (len(trees[0]) + len(trees[1]))
+
+
+class _Tree:
+    """A tree in postorder: the label of each node, and the first leaf below it."""
+
+    def __init__(self, value: Value) -> None:
+        self.labels: list[str] = []
+        self.first_leaf: list[int] = []
+        self._add(value)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def _add(self, value: Value) -> int:
+        parts = parts_of(value)
+        if isinstance(value, Apply) and value.head in UNORDERED:
+            parts = tuple(sorted(parts, key=repr))
+        leaves = [self._add(part) for part in parts]
+        leaf = leaves[0] if leaves else len(self.labels)
+        self.labels.append(_label(value))
+        self.first_leaf.append(leaf)
+        return leaf
+
+    @property
+    def key_roots(self) -> list[int]:
+        """The highest node of each first leaf."""
+        return sorted({leaf: node for node, leaf in enumerate(self.first_leaf)}.values())
+
+
+def _distance(a: _Tree, b: _Tree) -> int:
+    distances = [[0] * len(b) for _ in range(len(a))]
+    for i in a.key_roots:
+        for j in b.key_roots:
+            _fill(a, b, i, j, distances)
+    return distances[-1][-1]
+
+
+def _fill(a: _Tree, b: _Tree, i: int, j: int, distances: list[list[int]]) -> None:
+    """The distances of all pairs of subtrees whose first leaves are those of i and j."""
+    start_a, start_b = a.first_leaf[i], b.first_leaf[j]
+    rows, columns = i - start_a + 2, j - start_b + 2
+    forest = [[row + column if not row or not column else 0 for column in range(columns)] for row in range(rows)]
+    for row in range(1, rows):
+        for column in range(1, columns):
+            x, y = start_a + row - 1, start_b + column - 1
+            least = 1 + min(forest[row - 1][column], forest[row][column - 1])
+            if a.first_leaf[x] == start_a and b.first_leaf[y] == start_b:
+                forest[row][column] = min(least, forest[row - 1][column - 1] + (a.labels[x] != b.labels[y]))
+                distances[x][y] = forest[row][column]
+            else:
+                before = forest[a.first_leaf[x] - start_a][b.first_leaf[y] - start_b]
+                forest[row][column] = min(least, before + distances[x][y])
+
+
+def _label(value: Value) -> str:
+    """What a node is, without what is below it."""
+    match value:
+        case Num(amount):
+            return str(amount) if amount.numerator.bit_length() + amount.denominator.bit_length() < 4000 else "large"
+        case Sym(name):
+            return name
+        case Apply(head, _):
+            return head
+        case Bracketed(opening, _, closing):
+            return opening + closing
+        case Relation(signs, _):
+            return " ".join(signs)
+        case Measure(_, unit):
+            return unit
+        case Based(digits, base):
+            return f"{digits}_{base}"
+    return type(value).__name__

@@ -1,0 +1,105 @@
+"""Engine: runs a language model. The least to write is `vanilla_generate`, blocking, a batch in and a batch out.
+
+Why: everything above (search, resume, accounting) needs only prompts in and completions out, so a new engine is one method.
+Promises: `identity` and `capabilities` are known without weights, which load at the first call; concurrent calls of a blocking
+engine are joined into batches; a setting that an engine cannot do is refused by name, never ignored.
+"""
+
+from abc import ABC
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from inference_kit.errors import UserError
+from inference_kit.models.batching import Batcher
+from inference_kit.records import Completion, GenerationConfig, Message, Prompt
+
+NEUTRAL = GenerationConfig()
+"""Its penalties, top_k, min_p and stop are the values that every engine accepts, because they change nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an engine cannot do, by the names of the settings; `prefix` is the continuation of a partial answer."""
+
+    refused_settings: frozenset[str] = field(default_factory=frozenset)
+    prefix: bool = True
+    images: bool = False
+    deterministic: bool = False
+
+
+class Engine(ABC):
+    """Runs a language model.
+
+    `separator` is the text that ends a step; `concurrency` is how many problems keep the engine full; `max_batch_size` is
+    how many completions one `vanilla_generate` is asked for.
+    """
+
+    identity: str = ""
+    separator: str = "\n\n"
+    capabilities: Capabilities = Capabilities()
+    concurrency: int = 16
+    max_batch_size: int = 64
+
+    def vanilla_generate(self, prompts: Sequence[Prompt], config: GenerationConfig) -> list[list[Completion]]:
+        """Write `prompt.n` completions for each prompt; blocking.
+
+        Returns:
+            One list for each prompt, its completions in the order of `prompt.seeds`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} writes neither vanilla_generate nor generate")
+
+    async def generate(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, Completion]]:
+        """Write the completions of one prompt, each with its position among `prompt.seeds`, as they finish.
+
+        Calls that wait at the same time and share `config` are joined into one `vanilla_generate`, on a thread.
+        """
+        for position, completion in enumerate(await self._batcher.submit(prompt, config, size=prompt.n)):
+            yield position, completion
+
+    @cached_property
+    def _batcher(self) -> Batcher[Prompt, list[Completion]]:
+        return Batcher(self.vanilla_generate, self.max_batch_size)
+
+    async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[str]:
+        """Write one completion piece by piece; by default the whole text at once."""
+        async for _, completion in self.generate(prompt, config):
+            yield completion.text
+
+    def generation_defaults(self) -> Mapping[str, Any]:
+        """The model's own generation settings (`generation_config.json`), by our names."""
+        return {}
+
+    @property
+    def context_length(self) -> int | None:
+        """The longest prompt and completion together, in tokens; None where unknown."""
+        return None
+
+    def render(self, messages: Sequence[Message]) -> str:
+        """The prompt as the model sees it, for showing; by default the contents, one a paragraph."""
+        return "\n\n".join(message.content for message in messages)
+
+    async def close(self) -> None:
+        """Give back processes, threads and memory."""
+
+    def check(self, config: GenerationConfig) -> None:
+        """Refuse what this engine cannot do.
+
+        Raises:
+            UserError: naming the setting, and `max_new_tokens` beyond the context.
+        """
+        for name in sorted(self.capabilities.refused_settings):
+            if getattr(config, name) != getattr(NEUTRAL, name):
+                raise UserError(
+                    f"engine {type(self).__name__} cannot apply {name}",
+                    where=f"--{name.replace('_', '-')}",
+                    fix=f"Leave it at {getattr(NEUTRAL, name)!r}, or use another engine.",
+                )
+        room = self.context_length
+        if room is not None and config.max_new_tokens >= room:
+            raise UserError(
+                f"max_new_tokens {config.max_new_tokens} does not fit the model's context of {room} tokens",
+                where="--max-new-tokens",
+                fix=f"Choose less than {room}; the prompt needs room too.",
+            )

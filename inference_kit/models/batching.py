@@ -1,0 +1,137 @@
+"""Blocking work for asynchronous callers, on a thread: whole batches (`Batcher`), or a loop that work joins and leaves (`Pump`).
+
+Why: an engine or reward model answers many questions at once far cheaper than one by one, and its callers should not know of
+each other.
+Promises: a call returns its own result; while one batch runs, the next one gathers; where a batch fails, its items are tried
+one by one, so that one bad item fails alone.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Work = TypeVar("Work")
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting(Generic[Item, Result]):
+    item: Item
+    group: Any
+    size: int
+    future: "asyncio.Future[Result]"
+
+
+class Batcher(Generic[Item, Result]):
+    """Gathers items of equal `group` and calls `run_batch(items, group)` on a thread, at most `limit` (in sizes) at once."""
+
+    def __init__(self, run_batch: Callable[[Sequence[Item], Any], Sequence[Result]], limit: int) -> None:
+        self._run_batch, self._limit = run_batch, limit
+        self._waiting: deque[_Waiting[Item, Result]] = deque()
+        self._pump: asyncio.Task[None] | None = None
+
+    async def submit(self, item: Item, group: Any = None, size: int = 1) -> Result:
+        """Return the result of `item`, computed with whatever else waits at the same time."""
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(item, group, size, future))
+        if self._pump is None or self._pump.done():
+            self._pump = asyncio.create_task(self._drain())
+        return await future
+
+    async def _drain(self) -> None:
+        await asyncio.sleep(0)  # lets every caller that is ready now join the first batch
+        while batch := self._next_batch():
+            for waiting, outcome in zip(batch, await self._outcomes(batch), strict=True):
+                if waiting.future.cancelled():
+                    continue
+                if isinstance(outcome, Exception):
+                    waiting.future.set_exception(outcome)
+                else:
+                    waiting.future.set_result(outcome)
+
+    def _next_batch(self) -> list[_Waiting[Item, Result]]:
+        batch: list[_Waiting[Item, Result]] = []
+        later: deque[_Waiting[Item, Result]] = deque()
+        total = 0
+        while self._waiting:
+            each = self._waiting.popleft()
+            if each.future.cancelled():
+                continue
+            if batch and (each.group != batch[0].group or total + each.size > self._limit):
+                later.append(each)
+            else:
+                batch.append(each)
+                total += each.size
+        self._waiting = later
+        return batch
+
+    async def _outcomes(self, batch: Sequence[_Waiting[Item, Result]]) -> Sequence[Result | Exception]:
+        try:
+            return await asyncio.to_thread(self._run_batch, [each.item for each in batch], batch[0].group)
+        except Exception as error:  # noqa: BLE001 - handed to the callers, each its own
+            if len(batch) == 1:
+                return [error]
+            return [outcome for each in batch for outcome in await self._outcomes([each])]
+
+
+class Loop(Protocol[Work]):
+    """Something that moves many pieces of work on, step by step, and says which have finished."""
+
+    waiting: deque[Work]
+
+    @property
+    def busy(self) -> bool:
+        """Whether a step would do anything."""
+
+    def advance(self, steps: int) -> list[Work]:
+        """Take up to `steps` steps; return early with what has finished."""
+
+
+class Pump(Generic[Work]):
+    """Drives a `Loop` on a thread while it is busy; work may join and leave between its steps.
+
+    `moved` is set, and replaced, each time the loop has taken some steps.
+    """
+
+    def __init__(self, loop: Loop[Work], steps: int) -> None:
+        self._loop, self._steps = loop, steps
+        self._inbox: list[Work] = []
+        self._deliver: dict[Work, tuple[Callable[[Work | Exception], None], int]] = {}
+        self._task: asyncio.Task[None] | None = None
+        self.moved = asyncio.Event()
+
+    def submit(
+        self, work: Sequence[Work], deliver: Callable[[Work | Exception], None], steps: int | None = None
+    ) -> None:
+        """Let `work` join; `deliver` gets each piece as it finishes, or the exception that ended the loop."""
+        self._inbox += work
+        self._deliver |= dict.fromkeys(work, (deliver, steps or self._steps))
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._drive())
+
+    def forget(self, work: Sequence[Work]) -> None:
+        """Deliver nothing more of `work`."""
+        for each in work:
+            self._deliver.pop(each, None)
+
+    async def _drive(self) -> None:
+        await asyncio.sleep(0)  # lets every caller that is ready now join the first step
+        while self._inbox or self._loop.busy:
+            self._loop.waiting.extend(self._inbox)
+            self._inbox = []
+            steps = min((each for _, each in self._deliver.values()), default=self._steps)
+            try:
+                for work in await asyncio.to_thread(self._loop.advance, steps):
+                    if work in self._deliver:
+                        self._deliver.pop(work)[0](work)
+            except Exception as error:  # noqa: BLE001 - handed to every caller that waits
+                for deliver, _ in self._deliver.values():
+                    deliver(error)
+                self._deliver.clear()
+                raise
+            finally:
+                self.moved.set()
+                self.moved = asyncio.Event()

@@ -1,0 +1,300 @@
+"""The records that pass between the parts of the house.
+
+Why: a problem walks from file to answer as a handful of small frozen values, so every part can be read, tested and stored alone.
+Promises: nothing here is changed after it is made; what is stored has `to_json` and `from_json`, and the round trip is exact.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+SCHEMA = 1
+"""Version of the stored files; a reader refuses a larger one by name and keeps reading smaller ones."""
+
+Role = Literal["system", "user", "assistant"]
+FinishReason = Literal["stop", "length", "boundary", "error"]
+AnswerKind = Literal["math", "number", "choice", "text"]
+Index = int | str
+Gold = str | tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation; `images` are paths or URLs."""
+
+    role: Role
+    content: str
+    images: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        shown: dict[str, Any] = {"role": self.role, "content": self.content}
+        return shown | {"images": list(self.images)} if self.images else shown
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Message":
+        return cls(data["role"], data["content"], tuple(data.get("images", ())))
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One item of a data set; `answer` is the gold answer, several where any of them is right, None where there is none."""
+
+    index: Index
+    messages: tuple[Message, ...]
+    answer: Gold = None
+    answer_kind: AnswerKind = "math"
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def question(self) -> str:
+        """The last thing the user said: what a reward model shows above the solution."""
+        return next((message.content for message in reversed(self.messages) if message.role == "user"), "")
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationConfig:
+    """How an engine writes. Temperature 0 is greedy.
+
+    `stop` texts end a completion and are cut from it; `boundary` ends a step and stays at its end (finish reason
+    `boundary`). `logprobs` asks for the log-probability of what was written, summed.
+    """
+
+    max_new_tokens: int = 1024
+    temperature: float = 0.7
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    stop: tuple[str, ...] = ()
+    boundary: str = ""
+    logprobs: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"stop": list(self.stop)}
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What an engine is asked: the conversation, the part of the reply that exists, one seed for each completion wanted.
+
+    `prefix_tokens` are the ids of `prefix` as the engine wrote them, so that a continuation never re-reads its own text
+    in other tokens; empty where the prefix was not written by this engine.
+    """
+
+    messages: tuple[Message, ...]
+    prefix: str = ""
+    seeds: tuple[int, ...] = (0,)
+    prefix_tokens: tuple[int, ...] = ()
+
+    @property
+    def n(self) -> int:
+        """Completions wanted."""
+        return len(self.seeds)
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What an engine wrote.
+
+    `tokens` counts generated tokens and `prompt_tokens` the tokens read before them; `logprob` is the sum over the
+    generated tokens in nats, None if unknown. `token_ids` are kept where the text may be continued (finish reason
+    `boundary` or `length`), else empty.
+    """
+
+    text: str
+    finish_reason: FinishReason
+    tokens: int
+    logprob: float | None = None
+    prompt_tokens: int = 0
+    token_ids: tuple[int, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"token_ids": list(self.token_ids)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Completion":
+        return cls(**{**_known(cls, data), "token_ids": tuple(data.get("token_ids", ()))})
+
+
+@dataclass(frozen=True, slots=True)
+class StepScores:
+    """What a reward model said of one solution: a score in [0, 1] for each step (or one for the whole), and tokens read."""
+
+    scores: tuple[float, ...]
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One step in the tree of a problem. `path` holds ordinals from the root; the root has no parent and no text."""
+
+    text: str = ""
+    parent: "Node | None" = None
+    path: tuple[int, ...] = ()
+    finish_reason: FinishReason = "boundary"
+    tokens: int = 0
+    logprob: float | None = None
+    token_ids: tuple[int, ...] = ()
+
+    @property
+    def finished(self) -> bool:
+        """No more text can follow: the model stopped, or its room is used up."""
+        return self.finish_reason != "boundary"
+
+    @property
+    def lineage(self) -> "tuple[Node, ...]":
+        """The nodes from the first step to this one, without the root."""
+        nodes: list[Node] = []
+        node: Node | None = self
+        while node is not None and node.parent is not None:
+            nodes.append(node)
+            node = node.parent
+        return tuple(reversed(nodes))
+
+    @property
+    def whole_text(self) -> str:
+        """The reply so far, from its first step to the end of this one."""
+        return "".join(node.text for node in self.lineage)
+
+    @property
+    def whole_tokens(self) -> int:
+        """Generated tokens from the root to the end of this node."""
+        return sum(node.tokens for node in self.lineage)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A whole solution, ready for the vote.
+
+    Equal answers share a `group` number, -1 where there is no answer. `score` is the last step score, None without a
+    reward model. `finish_reason` is `length` where the solution was cut off.
+    """
+
+    text: str
+    answer: str | None
+    steps: tuple[str, ...] = ()
+    step_scores: tuple[float, ...] = ()
+    score: float | None = None
+    group: int = -1
+    finish_reason: FinishReason = "stop"
+    tokens: int = 0
+    logprob: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"steps": list(self.steps), "step_scores": list(self.step_scores)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Candidate":
+        lists = {name: tuple(data.get(name, ())) for name in ("steps", "step_scores")}
+        return cls(**{**_known(cls, data), **lists})
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a problem cost.
+
+    A call is one completion or one scored solution. Cached calls and tokens were answered from the call log of another
+    run; what an earlier, interrupted process of the same run paid for counts as paid by this run, so that a resumed run
+    reports the same figures as an undisturbed one.
+    """
+
+    prompt_tokens: int = 0
+    generated_tokens: int = 0
+    cached_tokens: int = 0
+    reward_tokens: int = 0
+    calls: int = 0
+    cached_calls: int = 0
+    reward_calls: int = 0
+    cached_reward_calls: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+
+    def to_json(self) -> dict[str, int]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Usage":
+        return cls(**_known(cls, data))
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """What a solver made of a problem: its candidates in the order they were made, and their cost."""
+
+    candidates: tuple[Candidate, ...]
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is stored for one problem.
+
+    `error` is the one line that says why it failed, None where it did not. `seconds` is what the problem took,
+    `run_seconds` how long its run had worked when it was done, over all processes of the run.
+    """
+
+    index: Index
+    input: str | list[dict[str, Any]]
+    gold: str | list[str] | None
+    answer_kind: AnswerKind = "math"
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    candidates: tuple[Candidate, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    seconds: float = 0.0
+    run_seconds: float = 0.0
+    error: str | None = None
+
+    @classmethod
+    def of(cls, problem: Problem, solution: Solution | None, error: str | None = None) -> "Record":
+        """The record of a problem that was solved, or that failed with `error`; its times are still 0."""
+        alone = len(problem.messages) == 1 and not problem.messages[0].images
+        return cls(
+            index=problem.index,
+            input=problem.messages[0].content if alone else [message.to_json() for message in problem.messages],
+            gold=list(problem.answer) if isinstance(problem.answer, tuple) else problem.answer,
+            answer_kind=problem.answer_kind,
+            metadata=problem.metadata,
+            candidates=solution.candidates if solution else (),
+            usage=solution.usage if solution else Usage(),
+            error=error,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "index": self.index,
+            "input": self.input,
+            "gold": self.gold,
+            "answer_kind": self.answer_kind,
+            "metadata": dict(self.metadata),
+            "candidates": [candidate.to_json() for candidate in self.candidates],
+            "usage": self.usage.to_json(),
+            "seconds": self.seconds,
+            "run_seconds": self.run_seconds,
+            "error": self.error,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Record":
+        return cls(
+            **{
+                **_known(cls, data),
+                "candidates": tuple(Candidate.from_json(each) for each in data.get("candidates", ())),
+                "usage": Usage.from_json(data.get("usage", {})),
+            }
+        )
+
+
+def message_list(text_or_messages: str | Sequence[Mapping[str, Any]]) -> tuple[Message, ...]:
+    """Read what a data set calls its input: a text, or chat messages as objects with `role` and `content`."""
+    if isinstance(text_or_messages, str):
+        return (Message("user", text_or_messages),)
+    return tuple(Message.from_json(each) for each in text_or_messages)
+
+
+def _known(cls: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries of `data` that `cls` has a field for, so that files with further keys stay readable."""
+    return {each.name: data[each.name] for each in fields(cls) if each.name in data}

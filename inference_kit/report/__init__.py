@@ -1,0 +1,1 @@
+"""Reports: tables and comparisons from stored files; no model, no search."""

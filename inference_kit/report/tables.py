@@ -1,0 +1,44 @@
+"""Plain text tables, and numbers as people read them: the same in a terminal, a log and an issue."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
+    """Align `rows` under `headers`; the first `left` columns to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in [headers, *rows]) for column in range(len(headers))]
+
+    def line(cells: Sequence[str]) -> str:
+        aligned = (
+            cell.ljust(width) if column < left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        return "  ".join(aligned).rstrip()
+
+    return "\n".join([line(headers), "  ".join("-" * width for width in widths), *map(line, rows)])
+
+
+def percent(share: float | None) -> str:
+    """A share of 1 as percent with one decimal; a dash where it is unknown."""
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
+def interval(bounds: Sequence[float] | None) -> str:
+    """A confidence interval in percent."""
+    return "-" if bounds is None else f"[{100 * bounds[0]:.1f}, {100 * bounds[1]:.1f}]"
+
+
+def accuracy_row(name: str, metrics: Mapping[str, Any]) -> list[str]:
+    """One line of an accuracy table: name, accuracy, interval, correct of total, failed, tokens of a problem."""
+    tokens = metrics["generated_tokens"] + metrics["cached_tokens"]
+    return [
+        name,
+        percent(metrics["accuracy"]),
+        interval(metrics["ci95"]),
+        f"{metrics['correct']}/{metrics['total']}",
+        str(metrics["failed"]),
+        f"{tokens / max(1, metrics['total']):,.0f}",
+    ]
+
+
+ACCURACY_HEADERS = ("answer by", "accuracy", "95 % interval", "correct", "failed", "tokens/problem")

@@ -1,0 +1,67 @@
+"""RewardModel: scores solutions. The least to write is `score(problem, steps) -> list[float]`.
+
+Why: a process reward model, an outcome reward model and a rule differ in how they read text, not in what they are asked.
+Promises: scores are in [0, 1], one for each step or one for the whole; NaN counts 0; a wrong number of scores is an error, never
+padded; `identity` is known without weights, which load at the first call.
+"""
+
+import math
+from abc import ABC
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from inference_kit.errors import EngineError
+from inference_kit.models.batching import Batcher
+from inference_kit.records import Problem, StepScores
+
+ScoreItem = tuple[Problem, tuple[str, ...]]
+
+
+class RewardModel(ABC):
+    """Scores solutions of a problem, step by step or as a whole.
+
+    `separator` is what stands between steps in the text that this reward model reads; `max_batch_size` is how many
+    solutions one `score_batch` is asked for.
+    """
+
+    identity: str = ""
+    separator: str = "\n\n"
+    max_batch_size: int = 64
+
+    def score(self, problem: Problem, steps: Sequence[str]) -> list[float]:
+        """Score one solution; blocking.
+
+        Args:
+            problem: What is solved.
+            steps: The solution's steps without separators; never empty, no step is blank.
+
+        Returns:
+            One number in [0, 1] for each step, or one number for the whole.
+        """
+        raise NotImplementedError(f"{type(self).__name__} writes neither score nor score_batch")
+
+    def score_batch(self, items: Sequence[ScoreItem]) -> list[StepScores]:
+        """Score many solutions; blocking. By default one by one, with no token count."""
+        return [StepScores(tuple(self.score(problem, steps))) for problem, steps in items]
+
+    async def scores(self, problem: Problem, steps: Sequence[str]) -> StepScores:
+        """Score one solution together with all that wait at the same time."""
+        found = await self._batcher.submit((problem, tuple(steps)))
+        if len(found.scores) not in (1, len(steps)):
+            raise EngineError(
+                f"reward model {self.identity} gave {len(found.scores)} scores for {len(steps)} steps",
+                fix="It must give one for each step, or one for the whole.",
+            )
+        return StepScores(tuple(_in_range(score) for score in found.scores), found.tokens)
+
+    @cached_property
+    def _batcher(self) -> Batcher[ScoreItem, StepScores]:
+        def run(items: Sequence[ScoreItem], _group: Any) -> list[StepScores]:
+            return self.score_batch(items)
+
+        return Batcher(run, self.max_batch_size)
+
+
+def _in_range(score: float) -> float:
+    return 0.0 if math.isnan(score) else min(1.0, max(0.0, float(score)))

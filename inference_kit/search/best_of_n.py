@@ -1,0 +1,20 @@
+"""Best-of-N: write N whole solutions independently; the vote picks the answer.
+
+Why: the yardstick of every other method, and the pool from which all votes and smaller N are read off.
+Source: Cobbe et al. 2021, "Training verifiers to solve math word problems", arXiv:2110.14168.
+"""
+
+from inference_kit.context import Context
+from inference_kit.records import Node
+
+
+async def best_of_n(context: Context, *, n: int = 16) -> list[Node]:
+    """Write `n` solutions in one go.
+
+    Args:
+        n: Candidates for each problem.
+    """
+    solutions = await context.complete([context.root], n)
+    if context.reward_model is not None:
+        await context.score(solutions)
+    return solutions

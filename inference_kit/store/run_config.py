@@ -1,0 +1,74 @@
+"""config.json: what made the results of a folder, and the check that a resumed run is the same run.
+
+Why: results of two settings in one file are worse than no results.
+Promises: each method of a folder has its own entry; a run whose results would depend on something else than the stored ones
+stops before anything is written, and every difference is named.
+"""
+
+import json
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from inference_kit.errors import UserError
+from inference_kit.records import SCHEMA
+from inference_kit.store.atomic import write_atomically
+
+NAME = "config.json"
+HEADER = ("dataset", "model", "reward_model", "method", "config")
+
+
+def read_entries(folder: Path) -> list[dict[str, Any]]:
+    """What final files of this folder say before their metrics, one for each method."""
+    return [
+        {key: value for key, value in entry.items() if key in HEADER} for entry in _read(folder / NAME)["methods"].values()
+    ]
+
+
+def check_same_run(folder: Path, method: str, depends_on: Mapping[str, Any]) -> None:
+    """Refuse to go on with a stored run whose results depend on other settings.
+
+    Raises:
+        UserError: naming each setting, its stored and its new value.
+    """
+    entry = _read(folder / NAME)["methods"].get(method)
+    if entry is None:
+        return
+    stored = entry["config"]["depends_on"]
+    changed = [
+        f"{name}: {stored.get(name)!r} -> {depends_on.get(name)!r}"
+        for name in sorted({*stored, *depends_on})
+        if stored.get(name) != depends_on.get(name)
+    ]
+    if changed:
+        raise UserError(
+            f"the stored run has other settings ({'; '.join(changed)})",
+            where=str(folder),
+            fix="Use --overwrite to start anew, another --exp-name to keep both, or the old settings to go on.",
+        )
+
+
+def write_entry(folder: Path, method: str, entry: Mapping[str, Any], *, fresh: bool) -> str:
+    """Store the entry of one method and return the run's id; a `fresh` run gets a new one."""
+    config = _read(folder / NAME)
+    stored = config["methods"].get(method)
+    run = secrets.token_hex(8) if fresh or stored is None else stored["run"]
+    config["methods"][method] = {"run": run, **entry}
+    with write_atomically(folder / NAME) as file:
+        json.dump(config, file, ensure_ascii=False, indent=1)
+        file.write("\n")
+    return str(run)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {"schema": SCHEMA, "methods": {}}
+    try:
+        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if config["schema"] > SCHEMA:
+            raise UserError(f"schema {config['schema']} is newer than this program's {SCHEMA}", where=str(path))
+        assert isinstance(config["methods"], dict)
+    except (ValueError, KeyError, TypeError, AssertionError) as error:
+        raise UserError(f"not a config of this program ({error})", where=str(path), fix="Move the file away.") from error
+    return config

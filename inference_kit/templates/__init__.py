@@ -1,0 +1,48 @@
+"""Templates: texts with `{name}` in them, found by name or path and filled literally.
+
+Why: what a model is asked decides what it answers, so the wording is a file that anyone can read and replace.
+Promises: only the names asked for are replaced, once, from left to right; every other brace stays as it is, and what is
+filled in is never looked at again. The line break that ends a file is not part of its text.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from inference_kit.errors import UserError
+from inference_kit.registry import unknown
+
+PROMPT_FOLDER = Path(__file__).parent / "prompt"
+
+
+def prompt_templates() -> dict[str, str]:
+    """The prompt templates that ship with the house: name and text."""
+    return {path.stem: _read(path) for path in sorted(PROMPT_FOLDER.glob("*.txt"))}
+
+
+def load_prompt(name_or_path: str) -> str:
+    """Return the text of a prompt template, by its name or by the path of a file.
+
+    Raises:
+        UserError: where there is neither, naming the known ones and the nearest.
+    """
+    names = [path.stem for path in PROMPT_FOLDER.glob("*.txt")]
+    if name_or_path in names:
+        return _read(PROMPT_FOLDER / f"{name_or_path}.txt")
+    path = Path(name_or_path).expanduser()
+    if path.is_file():
+        return _read(path)
+    raise unknown(name_or_path, names, "prompt template, and no file,")
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """Replace `{name}` in `template` for every name in `values`."""
+    names = "|".join(map(re.escape, values))
+    return re.sub(rf"\{{({names})\}}", lambda placeholder: values[placeholder[1]], template)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig").removesuffix("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot be read as UTF-8 text ({error})", where=str(path)) from error

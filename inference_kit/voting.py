@@ -1,0 +1,114 @@
+"""Voting: from the candidates of a problem to one of them; pure arithmetic.
+
+Why: a vote is taken after the fact, from what is stored, so that any number of them costs no new token.
+Promises: candidates without an answer do not vote unless none has one; equal answers are one group, and the winner is
+the first sample of the winning group; ties go to the first sampled, in the majority vote to the highest sum of scores
+before that, so the same candidates give the same winner; a score that is missing or NaN counts 0.
+Source: majority Wang et al. 2022, arXiv:2203.11171; weighted Li et al. 2022, arXiv:2206.02336; best of N Cobbe et al.
+2021, arXiv:2110.14168; aggregates of step scores Lightman et al. 2023, arXiv:2305.20050.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from inference_kit.records import Candidate
+
+Aggregate = Callable[[Sequence[float]], float]
+"""From step scores to one score; an outcome reward model's single score is every aggregate of itself."""
+
+Choose = Callable[[Sequence[Candidate]], int]
+"""From candidates, at least one, to the position of the winner."""
+
+Weigh = Callable[[Sequence[Candidate]], list[float]]
+"""From candidates to a weight for each, none negative; only their ratios matter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """A way to choose; `needs_scores` where it means nothing without step scores, which the caller checks."""
+
+    choose: Choose
+    needs_scores: bool
+    summary: str
+
+
+def aggregated(aggregate: Aggregate) -> Weigh:
+    """Weigh each candidate by its aggregated step scores."""
+    return lambda candidates: [aggregate(_counted(each.step_scores)) for each in candidates]
+
+
+def relative_product(candidates: Sequence[Candidate]) -> list[float]:
+    """Weigh by the product of step scores, as a share of the largest: many small factors must not all become 0."""
+    logs = [_log_product(_counted(each.step_scores)) for each in candidates]
+    largest = max(logs)
+    return [math.exp(log - largest) if log > -math.inf else 0.0 for log in logs]
+
+
+def weighted_vote(weigh: Weigh) -> Choose:
+    """The answer whose samples weigh most together."""
+
+    def choose(candidates: Sequence[Candidate]) -> int:
+        weights = weigh(candidates)
+        groups = _groups(candidates)
+        return max(groups, key=lambda members: math.fsum(weights[each] for each in members))[0]
+
+    return choose
+
+
+def best_candidate(weigh: Weigh) -> Choose:
+    """The single heaviest sample."""
+
+    def choose(candidates: Sequence[Candidate]) -> int:
+        weights = weigh(candidates)
+        voters = sorted(each for members in _groups(candidates) for each in members)
+        return max(voters, key=lambda each: weights[each])
+
+    return choose
+
+
+def majority(candidates: Sequence[Candidate]) -> int:
+    """The answer that most samples have."""
+    scores = [_counted((each.score,))[0] for each in candidates]
+    return max(_groups(candidates), key=lambda members: (len(members), math.fsum(scores[each] for each in members)))[0]
+
+
+def _groups(candidates: Sequence[Candidate]) -> list[list[int]]:
+    """The positions of each answer's samples, in the order of their first; one group where none has an answer."""
+    groups: dict[int, list[int]] = defaultdict(list)
+    for position, candidate in enumerate(candidates):
+        groups[candidate.group].append(position)
+    return [members for group, members in groups.items() if group >= 0] or list(groups.values())
+
+
+def _counted(scores: Sequence[float | None]) -> list[float]:
+    """The scores with 0 for NaN, which is stored as null, and one 0 where there are none."""
+    return [0.0 if score is None or math.isnan(score) else score for score in scores] or [0.0]
+
+
+def _log_product(scores: Sequence[float]) -> float:
+    return math.fsum(map(math.log, scores)) if all(scores) else -math.inf
+
+
+def _last(scores: Sequence[float]) -> float:
+    return scores[-1]
+
+
+def _mean(scores: Sequence[float]) -> float:
+    return math.fsum(scores) / len(scores)
+
+
+AGGREGATES: dict[str, Aggregate] = {"last": _last, "min": min, "mean": _mean, "prod": math.prod}
+
+VOTES: dict[str, Vote] = {
+    "majority_vote": Vote(majority, False, "the answer most samples have; self-consistency"),
+    "min_vote": Vote(weighted_vote(aggregated(min)), True, "samples weighted by their lowest step score"),
+    "last_vote": Vote(weighted_vote(aggregated(_last)), True, "samples weighted by their last step score"),
+    "mean_vote": Vote(weighted_vote(aggregated(_mean)), True, "samples weighted by their mean step score"),
+    "prod_vote": Vote(weighted_vote(relative_product), True, "samples weighted by the product of their step scores"),
+    "best_min": Vote(best_candidate(aggregated(min)), True, "the sample with the highest lowest step score"),
+    "best_last": Vote(best_candidate(aggregated(_last)), True, "the sample with the highest last step score"),
+    "best_mean": Vote(best_candidate(aggregated(_mean)), True, "the sample with the highest mean step score"),
+    "best_prod": Vote(best_candidate(relative_product), True, "the sample with the highest product of step scores"),
+}

@@ -1,0 +1,40 @@
+"""The models and reward models that `--model NAME` and `--reward-model NAME` know; one line adds one.
+
+An entry is a `partial` of an engine (or reward model) class with its path. Further keywords are the class's own settings or
+generation settings, which outrank a config file.
+"""
+
+from functools import partial
+from pathlib import Path
+
+import inference_kit
+from inference_kit.models.echo import Echo
+from inference_kit.models.huggingface import HuggingFace
+from inference_kit.reward_models.likelihood import Likelihood
+from inference_kit.reward_models.math_shepherd import MathShepherd
+from inference_kit.reward_models.qwen_prm import QwenPRM
+
+bundled = Path(inference_kit.__file__).parent / "bundled"
+
+sft_model_groups = {
+    "abacus": partial(HuggingFace, str(bundled / "abacus"), separator="\n"),
+    "echo": partial(Echo),
+    "qwen2.5-0.5b": partial(HuggingFace, "Qwen/Qwen2.5-0.5B-Instruct"),
+    "qwen2.5-1.5b": partial(HuggingFace, "Qwen/Qwen2.5-1.5B-Instruct"),
+    "qwen2.5-7b": partial(HuggingFace, "Qwen/Qwen2.5-7B-Instruct"),
+    "qwen2.5-math-1.5b": partial(HuggingFace, "Qwen/Qwen2.5-Math-1.5B-Instruct"),
+    "qwen2.5-math-7b": partial(HuggingFace, "Qwen/Qwen2.5-Math-7B-Instruct"),
+    "qwen3-4b": partial(HuggingFace, "Qwen/Qwen3-4B"),
+    "llama3.2-1b": partial(HuggingFace, "meta-llama/Llama-3.2-1B-Instruct"),
+    "llama3.2-3b": partial(HuggingFace, "meta-llama/Llama-3.2-3B-Instruct"),
+    "llama3.1-8b": partial(HuggingFace, "meta-llama/Llama-3.1-8B-Instruct"),
+    "mistral-7b": partial(HuggingFace, "mistralai/Mistral-7B-Instruct-v0.3"),
+    "gemma3-1b": partial(HuggingFace, "google/gemma-3-1b-it"),
+    "deepseek-r1-distill-qwen-1.5b": partial(HuggingFace, "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B"),
+}
+
+reward_model_groups = {
+    "abacus_prm": partial(Likelihood, str(bundled / "abacus_prm"), separator="\n"),
+    "math-shepherd": partial(MathShepherd, "peiyi9979/math-shepherd-mistral-7b-prm"),
+    "qwen2.5-math-prm-7b": partial(QwenPRM, "Qwen/Qwen2.5-Math-PRM-7B"),
+}

@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Run the benchmark on every combination of the names below: one `python main.py run` each, a table of them all at the end.
+# Any variable may come from the environment, and further arguments go on to `main.py run`:
+#   MODEL_NAME="abacus echo" LIMIT=50 bash scripts/run.sh --temperature 0.8
+# The same command again does only what is missing. Paths count from the caller's folder, work_dir from the project's.
+set -uo pipefail
+set -f
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+work_dir=${work_dir:-results}
+MODEL_NAME=${MODEL_NAME:-abacus}              # names of model_config.py
+MODEL_PATH=${MODEL_PATH:-}                    # empty: the path in model_config.py
+REWARD_MODEL_NAME=${REWARD_MODEL_NAME:-}      # names of model_config.py, or none; empty: the one that belongs to the model
+REWARD_MODEL_PATH=${REWARD_MODEL_PATH:-}
+DATASET_NAME=${DATASET_NAME:-abacus}          # names of data_config.py
+COT_METHOD=${COT_METHOD:-greedy best_of_n}    # search methods
+VOTE=${VOTE:-all}                             # votes; all of them come from one generation
+N=${N:-}                                      # candidates, or children of a node; empty: the method's own (16 for best_of_n)
+EXP_NAME=${EXP_NAME:-default}                 # several N get one folder each: EXP_NAME-nN
+LIMIT=${LIMIT-200}                            # the first problems; empty: all
+
+is_list() { [[ $1 == *[![:space:]]*[[:space:]]*[![:space:]]* ]]; }
+
+if { [[ -n $MODEL_PATH ]] && is_list "$MODEL_NAME"; } || { [[ -n $REWARD_MODEL_PATH ]] && is_list "$REWARD_MODEL_NAME"; }; then
+  echo "error: one path cannot serve several models. Name one model, or register each path in model_config.py." >&2
+  exit 2
+fi
+bash "$root/scripts/setup.sh" </dev/null || exit
+[[ $work_dir == /* ]] || work_dir=$root/$work_dir
+started=$(mktemp)
+trap 'rm -f "$started"' EXIT
+cells=0 worst=0
+
+main_py() { "$root/.venv/bin/python" "$root/main.py" "$@"; }
+
+takes_n() { main_py run --help --method "$1" </dev/null 2>/dev/null | grep -c -e '--n ' >/dev/null; }
+
+note_exit() {
+  [[ $1 != 130 ]] || exit 130
+  (($1 <= worst)) || worst=$1
+}
+
+run_cell() {
+  local model=$1 reward_model=$2 dataset=$3 method=$4 n=$5 name=$EXP_NAME
+  shift 5
+  if [[ -n $n ]]; then
+    set -- --n "$n" "$@"
+    ! is_list "$N" || name=$EXP_NAME-n$n
+  fi
+  [[ -z $LIMIT ]] || set -- --limit "$LIMIT" "$@"
+  [[ -z $MODEL_PATH ]] || set -- --model-path "$MODEL_PATH" "$@"
+  [[ -z $REWARD_MODEL_PATH ]] || set -- --reward-model-path "$REWARD_MODEL_PATH" "$@"
+  [[ -z $reward_model ]] || set -- --reward-model "$reward_model" "$@"
+  cells=$((cells + 1))
+  printf '\n== %s ==\n' "$dataset, $model${reward_model:+ with $reward_model}, $method${n:+ with n $n}" >&2
+  main_py run --work-dir "$work_dir" --exp-name "$name" --model "$model" --dataset "$dataset" \
+    --method "$method" --vote "${VOTE//[[:space:]]/,}" "$@"
+  note_exit $?
+}
+
+for dataset in $DATASET_NAME; do
+  for model in $MODEL_NAME; do
+    for reward_model in ${REWARD_MODEL_NAME:-""}; do
+      for method in $COT_METHOD; do
+        sizes=$N
+        [[ -z $N ]] || takes_n "$method" || sizes=
+        for n in ${sizes:-""}; do
+          run_cell "$model" "$reward_model" "$dataset" "$method" "$n" "$@"
+        done
+      done
+    done
+  done
+done
+
+finals=()
+while IFS= read -r file; do
+  finals+=("$file")
+done < <(find "$work_dir" -name '*.json' ! -name config.json -newer "$started" 2>/dev/null | sort)
+if ((cells > 1 && ${#finals[@]} > 1)); then
+  echo
+  main_py evaluate "${finals[@]}"
+  note_exit $?
+fi
+exit "$worst"

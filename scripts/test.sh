@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Set up what is missing and run every check; further arguments go on to pytest: bash scripts/test.sh tests/store -k resume
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+bash scripts/setup.sh requirements-dev.txt </dev/null || exit
+
+failed=0
+check() {
+  echo "== $1" >&2
+  shift
+  .venv/bin/python "$@" || failed=1
+}
+
+check "ruff format" -m ruff format --check .
+check "ruff check" -m ruff check .
+check "mypy" -m mypy
+check "import-linter" .venv/bin/lint-imports
+check "pytest" -m pytest -q -n 2 "$@"
+exit "$failed"

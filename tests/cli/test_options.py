@@ -1,0 +1,77 @@
+"""Options: spelling, booleans, unknown flags."""
+
+import pytest
+
+from inference_kit.cli.options import (
+    Option,
+    parse,
+    read_boolean,
+    read_escaped,
+    read_integer,
+    read_stops,
+    setting_options,
+)
+from inference_kit.errors import UserError
+from inference_kit.search import METHODS
+
+OPTIONS = [
+    Option("max_new_tokens", read_integer, "tokens"),
+    Option("resume", read_boolean, "go on"),
+    Option("model", str, "a name"),
+    Option("stop", read_stops, "stop texts"),
+]
+
+
+def read(*words: str) -> dict[str, object]:
+    return parse(OPTIONS, words, prog="main.py run")
+
+
+def test_hyphens_underscores_and_synonyms_are_one_flag() -> None:
+    for spelling in ("--max-new-tokens", "--max_new_tokens", "--max-tokens", "--max_tokens"):
+        assert read(spelling, "5") == read(f"{spelling}=5") == {"max_new_tokens": 5}
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [
+        (["--resume"], True),
+        (["--no-resume"], False),
+        (["--resume=false"], False),
+        (["--resume", "no"], False),
+        (["--resume", "1"], True),
+        (["--resume", "--model", "x"], True),
+    ],
+)
+def test_booleans_in_every_spelling(words: list[str], value: bool) -> None:
+    assert read(*words)["resume"] is value
+
+
+def test_an_unknown_flag_names_the_nearest() -> None:
+    """MAIN-07."""
+    with pytest.raises(UserError, match=r"unknown option '--modle'. Did you mean '--model'"):
+        read("--modle", "x")
+
+
+@pytest.mark.parametrize("words", [["--max-new-tokens", "many"], ["--max-new-tokens"], ["stray"], ["--resume=maybe"]])
+def test_a_wrong_value_is_one_line(words: list[str]) -> None:
+    """MAIN-06."""
+    with pytest.raises(UserError) as caught:
+        read(*words)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_flag_given_twice_with_two_values_is_an_error() -> None:
+    with pytest.raises(UserError, match="twice"):
+        read("--max-tokens", "5", "--max-new-tokens", "6")
+    assert read("--model", "a", "--model", "a") == {"model": "a"}
+
+
+def test_stop_texts_and_escapes() -> None:
+    assert read("--stop", r"a,\n")["stop"] == ("a,\n",)
+    assert read("--stop", '["a", "b"]')["stop"] == ("a", "b")
+    assert read_escaped(r"a\nb\\n\q") == "a\nb\\n\\q"
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_setting_of_every_method_is_a_flag_with_help(name: str) -> None:
+    assert all(option.help for option in setting_options(METHODS[name], "method"))

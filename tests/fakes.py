@@ -1,0 +1,69 @@
+"""Scripted engines and reward models: real subclasses, no weights, every call counted."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from inference_kit.errors import EngineError
+from inference_kit.models.base import Capabilities, Engine
+from inference_kit.records import Completion, GenerationConfig, Problem, Prompt
+from inference_kit.reward_models.base import RewardModel
+
+
+class SeededEngine(Engine):
+    """Answers `\\boxed{seed mod answers}` after two steps; what it writes follows from the prompt's seeds alone."""
+
+    capabilities = Capabilities(deterministic=True)
+
+    def __init__(self, model_path: str = "seeded", *, answers: int = 7, separator: str = "\n\n") -> None:
+        """Make the engine.
+
+        Args:
+            answers: How many different answers it gives.
+            separator: Text that ends a step.
+        """
+        self.identity, self.answers, self.separator = f"seeded:{model_path}:{answers}", answers, separator
+        self.completions = 0
+
+    def vanilla_generate(self, prompts: Sequence[Prompt], config: GenerationConfig) -> list[list[Completion]]:
+        """Write one short solution for each seed."""
+        return [[self._write(prompt, seed) for seed in prompt.seeds] for prompt in prompts]
+
+    def _write(self, prompt: Prompt, seed: int) -> Completion:
+        self.completions += 1
+        text = self.separator.join(["Think.", f"So it is \\boxed{{{seed % self.answers}}}."])
+        return Completion(text, "stop", tokens=8, logprob=-float(seed % 5), prompt_tokens=len(prompt.messages[-1].content))
+
+
+class OutOfOrderEngine(SeededEngine):
+    """Finishes later candidates first, and later prompts before earlier ones."""
+
+    async def generate(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, Completion]]:
+        """Yield the last seed first, giving way to others in between."""
+        for position in reversed(range(prompt.n)):
+            await asyncio.sleep(0)
+            yield position, self._write(prompt, prompt.seeds[position])
+
+
+class FailingEngine(SeededEngine):
+    """Fails for problems whose text holds `fail_on`, until `healed` is set."""
+
+    def __init__(self, model_path: str = "failing", *, fail_on: str = "impossible") -> None:
+        super().__init__(model_path)
+        self.fail_on, self.healed = fail_on, False
+
+    def _write(self, prompt: Prompt, seed: int) -> Completion:
+        if self.fail_on in prompt.messages[-1].content and not self.healed:
+            raise EngineError("the engine has no answer to this one")
+        return super()._write(prompt, seed)
+
+
+class Likes(RewardModel):
+    """Scores the last step 0.9 where the solution's answer is `favourite`, else 0.2; every other step 0.5."""
+
+    def __init__(self, model_path: str = "likes", *, favourite: str = "3") -> None:
+        self.identity, self.favourite, self.scored = f"likes:{favourite}", favourite, 0
+
+    def score(self, problem: Problem, steps: Sequence[str]) -> list[float]:
+        """Look for the favourite in the last step."""
+        self.scored += 1
+        return [0.5] * (len(steps) - 1) + [0.9 if f"{{{self.favourite}}}" in steps[-1] else 0.2]

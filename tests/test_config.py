@@ -1,0 +1,92 @@
+"""Settings: precedence, ranges, synonyms, YAML files."""
+
+from pathlib import Path
+
+import pytest
+
+from inference_kit.config import Level, canonical, generation_config, generation_levels, nearest_existing, read_config
+from inference_kit.errors import UserError
+
+
+def test_the_strongest_level_wins_and_what_it_beat_is_kept() -> None:
+    """MAIN-25."""
+    resolved = generation_levels(
+        Level("command line", {"temperature": 0.3}),
+        Level("model arguments", {"temperature": 0.5, "top_p": 0.9}),
+        Level("config file", {"temperature": 0.6, "top_p": 0.8, "top_k": 20}),
+        Level("model's generation_config", {"temperature": 1.0, "top_k": 50, "min_p": 0.1}),
+    )
+    config = generation_config(resolved)
+    assert (config.temperature, config.top_p, config.top_k, config.min_p) == (0.3, 0.9, 20, 0.1)
+    assert resolved["temperature"].source == "command line"
+    assert [source for source, _ in resolved["temperature"].beaten] == [
+        "model arguments",
+        "config file",
+        "model's generation_config",
+        "library default",
+    ]
+    assert resolved["max_new_tokens"].source == "library default"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("temperature", -0.1),
+        ("temperature", float("nan")),
+        ("top_p", 0),
+        ("top_p", 1.5),
+        ("max_new_tokens", 0),
+        ("max_new_tokens", 1.5),
+        ("max_new_tokens", True),
+        ("top_k", "many"),
+        ("stop", ("",)),
+    ],
+)
+def test_a_value_out_of_range_is_refused_by_name_and_source(name: str, value: object) -> None:
+    with pytest.raises(UserError, match=rf"config file: .*{name}"):
+        generation_levels(Level("config file", {name: value}))
+
+
+def test_do_sample_false_is_temperature_zero() -> None:
+    assert generation_config(generation_levels(Level("m", {"do_sample": False, "temperature": 0.8}))).temperature == 0
+    with pytest.raises(UserError, match="do_sample"):
+        generation_levels(Level("m", {"do_sample": True, "temperature": 0}))
+
+
+def test_synonyms_are_one_setting() -> None:
+    assert canonical({"max-tokens": 5}, "x") == {"max_new_tokens": 5}
+    with pytest.raises(UserError, match="synonym"):
+        canonical({"max_tokens": 5, "max_new_tokens": 6}, "x")
+
+
+def test_a_config_file_says_where_each_key_stands(tmp_path: Path) -> None:
+    """MAIN-26, MAIN-07: unknown keys are named with line, column and the nearest known key."""
+    path = tmp_path / "run.yaml"
+    path.write_text("limit: 5\ngeneration:\n  temperature: 0.5\nmodle: abacus\n")
+    config = read_config(path, ("generation",))
+    assert config.values == {"limit": 5, "modle": "abacus"}
+    assert config.sections == {"generation": {"temperature": 0.5}}
+    with pytest.raises(UserError, match=r"run.yaml:4:1: unknown key 'modle'. Did you mean 'model'"):
+        config.check(["limit", "model"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("limit: 5\nlimit: 6\n", r":2:1: key 'limit' is there twice, first at .*:1:1"),
+        ("a: [1\n", r":2:1: not YAML"),
+        ("\tlimit: 5\n", r":1:1: not YAML"),
+        ("- 1\n", r":1: the file must hold settings"),
+        ("generation: 5\n", r":1:1: generation must hold settings"),
+    ],
+)
+def test_a_broken_config_file_is_one_line_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=message):
+        read_config(path, ("generation",))
+
+
+def test_a_missing_path_names_what_is_near(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    assert nearest_existing(tmp_path / "reslts" / "x.json") == f"Did you mean {tmp_path / 'results'}?"

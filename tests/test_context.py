@@ -1,0 +1,79 @@
+"""The context: seeds from paths, the call log, merging of equal texts, accounting."""
+
+import asyncio
+from pathlib import Path
+
+from fakes import Likes, OutOfOrderEngine, SeededEngine
+
+from inference_kit.context import Context, derive_seed
+from inference_kit.records import GenerationConfig, Message, Problem
+from inference_kit.search.best_of_n import best_of_n
+from inference_kit.search.greedy import greedy
+from inference_kit.store.call_log import CallLog
+
+PROBLEM = Problem(17, (Message("user", "What is it?"),), answer="3")
+
+
+def context(engine: SeededEngine, log: CallLog | None = None, reward_model: Likes | None = None) -> Context:
+    return Context(PROBLEM, engine, reward_model, GenerationConfig(), log)
+
+
+def test_what_is_written_does_not_depend_on_the_order_in_which_it_finishes() -> None:
+    in_order = asyncio.run(best_of_n(context(SeededEngine()), n=16))
+    out_of_order = asyncio.run(best_of_n(context(OutOfOrderEngine()), n=16))
+    assert [node.text for node in in_order] == [node.text for node in out_of_order]
+    assert len({node.text for node in in_order}) > 1
+
+
+def test_a_larger_n_pays_only_for_the_difference(tmp_path: Path) -> None:
+    """BEY-02: n=16 after n=4 generates 12."""
+    engine = SeededEngine()
+    first = context(engine, CallLog(tmp_path, "run-a", fsync_seconds=None))
+    four = asyncio.run(best_of_n(first, n=4))
+    second = context(engine, CallLog(tmp_path, "run-b", fsync_seconds=None))
+    sixteen = asyncio.run(best_of_n(second, n=16))
+    assert engine.completions == 16
+    assert sixteen[:4] == four
+    assert (second.usage.cached_calls, second.usage.calls) == (4, 16)
+    assert second.usage.cached_tokens == 4 * 8
+    assert second.usage.generated_tokens == 12 * 8
+
+
+def test_a_resumed_run_reports_what_an_undisturbed_one_would(tmp_path: Path) -> None:
+    """MAIN-63: calls of an earlier process of the same run count as paid by the run."""
+    engine = SeededEngine()
+    undisturbed = context(engine, CallLog(tmp_path, "run-a", fsync_seconds=None), Likes())
+    asyncio.run(best_of_n(undisturbed, n=5))
+    resumed = context(engine, CallLog(tmp_path, "run-a", fsync_seconds=None), Likes())
+    asyncio.run(best_of_n(resumed, n=5))
+    assert engine.completions == 5
+    assert resumed.usage == undisturbed.usage
+
+
+def test_equal_solutions_are_scored_once() -> None:
+    reward_model = Likes()
+    scored = context(SeededEngine(answers=2), reward_model=reward_model)
+    nodes = asyncio.run(best_of_n(scored, n=16))
+    assert reward_model.scored == 2
+    assert all(len(scored.step_scores(node)) == 2 for node in nodes)
+
+
+def test_a_trailing_separator_is_no_step() -> None:
+    held = context(SeededEngine())
+    [node] = asyncio.run(held.complete([held.root], 1))
+    assert held.steps_of(node) == ("Think.", node.text.split("\n\n")[1])
+
+
+def test_greedy_asks_once_with_temperature_zero_and_no_seed(tmp_path: Path) -> None:
+    """MAIN-45."""
+    engine = SeededEngine()
+    for seed in (1, 2):
+        held = Context(PROBLEM, engine, None, GenerationConfig(), CallLog(tmp_path, "run", fsync_seconds=None), seed=seed)
+        asyncio.run(greedy(held))
+    assert engine.completions == 1
+
+
+def test_seeds_follow_from_run_problem_and_path_and_fit_32_bits() -> None:
+    seeds = {derive_seed(run, index, path) for run in (0, 1) for index in (1, "1", 2) for path in ((), (0,), (0, 1))}
+    assert len(seeds) == 18
+    assert all(0 <= seed < 2**31 - 2**16 for seed in seeds)
