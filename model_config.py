@@ -1,7 +1,7 @@
 """The models and reward models that `--model NAME` and `--reward-model NAME` know; one line adds one.
 
-An entry is a `partial` of an engine (or reward model) class with its path. Further keywords are the class's own settings or
-generation settings, which outrank a config file.
+An entry is a `partial` of an engine (or reward model) class with its path. Further keywords are the class's own
+settings or generation settings, which outrank a config file.
 """
 
 from functools import partial

@@ -1,12 +1,13 @@
 """A conversation: history and a solver.
 
 Why: the terminal, and later the browser, show the same turns in different clothes.
-Promises: a reply that is interrupted leaves the history as it was; with a reward model the reply is searched and its score told.
+Promises: a reply that is interrupted leaves the history as it was; with a reward model the reply is searched and its
+score told.
 """
 
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -39,7 +40,7 @@ class Conversation:
         """Forget the history."""
         self.history = []
 
-    async def _pieces(self, turns: tuple[Message, ...]) -> AsyncIterator[str]:
+    async def _pieces(self, turns: tuple[Message, ...]) -> AsyncGenerator[str, None]:
         messages = (Message("system", self.system), *turns) if self.system else turns
         problem = Problem(_digest(messages), messages, answer_kind="text")
         self.score = None

@@ -1,8 +1,8 @@
 """Settings and their precedence: each value with where it came from and what it beat.
 
 Why: a number can be trusted only if one can see which temperature made it, and why that one.
-Promises: the levels are merged in the order given, strongest first; every value is checked here, once, against its range;
-synonyms are one setting, and two different values for one setting at one level are an error.
+Promises: the levels are merged in the order given, strongest first; every value is checked here, once, against its
+range; synonyms are one setting, and two different values for one setting at one level are an error.
 """
 
 import math
@@ -186,14 +186,16 @@ def _checked(name: str, setting: Resolved) -> Resolved:
     value = setting.value
     whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
     if isinstance(value, bool) or not isinstance(value, int | float) or (kind is int and not whole):
-        raise UserError(f"{name} must be a{'n integer' if kind is int else ' number'}, got {value!r}", where=setting.source)
+        raise UserError(
+            f"{name} must be a{'n integer' if kind is int else ' number'}, got {value!r}", where=setting.source
+        )
     if not low <= value <= high:
         raise UserError(f"{name} must be {range_text}, got {value!r}", where=setting.source)
     return Resolved(kind(value), setting.source, setting.beaten)
 
 
 def _places(node: Any, path: Path, sections: Sequence[str]) -> dict[str, str]:
-    """Where each name of a mapping stands, section names and what is in them included; a name given twice is refused."""
+    """Where each name of a mapping and of its sections stands; a name given twice is refused."""
     places: dict[str, str] = {}
     own: set[str] = set()
     for key, value in node.value:

@@ -1,8 +1,9 @@
 """What a search method sees of one problem: it hands over nodes and gets nodes, or scores, back.
 
-Why: seeds, the call log, merging and accounting live here once, so that a method is straight-line code like the paper's.
-Promises: a node's seed follows from the run's seed, the problem and its place in the tree, never from time or order; every
-completion and every scored solution is in the call log before a method sees it; equal texts are scored once.
+Why: seeds, the call log, merging and accounting live here once, so that a method is straight-line code like the
+paper's.
+Promises: a node's seed follows from the run's seed, the problem and its place in the tree, never from time or order;
+every completion and every scored solution is in the call log before a method sees it; equal texts are scored once.
 """
 
 import hashlib
@@ -62,7 +63,8 @@ class Context:
     async def _children(self, node: Node, n: int, config: GenerationConfig) -> list[Node]:
         first = derive_seed(self.seed, self.problem.index, node.path)
         seeds = [0 if config.temperature == 0 else first + ordinal for ordinal in range(n)]
-        keys = [self._completion_key(node, config, seed) for seed in seeds]
+        asked = self._asked(node, config)
+        keys = [call_key(asked=asked, seed=seed) for seed in seeds]
         completions: dict[str, Completion] = {}
         for key in dict.fromkeys(keys):
             if logged := self._logged(key):
@@ -97,15 +99,15 @@ class Context:
         prefix_tokens = tuple(token for each in node.lineage for token in each.token_ids)
         return Prompt(self.problem.messages, node.whole_text, seeds, prefix_tokens)
 
-    def _completion_key(self, node: Node, config: GenerationConfig, seed: int) -> str:
-        prompt = self._prompt(node, (seed,))
+    def _asked(self, node: Node, config: GenerationConfig) -> str:
+        """The digest of all that the children of a node have in common, so that sixteen keys cost about one."""
+        prompt = self._prompt(node, ())
         return call_key(
             engine=self.engine.identity,
             messages=[message.to_json() for message in prompt.messages],
             prefix=prompt.prefix,
             prefix_tokens=prompt.prefix_tokens,
             settings=config.to_json(),
-            seed=seed,
         )
 
     def _count(self, completion: Completion, *, paid: bool) -> None:

@@ -1,8 +1,8 @@
 """Evaluation: stored candidates to votes, grades, metrics and final files; loads no model.
 
 Why: an answer is judged after the fact, so a new vote, a stricter reading or a better grader costs no new token.
-Promises: the same records give the same final file; each candidate is graded once for all votes; a failed problem counts as
-not correct and is counted apart.
+Promises: the same records give the same final file; each candidate is graded once for all votes; a failed problem
+counts as not correct and is counted apart.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from typing import Any
 
 from inference_kit.errors import UserError
 from inference_kit.estimates import pass_at_k, wilson_interval
-from inference_kit.grader import Grade, GraderPool, GradeItem
+from inference_kit.grader import Grade, GradeItem, GraderPool
 from inference_kit.records import Record, Usage
 from inference_kit.registry import lookup
 from inference_kit.store.results import write_final
@@ -239,6 +239,4 @@ def _pass_at(samples: Sequence[tuple[int, int]]) -> dict[str, float]:
     most = min((n for n, _ in samples if n), default=0)
     powers = [1 << exponent for exponent in range(most.bit_length())]
     ks = [k for k in powers if k < most] + ([most] if most else [])
-    return {
-        str(k): sum(pass_at_k(n, correct, k) if n else 0.0 for n, correct in samples) / len(samples) for k in ks
-    }
+    return {str(k): sum(pass_at_k(n, correct, k) if n else 0.0 for n, correct in samples) / len(samples) for k in ks}

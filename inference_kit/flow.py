@@ -1,11 +1,12 @@
 """Do one thing to each item of a stream, many at a time, in bounded memory.
 
-Why: the runner and the transformer both keep K items in flight over an endless stream; this is the one loop that does it.
+Why: the runner and the transformer both keep K items in flight over an endless stream; this is the one loop that does
+it.
 Promises: at most `limit` items are in flight, the stream is read no further ahead, and results come as they finish.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
@@ -14,7 +15,7 @@ Result = TypeVar("Result")
 
 async def unordered_map(
     items: Iterable[Item], worker: Callable[[Item], Awaitable[Result]], limit: int
-) -> AsyncIterator[Result]:
+) -> AsyncGenerator[Result, None]:
     """Yield `worker(item)` of every item as it finishes, `limit` of them in flight.
 
     Closing the iterator, or an exception of a worker, cancels what is in flight and waits for it to end.
@@ -48,7 +49,7 @@ async def unordered_map(
 
 
 async def all_of(jobs: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:
-    """Await `jobs` at the same time and return their results in order; the first failure cancels the rest and is raised."""
+    """Await `jobs` together and return their results in order; the first failure cancels the rest and is raised."""
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(job) for job in jobs]

@@ -1,11 +1,13 @@
 """The records that pass between the parts of the house.
 
-Why: a problem walks from file to answer as a handful of small frozen values, so every part can be read, tested and stored alone.
-Promises: nothing here is changed after it is made; what is stored has `to_json` and `from_json`, and the round trip is exact.
+Why: a problem walks from file to answer as a handful of small frozen values, so every part can be read, tested and
+stored alone.
+Promises: nothing here is changed after it is made; what is stored has `to_json` and `from_json`, and the round trip is
+exact.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 SCHEMA = 1
@@ -37,7 +39,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One item of a data set; `answer` is the gold answer, several where any of them is right, None where there is none."""
+    """One item of a data set; `answer` is the gold answer, several where any is right, None where there is none."""
 
     index: Index
     messages: tuple[Message, ...]
@@ -72,12 +74,12 @@ class GenerationConfig:
     logprobs: bool = True
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"stop": list(self.stop)}
+        return _fields(self) | {"stop": list(self.stop)}
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What an engine is asked: the conversation, the part of the reply that exists, one seed for each completion wanted.
+    """What an engine is asked: conversation, the part of the reply that exists, a seed for each completion wanted.
 
     `prefix_tokens` are the ids of `prefix` as the engine wrote them, so that a continuation never re-reads its own text
     in other tokens; empty where the prefix was not written by this engine.
@@ -111,7 +113,7 @@ class Completion:
     token_ids: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"token_ids": list(self.token_ids)}
+        return _fields(self) | {"token_ids": list(self.token_ids)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Completion":
@@ -120,7 +122,7 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class StepScores:
-    """What a reward model said of one solution: a score in [0, 1] for each step (or one for the whole), and tokens read."""
+    """What a reward model said of one solution: a score in [0, 1] for each step or one for all, and tokens read."""
 
     scores: tuple[float, ...]
     tokens: int = 0
@@ -183,7 +185,7 @@ class Candidate:
     logprob: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"steps": list(self.steps), "step_scores": list(self.step_scores)}
+        return _fields(self) | {"steps": list(self.steps), "step_scores": list(self.step_scores)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Candidate":
@@ -213,7 +215,7 @@ class Usage:
         return Usage(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
 
     def to_json(self) -> dict[str, int]:
-        return asdict(self)
+        return _fields(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Usage":
@@ -298,3 +300,8 @@ def message_list(text_or_messages: str | Sequence[Mapping[str, Any]]) -> tuple[M
 def _known(cls: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
     """The entries of `data` that `cls` has a field for, so that files with further keys stay readable."""
     return {each.name: data[each.name] for each in fields(cls) if each.name in data}
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    """The fields of a flat record by name; `dataclasses.asdict` would copy every value first."""
+    return {each.name: getattr(record, each.name) for each in fields(record)}

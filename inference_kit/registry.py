@@ -1,6 +1,7 @@
 """Look names up with a did-you-mean, and read a function's settings off its signature and docstring.
 
-Why: a registry is a plain dict and a setting is a keyword-only parameter; flags, YAML, `list` and error texts derive from them.
+Why: a registry is a plain dict and a setting is a keyword-only parameter; flags, YAML, `list` and error texts derive
+from them.
 Promises: an unknown name raises `UserError` that lists the known ones and names the nearest.
 """
 
@@ -40,7 +41,7 @@ def lookup(table: Mapping[str, Entry], name: str, kind: str, *, where: str = "")
 
 def unknown(name: str, known: Iterable[str], kind: str, *, where: str = "") -> UserError:
     """The error for a name that is not among `known`: all known names, and the nearest one where one is near."""
-    names = sorted(known)
+    names = sorted(set(known))
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     hint = f"Did you mean {near[0]!r}? " if near else ""
     return UserError(f"unknown {kind} {name!r}", where=where, fix=f"{hint}Known: {', '.join(names) or 'none'}.")
@@ -48,8 +49,8 @@ def unknown(name: str, known: Iterable[str], kind: str, *, where: str = "") -> U
 
 def settings_of(function: Callable[..., Any]) -> dict[str, Setting]:
     """The settings of a method, class or function: its keyword-only parameters, described under `Args:`."""
-    described = argument_help(inspect.getdoc(function) or "")
     target = function.__init__ if inspect.isclass(function) else function
+    described = argument_help(inspect.getdoc(function) or "") | argument_help(inspect.getdoc(target) or "")
     hints = get_type_hints(target)
     return {
         name: Setting(
@@ -69,9 +70,7 @@ def argument_help(docstring: str) -> dict[str, str]:
     section = re.search(r"^Args:\n((?:[ \t]+.*\n?|\n)+)", docstring, flags=re.MULTILINE)
     if section is None:
         return {}
-    entries = re.findall(
-        r"^ {4}(\w+(?:, \w+)*):[ ]*((?:.*(?:\n {5,}.*)*))", section.group(1), flags=re.MULTILINE
-    )
+    entries = re.findall(r"^ {4}(\w+(?:, \w+)*):[ ]*((?:.*(?:\n {5,}.*)*))", section.group(1), flags=re.MULTILINE)
     return {name: " ".join(text.split()) for names, text in entries for name in names.split(", ")}
 
 

@@ -1,8 +1,9 @@
 """Runner: many problems through one solver, K in flight, each stored the moment it is done.
 
 Why: a problem that waits for a reward must not hold up another one's tokens, and a finished one must survive anything.
-Promises: what is stored as finished is not asked again, failed problems are; a problem that fails becomes a record with its
-error and the run goes on; when cancelled, what is in flight is dropped and everything finished is already stored.
+Promises: what is stored as finished is not asked again, failed problems are; a problem that fails becomes a record
+with its error and the run goes on; when cancelled, what is in flight is dropped and everything finished is already
+stored.
 """
 
 import asyncio

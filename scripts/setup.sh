@@ -127,8 +127,8 @@ pip_output() {
 # One line of what a command said, and what to do about it.
 explain() {
   case $1 in
-    *"No space left on device"*) fail "the disk is full" "Free 3 GB for $PWD/.venv and run this again." ;;
-    *"Retrying (Retry"*) fail "the package index cannot be reached" "Connect, or name a mirror in PIP_INDEX_URL, and run this again." ;;
+    *"No space left on device"*) fail "the disk is full" "Free 3 GB for $PWD/.venv and try again." ;;
+    *"Retrying (Retry"*) fail "the package index cannot be reached" "Connect, or name a mirror in PIP_INDEX_URL, and try again." ;;
   esac
   local last
   last=$(grep -iE '^(ERROR|error|[A-Za-z]*Error):' <<<"$1" | tail -n 1) || last=$(tail -n 1 <<<"$1")

@@ -31,7 +31,9 @@ class SeededEngine(Engine):
     def _write(self, prompt: Prompt, seed: int) -> Completion:
         self.completions += 1
         text = self.separator.join(["Think.", f"So it is \\boxed{{{seed % self.answers}}}."])
-        return Completion(text, "stop", tokens=8, logprob=-float(seed % 5), prompt_tokens=len(prompt.messages[-1].content))
+        return Completion(
+            text, "stop", tokens=8, logprob=-float(seed % 5), prompt_tokens=len(prompt.messages[-1].content)
+        )
 
 
 class OutOfOrderEngine(SeededEngine):
@@ -67,3 +69,15 @@ class Likes(RewardModel):
         """Look for the favourite in the last step."""
         self.scored += 1
         return [0.5] * (len(steps) - 1) + [0.9 if f"{{{self.favourite}}}" in steps[-1] else 0.2]
+
+
+class SlowEngine(SeededEngine):
+    """Takes a few milliseconds for each completion, two problems at a time, so that a run can be killed in the middle."""
+
+    concurrency = 2
+
+    async def generate(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, Completion]]:
+        """Yield one completion after the other."""
+        for position, seed in enumerate(prompt.seeds):
+            await asyncio.sleep(0.03)
+            yield position, self._write(prompt, seed)

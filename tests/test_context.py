@@ -68,7 +68,9 @@ def test_greedy_asks_once_with_temperature_zero_and_no_seed(tmp_path: Path) -> N
     """MAIN-45."""
     engine = SeededEngine()
     for seed in (1, 2):
-        held = Context(PROBLEM, engine, None, GenerationConfig(), CallLog(tmp_path, "run", fsync_seconds=None), seed=seed)
+        held = Context(
+            PROBLEM, engine, None, GenerationConfig(), CallLog(tmp_path, "run", fsync_seconds=None), seed=seed
+        )
         asyncio.run(greedy(held))
     assert engine.completions == 1
 

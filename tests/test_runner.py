@@ -22,7 +22,9 @@ def problems(count: int) -> Iterator[Problem]:
         yield Problem(number, (Message("user", text),), answer=str(number % 7))
 
 
-def solve(path: Path, engine: SeededEngine, count: int = 8, concurrency: int = 3) -> tuple[Outcome, dict[int | str, Record]]:
+def solve(
+    path: Path, engine: SeededEngine, count: int = 8, concurrency: int = 3
+) -> tuple[Outcome, dict[int | str, Record]]:
     partial = PartialFile(path, fsync_seconds=None)
     with GraderPool() as grader:
         solver = Solver(engine, best_of_n, GenerationConfig(), grader)

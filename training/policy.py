@@ -8,7 +8,7 @@ from training.loop import Recipe, train
 from training.publish import POLICY, publish
 from training.tokenizer import build_tokenizer
 
-RECIPE = Recipe(seed=1, tokens=5_000_000)
+RECIPE = Recipe(seed=1, tokens=8_000_000)
 
 if __name__ == "__main__":
     tokenizer = build_tokenizer()

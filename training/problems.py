@@ -27,7 +27,7 @@ Operator = Literal["given", "+", "-", "*", "/"]
 Split = Literal["train", "test"]
 StepMix = Mapping[int, float]  # number of steps -> relative weight
 TRAINING_MIX: StepMix = {2: 1.0, 3: 1.5, 4: 1.5, 5: 1.0, 6: 0.5}
-BENCHMARK_MIX: StepMix = {2: 0.3, 3: 1.0, 4: 1.5, 5: 1.0, 6: 0.3}
+BENCHMARK_MIX: StepMix = {2: 1.5, 3: 1.5, 4: 1.0, 5: 0.3, 6: 0.1}
 
 
 @dataclass(frozen=True, slots=True)

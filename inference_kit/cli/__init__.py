@@ -1,7 +1,8 @@
 """The command line: arguments in, one call, exit code out. One line in `COMMANDS` adds a subcommand.
 
 Why: each subcommand is one file, imported only when it is asked for, so `--help` answers at once.
-Promises: what a user can mend is one line on standard error and exit code 2; a bug is one line that says how to see more.
+Promises: what a user can mend is one line on standard error and exit code 2; a bug is one line that says how to see
+more.
 """
 
 import importlib
@@ -11,6 +12,7 @@ import traceback
 from collections.abc import Sequence
 
 from inference_kit import __version__
+from inference_kit.cli.logs import log_to_terminal
 from inference_kit.cli.options import Parser, hyphenated
 from inference_kit.cli.registries import Registries
 from inference_kit.errors import UserError
@@ -45,7 +47,7 @@ def main(arguments: Sequence[str], registries: Registries) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:  # noqa: BLE001 - the last door: a bug becomes one line unless --debug asks for all of it
+    except Exception as error:
         if debug:
             raise
         place = traceback.extract_tb(error.__traceback__)[-1]
@@ -67,6 +69,7 @@ def _dispatch(arguments: list[str], registries: Registries) -> int:
         return int(importlib.import_module(f"inference_kit.cli.{command}").execute(arguments[1:], registries))
     if not command.startswith("-") and command not in COMMANDS:
         raise unknown(command, COMMANDS, "command")
+    log_to_terminal(None)
     parser = Parser(prog="main.py", description="How much does a language model gain from thinking longer?")
     parser.add_argument("--version", action="version", version=__version__)
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)

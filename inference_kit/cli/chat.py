@@ -8,8 +8,10 @@ from dataclasses import replace
 from inference_kit.chat import Conversation
 from inference_kit.cli.logs import log_to_terminal
 from inference_kit.cli.options import Parser, add_to
-from inference_kit.cli.plan import DEFAULTS, Plan, all_options, make_plan
+from inference_kit.cli.plan import Plan
+from inference_kit.cli.planning import all_options, make_plan
 from inference_kit.cli.registries import Registries
+from inference_kit.cli.run_options import DEFAULTS
 from inference_kit.errors import UserError
 from inference_kit.grader import GraderPool
 from inference_kit.search import ONE_SOLUTION
@@ -50,7 +52,9 @@ def execute(arguments: Sequence[str], registries: Registries) -> int:
 def _defaults(words: Sequence[str]) -> dict[str, object]:
     """A plain streamed reply, unless a reward model or a method asks for search."""
     searched = any(word.replace("_", "-").partition("=")[0] == "--reward-model" for word in words)
-    return {**DEFAULTS, "method": "best_of_n"} if searched else {**DEFAULTS, "method": "vanilla", "reward_model": "none"}
+    return (
+        {**DEFAULTS, "method": "best_of_n"} if searched else {**DEFAULTS, "method": "vanilla", "reward_model": "none"}
+    )
 
 
 def _conversation(plan: Plan, grader: GraderPool) -> Conversation:

@@ -21,10 +21,16 @@ def add_parser(subparsers: Any) -> None:
     """Register `evaluate`."""
     parser = subparsers.add_parser("evaluate", help="grade and vote stored results again; no model is loaded")
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="final .json, partial .jsonl, or a folder")
-    parser.add_argument("--vote", "--voting-method", default="", help="votes with commas, or all (default: those stored)")
+    parser.add_argument(
+        "--vote", "--voting-method", default="", help="votes with commas, or all (default: those stored)"
+    )
     parser.add_argument("--grading", choices=("lenient", "strict"), default="lenient", help="which verdict counts")
-    parser.add_argument("--strict", dest="grading", action="store_const", const="strict", help="only the last box counts")
-    parser.add_argument("--lenient", dest="grading", action="store_const", const="lenient", help="any box counts (default)")
+    parser.add_argument(
+        "--strict", dest="grading", action="store_const", const="strict", help="only the last box counts"
+    )
+    parser.add_argument(
+        "--lenient", dest="grading", action="store_const", const="lenient", help="any box counts (default)"
+    )
     parser.add_argument("--output", type=Path, metavar="F.json", help="also write the metrics as JSON")
     parser.add_argument("--json", action="store_true", help="print the metrics as JSON")
     parser.set_defaults(execute=execute)
@@ -42,7 +48,8 @@ def execute(arguments: argparse.Namespace, registries: Registries) -> int:
                     run.records, paths, run.header, grader, strict=arguments.grading == "strict", own_metrics=own
                 )
                 found += [
-                    {"name": _name(run, vote), "file": str(paths[vote]), "metrics": each} for vote, each in metrics.items()
+                    {"name": _name(run, vote), "file": str(paths[vote]), "metrics": each}
+                    for vote, each in metrics.items()
                 ]
     shown = json.dumps(found, ensure_ascii=False, indent=1)
     if arguments.output:

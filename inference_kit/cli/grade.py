@@ -1,7 +1,8 @@
 """`grade`: say of each line of a file whether its response is correct; for any program's outputs.
 
 Why: the grader is useful without the rest of the house, and one pair explained settles an argument.
-Promises: one line out for each line in, in the same order; a malformed line stops everything before a result is written.
+Promises: one line out for each line in, in the same order; a malformed line stops everything before a result is
+written.
 """
 
 import argparse

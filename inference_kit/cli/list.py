@@ -4,6 +4,7 @@ import argparse
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from inference_kit.cli.registries import Registries
@@ -18,19 +19,24 @@ from inference_kit.voting import VOTES
 def add_parser(subparsers: Any) -> None:
     """Register `list`."""
     parser = subparsers.add_parser("list", help="what is registered, with one line each")
-    parser.add_argument("kind", nargs="?", default="all", help="models, reward_models, datasets, methods, votes, templates")
+    parser.add_argument(
+        "kind", nargs="?", default="all", help="models, reward_models, datasets, methods, votes, templates"
+    )
     parser.set_defaults(execute=execute)
 
 
 def execute(arguments: argparse.Namespace, registries: Registries) -> int:
     """Print one table for each kind asked for."""
     kinds: Mapping[str, Callable[[], list[list[str]]]] = {
-        "models": lambda: [*_rows(registries.models), *([f"{name} (engine)", summary_of(e)] for name, e in ENGINES.items())],
+        "models": lambda: [
+            *_rows(registries.models),
+            *([f"{name} (engine)", summary_of(e)] for name, e in ENGINES.items()),
+        ],
         "reward_models": lambda: _rows(registries.reward_models),
         "datasets": lambda: _rows(registries.datasets),
         "methods": lambda: [[name, summary_of(method)] for name, method in METHODS.items()],
         "votes": lambda: [[name, vote.summary] for name, vote in VOTES.items()],
-        "templates": lambda: [[name, text.split("\n", 1)[0]] for name, text in prompt_templates().items()],
+        "templates": lambda: [[name, text.rsplit("\n", 1)[-1]] for name, text in prompt_templates().items()],
     }
     wanted = list(kinds) if arguments.kind == "all" else [arguments.kind.replace("-", "_")]
     shown = [table((kind, "what it is"), lookup(kinds, kind, "kind")(), left=2) for kind in wanted]
@@ -48,4 +54,4 @@ def _place(entry: Any) -> str:
         return ""
     path = next((str(value) for key, value in entry.keywords.items() if key.endswith("_path")), "")
     path = path or next((str(value) for value in entry.args), "")
-    return f"{os.path.relpath(path) if os.path.isabs(path) else path}: " if path else ""
+    return f"{os.path.relpath(path) if Path(path).is_absolute() else path}: " if path else ""

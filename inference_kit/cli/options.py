@@ -1,15 +1,15 @@
 """Options: argument texts in, values out; flags derive from tables and from the settings of whatever is chosen.
 
-Why: a method's, an engine's or a data set's settings are its keyword-only parameters; writing them down again as flags would
-be a second truth.
-Promises: `-` and `_` are the same in a name; booleans take `--x`, `--no-x`, `--x=true|false` and `--x false`; an unknown flag is
-one line that names the nearest one; a flag given twice with two values is an error.
+Why: a method's, an engine's or a data set's settings are its keyword-only parameters; writing them down again as flags
+would be a second truth.
+Promises: `-` and `_` are the same in a name; booleans take `--x`, `--no-x`, `--x=true|false` and `--x false`; an
+unknown flag is one line that names the nearest one; of a flag given twice the last counts; synonyms must agree.
 """
 
 import argparse
 import json
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin
 
@@ -43,53 +43,66 @@ class Parser(argparse.ArgumentParser):
         raise UserError(message.removeprefix("argument "), fix=f"See {self.prog} --help.")
 
 
-class _Once(argparse.Action):
-    """Stores a value; a second, different value for the same flag (or its synonym) is an error."""
+class _Agree(argparse.Action):
+    """Stores a value that was given under two synonyms, where both give the same one."""
 
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: Any = None
     ) -> None:
         if getattr(namespace, self.dest, values) != values:
-            parser.error(f"{option_string} is given twice, with different values")
+            parser.error(f"{option_string} and its synonym have different values")
         setattr(namespace, self.dest, values)
 
 
 def setting_options(owner: Callable[..., Any], group: str, *, prefix: str = "") -> list[Option]:
     """The flags of a method's, engine's, reward model's or data set's settings; mappings have no flag."""
     return [
-        Option(prefix + setting.name, read, setting.help, "required" if setting.required else str(setting.default), group)
+        Option(
+            prefix + setting.name, read, setting.help, "required" if setting.required else str(setting.default), group
+        )
         for setting in settings_of(owner).values()
         if (read := reader_of(setting))
     ]
 
 
-def parse(options: Sequence[Option], arguments: Sequence[str], *, prog: str) -> dict[str, Any]:
+def parse(
+    options: Sequence[Option], arguments: Sequence[str], *, prog: str, elsewhere: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Read `arguments`; the result holds only what was given.
+
+    Args:
+        options: The flags that are known.
+        arguments: The words of the command line.
+        prog: The command, for messages.
+        elsewhere: Flags that something else would have, with its name.
 
     Raises:
         UserError: an unknown flag, a value of the wrong type, a word that belongs to no flag.
     """
     given, unread = parse_known(options, arguments, prog=prog)
     for word in unread:
+        flag = word.partition("=")[0]
+        if elsewhere and flag in elsewhere:
+            raise UserError(
+                f"{flag} is a setting of {elsewhere[flag]}, which is not what runs", fix=f"See {prog} --help."
+            )
         if word.startswith("--"):
             known = [option.flag for option in options] + [f"--{name.replace('_', '-')}" for name in SYNONYMS]
-            raise unknown(word.partition("=")[0], known, "option")
+            raise unknown(flag, known, "option")
         raise UserError(f"unexpected argument {word!r}", fix=f"See {prog} --help.")
     return given
 
 
-def parse_known(
-    options: Sequence[Option], arguments: Sequence[str], *, prog: str
-) -> tuple[dict[str, Any], list[str]]:
+def parse_known(options: Sequence[Option], arguments: Sequence[str], *, prog: str) -> tuple[dict[str, Any], list[str]]:
     """Read what `options` know of `arguments`; also return the words that they do not know."""
     parser = Parser(prog=prog, add_help=False, allow_abbrev=False)
-    add_to(parser, options)
+    add_to(parser, options, agree=_named_twice(arguments))
     found, unread = parser.parse_known_args(normalised(arguments, options))
     return vars(found), unread
 
 
-def add_to(parser: argparse.ArgumentParser, options: Sequence[Option]) -> None:
-    """Add `options` to `parser`, in their groups, each with its default in its help."""
+def add_to(parser: argparse.ArgumentParser, options: Sequence[Option], *, agree: Collection[str] = ()) -> None:
+    """Add `options` to `parser`, in their groups; the flags in `agree` take one value only."""
     groups: dict[str, Any] = {}
     for option in options:
         if option.group not in groups:
@@ -99,7 +112,7 @@ def add_to(parser: argparse.ArgumentParser, options: Sequence[Option]) -> None:
             option.flag,
             dest=option.name,
             type=option.read,
-            action=_Once,
+            action=_Agree if option.flag in agree else "store",
             default=argparse.SUPPRESS,
             metavar="" if option.read is read_boolean else option.name.rpartition("_")[2].upper(),
             help=shown.replace("%", "%%"),
@@ -117,8 +130,7 @@ def normalised(arguments: Sequence[str], options: Sequence[Option]) -> list[str]
             spelled.append(word)
             continue
         name, equals, value = word.partition("=")
-        plain = name[2:].replace("-", "_")
-        flag = "--" + SYNONYMS.get(plain, plain).replace("_", "-")
+        flag = _flag_of(name)
         positive = "--" + flag.removeprefix("--no-")
         if flag in booleans and not equals and words and words[0].lower() in TRUE + FALSE:
             spelled.append(f"{flag}={words.pop(0)}")
@@ -129,6 +141,19 @@ def normalised(arguments: Sequence[str], options: Sequence[Option]) -> list[str]
         else:
             spelled.append(f"{flag}{equals}{value}")
     return spelled
+
+
+def _flag_of(name: str) -> str:
+    """The one spelling of a flag."""
+    plain = name.removeprefix("--").replace("-", "_")
+    return "--" + SYNONYMS.get(plain, plain).replace("_", "-")
+
+
+def _named_twice(arguments: Sequence[str]) -> set[str]:
+    """The flags that are given under two synonyms."""
+    names = {word.partition("=")[0].replace("_", "-") for word in arguments if word.startswith("--")}
+    flags = [_flag_of(name) for name in names]
+    return {flag for flag in flags if flags.count(flag) > 1}
 
 
 def hyphenated(arguments: Sequence[str]) -> list[str]:

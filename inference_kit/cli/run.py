@@ -4,13 +4,14 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loguru import logger
 
 from inference_kit.cli.logs import log_to_folder, log_to_terminal
 from inference_kit.cli.options import Parser, add_to
-from inference_kit.cli.plan import Plan, all_options, make_plan
+from inference_kit.cli.plan import Plan
+from inference_kit.cli.planning import all_options, make_plan
 from inference_kit.cli.progress import Progress
 from inference_kit.cli.registries import Registries
 from inference_kit.cli.summary import show_summary, summary_of_run
@@ -20,7 +21,7 @@ from inference_kit.dataset.selection import Selection
 from inference_kit.errors import UserError
 from inference_kit.evaluation import verdict, write_finals
 from inference_kit.grader import GraderPool
-from inference_kit.records import Index, Problem, Record
+from inference_kit.records import Index, Message, Problem, Record
 from inference_kit.report.tables import table
 from inference_kit.runner import Outcome, run
 from inference_kit.solver import Solver
@@ -54,7 +55,7 @@ def execute(arguments: Sequence[str], registries: Registries) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Survey:
-    """What a first pass over the data set found: which problems are wanted, in order, and whether they can be graded."""
+    """What a first pass over the data found: which problems are wanted, in order, and whether any has a gold answer."""
 
     indices: tuple[Index, ...]
     first: Problem
@@ -73,7 +74,9 @@ def _survey(plan: Plan) -> _Survey:
         if problem.answer is None and without_gold is None:
             without_gold = problem.index
     if first is None:
-        raise UserError("the data set holds no problem", where=plan.dataset_name, fix="Check --dataset-path and --split.")
+        raise UserError(
+            "the data set holds no problem", where=plan.dataset_name, fix="Check --dataset-path and --split."
+        )
     wanted = plan.value("evaluate")
     if without_gold is not None and (wanted or (wanted is None and with_gold)):
         raise UserError(
@@ -88,7 +91,9 @@ def _survey(plan: Plan) -> _Survey:
 
 def _selected(plan: Plan) -> Iterator[Problem]:
     selection = Selection(limit=plan.value("limit"), index=plan.value("index"), shuffle_seed=plan.value("shuffle_seed"))
-    return selection.of(plan.dataset.problems())
+    system = plan.value("system")
+    for problem in selection.of(plan.dataset.problems()):
+        yield replace(problem, messages=(Message("system", system), *problem.messages)) if system else problem
 
 
 def _run(plan: Plan, survey: _Survey, arguments: Sequence[str], *, shown: bool) -> int:
@@ -122,11 +127,13 @@ def _run(plan: Plan, survey: _Survey, arguments: Sequence[str], *, shown: bool) 
             return 130
         finally:
             partial.close()
-        return _conclude(plan, survey, partial, grader, progress)
+        return _conclude(plan, survey, partial, grader, progress, arguments)
 
 
 async def _solve_all(plan: Plan, solver: Solver, partial: PartialFile, progress: Progress) -> Outcome:
     def judged(record: Record) -> bool | None:
+        if plan.value("evaluate") is False:
+            return None
         return verdict(record, plan.votes[0], solver.grader, strict=plan.strict)
 
     concurrency = plan.value("concurrency") or plan.engine.concurrency
@@ -146,13 +153,22 @@ def _claim(plan: Plan, arguments: Sequence[str]) -> str:
         for path in files:
             path.unlink(missing_ok=True)
     elif not plan.value("resume") and files[0].exists():
-        raise UserError("this run is there already", where=str(files[0]), fix="Add --overwrite, or choose another --exp-name.")
+        raise UserError(
+            "this run is there already", where=str(files[0]), fix="Add --overwrite, or choose another --exp-name."
+        )
     else:
         check_same_run(plan.folder, method, plan.depends_on())
     return write_entry(plan.folder, method, plan.to_json() | {"command": list(arguments)}, fresh=overwrite)
 
 
-def _conclude(plan: Plan, survey: _Survey, partial: PartialFile, grader: GraderPool, progress: Progress) -> int:
+def _conclude(
+    plan: Plan,
+    survey: _Survey,
+    partial: PartialFile,
+    grader: GraderPool,
+    progress: Progress,
+    arguments: Sequence[str],
+) -> int:
     """Vote, grade, write the final files and show the summary."""
     order = survey.indices
     failed = sum(record.error is not None for record in partial.ordered(order))
@@ -169,7 +185,7 @@ def _conclude(plan: Plan, survey: _Survey, partial: PartialFile, grader: GraderP
         strict=plan.strict,
         own_metrics=plan.dataset.evaluate if own else None,
     )
-    summary = summary_of_run(plan, paths, metrics, progress)
+    summary = summary_of_run(plan, paths, metrics, progress, arguments)
     print(json.dumps(summary, ensure_ascii=False, indent=1) if plan.value("json") else show_summary(summary))
     return 1 if failed else 0
 
@@ -198,7 +214,9 @@ def _dry_run(plan: Plan, survey: _Survey) -> str:
 
 
 def _print_help(arguments: Sequence[str], registries: Registries) -> None:
-    about = "Run a search method over a data set, vote, grade and store; the same command again goes on where it stopped."
+    about = (
+        "Run a search method over a data set, vote, grade and store; the same command again goes on where it stopped."
+    )
     parser = Parser(prog=PROG, description=about, allow_abbrev=False)
     add_to(parser, all_options(arguments, registries, prog=PROG))
     parser.print_help()

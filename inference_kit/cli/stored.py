@@ -44,7 +44,9 @@ def stored_runs(path: Path) -> list[StoredRun]:
         return [_of_partial(path)]
     files = sorted(each for each in path.rglob("*.jsonl") if ".calls" not in each.parts)
     if not files:
-        raise UserError("no results in this folder", where=str(path), fix="Results are .json and .jsonl files of a run.")
+        raise UserError(
+            "no results in this folder", where=str(path), fix="Results are .json and .jsonl files of a run."
+        )
     return [_of_partial(each) for each in files]
 
 
@@ -72,14 +74,18 @@ def _of_final(path: Path) -> StoredRun:
 
 def _of_partial(path: Path) -> StoredRun:
     partial = PartialFile(path)
+    first = next(iter(partial.records()), None)
+    if first is None:
+        raise UserError(
+            "no record in this file", where=str(path), fix="Name a file of a run that has finished a problem."
+        )
     stem = path.with_suffix("")
     header = next((each for each in read_entries(path.parent) if stem.name.endswith(f"-{each['method']}")), None)
     if header is None:
         header = {"dataset": stem.name, "model": None, "reward_model": None, "method": None, "config": {}}
     votes: list[str | None] = [name for name in VOTES if stem.with_name(f"{stem.name}-{name}.json").exists()]
     if not votes:
-        first = next(iter(partial.records()), None)
-        scored = first is not None and any(candidate.step_scores for candidate in first.candidates)
+        scored = any(candidate.step_scores for candidate in first.candidates)
         alone = header["method"] in ONE_SOLUTION
         votes = [None] if alone else ["best_last" if scored else "majority_vote"]
     order = _order(stem, votes, partial)

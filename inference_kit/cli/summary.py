@@ -1,18 +1,24 @@
 """The closing summary of a run: as one JSON object, and as the table that people read."""
 
 import os
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from inference_kit.cli.plan import Plan
 from inference_kit.cli.progress import Progress
 from inference_kit.report.tables import ACCURACY_HEADERS, accuracy_row, percent, table
+from inference_kit.search import ONE_SOLUTION
 from inference_kit.store.results import read_final
 
 
 def summary_of_run(
-    plan: Plan, paths: Mapping[str | None, Path], metrics: Mapping[str | None, Mapping[str, Any]], progress: Progress
+    plan: Plan,
+    paths: Mapping[str | None, Path],
+    metrics: Mapping[str | None, Mapping[str, Any]],
+    progress: Progress,
+    command: Sequence[str],
 ) -> dict[str, Any]:
     """Everything the closing table says, as plain JSON values; greedy's metrics where they are stored beside."""
     greedy = plan.file(method="greedy")
@@ -22,6 +28,7 @@ def summary_of_run(
         "model": plan.model_name,
         "reward_model": plan.reward_model_name,
         "method": plan.method_name,
+        "command": list(command),
         "folder": str(plan.folder),
         "files": {vote or plan.method_name: str(path) for vote, path in paths.items()},
         "votes": {vote or plan.method_name: dict(each) for vote, each in metrics.items()},
@@ -86,6 +93,19 @@ def _next_command(summary: Mapping[str, Any]) -> str:
     *_, last = summary["files"].values()
     if summary["greedy"]:
         return f"python main.py compare {os.path.relpath(summary['greedy_file'])} {os.path.relpath(last)}"
-    if summary["method"] == "greedy":
-        return f"python main.py run --model {summary['model']} --dataset {summary['dataset']} --method best_of_n --n 16"
+    if summary["method"] in ONE_SOLUTION:
+        return shlex.join(["python", "main.py", "run", *_without_method(summary["command"]), "--method", "best_of_n"])
     return f"python main.py evaluate {os.path.relpath(summary['folder'])} --vote all"
+
+
+def _without_method(command: Sequence[str]) -> list[str]:
+    """The words of a command line without those that choose the method."""
+    kept: list[str] = []
+    words = iter(command)
+    for word in words:
+        name, equals, _ = word.replace("_", "-").partition("=")
+        if name not in ("--method", "--cot-method"):
+            kept.append(word)
+        elif not equals:
+            next(words, None)
+    return kept

@@ -1,8 +1,8 @@
 """Dataset: where problems come from, and what they are asked and judged by.
 
 Why: data sets differ in their fields and in little else, so a family writes one method, `problem`.
-Promises: nothing is read before the first problem is asked for; problems come as a stream, in the order of the data, and
-no two have the same index; what is wrong with the data is one line that names place and field.
+Promises: nothing is read before the first problem is asked for; problems come as a stream, in the order of the data,
+and no two have the same index; what is wrong with the data is one line that names place and field.
 """
 
 from abc import ABC, abstractmethod
@@ -97,7 +97,7 @@ class Dataset(ABC):
     @cached_property
     def template(self) -> str:
         """The text of the prompt template."""
-        template = load_prompt(self.prompt_template)
+        template = load_prompt(self.prompt_template, where="--prompt-template")
         if not any(f"{{{name}}}" in template for name in QUESTION_NAMES):
             raise UserError(
                 "the prompt template has no {question}",

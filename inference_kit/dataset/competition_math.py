@@ -35,7 +35,8 @@ class MATH(Dataset):
     def _boxed(self, row: Mapping[str, Any]) -> str:
         if "solution" not in row:
             raise values.missing("answer", row, (*self.fields, "answer or solution"))
-        found = boxes(values.text(row, "solution"))
+        solution = values.text(row, "solution")
+        found = boxes(solution[max(solution.rfind("\\boxed"), solution.rfind("\\fbox"), 0) :])
         if not found:
             raise UserError("field 'solution' has no \\boxed{} answer", fix="Add a field answer.")
         return found[-1].strip()

@@ -1,8 +1,8 @@
 """Reading: the rows of JSON, JSONL, CSV and Parquet files, each with the place it stands at.
 
 Why: a hundred thousand problems should cost no more memory than one, and a broken line should be named by its number.
-Promises: JSONL, CSV and Parquet are streamed; UTF-8 with or without a byte order mark; blank lines do not count; what is
-not an object of fields is refused with its file and line.
+Promises: JSONL, CSV and Parquet are streamed; UTF-8 with or without a byte order mark; blank lines do not count; what
+is not an object of fields is refused with its file and line.
 """
 
 import csv
@@ -68,15 +68,14 @@ def _json(path: Path) -> Iterator[Placed]:
 
 
 def _json_lines(path: Path) -> Iterator[Placed]:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            shown = _decoded(line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line, path, number).strip()
-            if shown:
-                value, end = _parsed(shown, 0, path, number)
-                place = f"{path}:{number}"
-                if end < len(shown):
-                    raise UserError(f"more than one JSON value on a line: {shown[end : end + SHOWN]!r}", where=place)
-                yield Placed(_object(value, place), place)
+    for number, line in enumerate(_lines(path), start=1):
+        shown = line.strip()
+        if shown:
+            value, end = _parsed(shown, 0, path, number)
+            place = f"{path}:{number}"
+            if end < len(shown):
+                raise UserError(f"more than one JSON value on a line: {shown[end : end + SHOWN]!r}", where=place)
+            yield Placed(_object(value, place), place)
 
 
 def _json_list(path: Path) -> Iterator[Placed]:
@@ -86,10 +85,10 @@ def _json_list(path: Path) -> Iterator[Placed]:
     if shown[position : position + 1] != "[":
         raise UserError("not JSON Lines and not a JSON list", where=f"{path}:1", fix="Write a list of objects.")
     position = _past_blanks(shown, position + 1)
-    if shown[position : position + 1] == "]":
-        return
     line, counted = 1, 0
     for item in count(start=1):
+        if item == 1 and shown[position : position + 1] == "]":
+            break
         line, counted = line + shown.count("\n", counted, position), position
         value, end = _parsed(shown, position, path, line)
         place = f"{path}:{line} (item {item})"
@@ -97,33 +96,32 @@ def _json_list(path: Path) -> Iterator[Placed]:
         position = _past_blanks(shown, end)
         mark = shown[position : position + 1]
         if mark == "]":
-            return
+            break
         if mark != ",":
             raise UserError("not JSON (neither a comma nor the end of the list follows)", where=place)
         position = _past_blanks(shown, position + 1)
+    rest = shown[_past_blanks(shown, position + 1) :]
+    if rest:
+        raise UserError(f"text after the end of the JSON list: {rest[:SHOWN]!r}", where=str(path))
 
 
 def _csv(path: Path) -> Iterator[Placed]:
     csv.field_size_limit(LARGEST_CELL)  # the module's own limit is 128 KiB, and a solution may be longer
+    reader = csv.reader(_lines(path), strict=True)
     line = 1
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, strict=True)
-        try:
-            header = next(reader, [])
-            if len(set(header)) < len(header):
-                raise UserError("two columns have the same name", where=f"{path}:1")
-            line = reader.line_num + 1
-            for cells in reader:
-                place = f"{path}:{line}"
-                line = reader.line_num + 1
-                if cells and len(cells) != len(header):
-                    raise UserError(f"{len(cells)} cells under {len(header)} column names", where=place)
-                if cells:
-                    yield Placed(dict(zip(header, cells, strict=True)), place)
-        except csv.Error as error:
-            raise UserError(f"not CSV ({error})", where=f"{path}:{line}") from error
-        except UnicodeDecodeError as error:
-            raise _not_utf8(error, f"{path}:{line}") from error
+    try:
+        header = next(reader, [])
+        if len(set(header)) < len(header):
+            raise UserError("two columns have the same name", where=f"{path}:1")
+        line = reader.line_num + 1
+        for cells in reader:
+            place, line = f"{path}:{line}", reader.line_num + 1
+            if cells and len(cells) != len(header):
+                raise UserError(f"{len(cells)} cells under {len(header)} column names", where=place)
+            if cells:
+                yield Placed(dict(zip(header, cells, strict=True)), place)
+    except csv.Error as error:
+        raise UserError(f"not CSV ({error})", where=f"{path}:{line}") from error
 
 
 def _parquet(path: Path) -> Iterator[Placed]:
@@ -149,16 +147,19 @@ READERS: dict[str, Callable[[Path], Iterator[Placed]]] = {
 }
 
 
+def _lines(path: Path) -> Iterator[str]:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            yield _decoded(line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line, path, number)
+
+
 def _decoded(raw: bytes, path: Path, line: int) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _not_utf8(error, f"{path}:{line + raw.count(LINE_BREAK, 0, error.start)}") from error
-
-
-def _not_utf8(error: UnicodeDecodeError, place: str) -> UserError:
-    byte = error.object[error.start]
-    return UserError(f"not UTF-8 text (byte {byte:#04x})", where=place, fix="Save the file as UTF-8.")
+        place = f"{path}:{line + raw.count(LINE_BREAK, 0, error.start)}"
+        wrong = f"not UTF-8 text (byte {raw[error.start]:#04x})"
+        raise UserError(wrong, where=place, fix="Save the file as UTF-8.") from error
 
 
 def _parsed(shown: str, position: int, path: Path, line: int) -> tuple[Any, int]:
@@ -166,9 +167,9 @@ def _parsed(shown: str, position: int, path: Path, line: int) -> tuple[Any, int]
     try:
         return DECODER.raw_decode(shown, position)
     except json.JSONDecodeError as error:
-        place = f"{path}:{line + shown.count(chr(10), position, error.pos)}"
+        breaks = shown.count("\n", position, error.pos)
         found = repr(shown[error.pos : error.pos + SHOWN]) if error.pos < len(shown) else "its end"
-        raise UserError(f"not JSON ({error.msg}, found {found})", where=place) from error
+        raise UserError(f"not JSON ({error.msg}, found {found})", where=f"{path}:{line + breaks}") from error
     except RecursionError as error:
         raise UserError("JSON that is nested too deep", where=f"{path}:{line}") from error
     except ValueError as error:

@@ -87,8 +87,9 @@ def without_dollars(formula: str) -> str:
 
 def missing(field: str, row: Row, needed: Iterable[str]) -> UserError:
     """The error for a field that a row lacks: what is needed, what is there, and what may have been meant."""
-    near = difflib.get_close_matches(field, row, n=1)
-    hint = f"Did you mean {field!r} by {near[0]!r}? " if near else ""
+    lowered = {name.lower(): name for name in row}
+    near = difflib.get_close_matches(field.lower(), lowered, n=1, cutoff=0.7)
+    hint = f"Did you mean {field!r} by {lowered[near[0]]!r}? " if near else ""
     names = [name if name.isprintable() and len(name) <= 40 else ascii(name)[:40] for name in list(row)[:MOST_SHOWN]]
     found = ", ".join(names) + (", ..." if len(row) > MOST_SHOWN else "")
     return UserError(

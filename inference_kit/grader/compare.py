@@ -5,6 +5,7 @@ Promises: symmetric; a structure is compared part by part; what only a proof can
 outside a worker.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +16,7 @@ from inference_kit.grader.arithmetic import Unsettled, same_number, same_ratio
 from inference_kit.grader.choice import letter_of
 from inference_kit.grader.exact import exact
 from inference_kit.grader.latex import MOST_CHARACTERS, NUMBER_WORDS
-from inference_kit.grader.parse import COMMAND, clean, parse, words_of
+from inference_kit.grader.parse import COMMAND, clean, parse, squeezed, words_of
 from inference_kit.grader.reals import reals, same_reals, turned
 from inference_kit.grader.units import NAMES
 from inference_kit.grader.values import (
@@ -45,6 +46,7 @@ from inference_kit.records import AnswerKind
 
 __all__ = ["Comparer", "Unsettled", "Verdict", "compare_texts", "equality_key"]
 
+LONG_WORD = re.compile(r"(?<!\\)\b[A-Za-z]{4}")
 MOST_ITEMS = 64
 LARGEST_DETERMINANT = 5
 
@@ -80,7 +82,7 @@ def compare_with(gold: str, answer: str, kind: AnswerKind, settle: Settle) -> Ve
     a, b = parse(gold), parse(answer)
     if isinstance(a, Num) and isinstance(b, Num):
         return Verdict(same_number(a, b), "number")
-    if clean(gold) == clean(answer):
+    if same_writing(gold, answer):
         return Verdict(True, "string")
     return Verdict(Comparer(settle).same(a, b), method_of(a, b))
 
@@ -115,6 +117,14 @@ def _unsettled(a: Value, b: Value, how: str) -> bool:
     raise Unsettled
 
 
+def same_writing(gold: str, answer: str) -> bool:
+    """Whether two texts are the same but for space, dollars and sizes; words may differ in case."""
+    a, b = squeezed(clean(gold)), squeezed(clean(answer))
+    if not a:
+        return False
+    return a == b or (len(a) == len(b) and LONG_WORD.search(a) is not None and a.lower() == b.lower())
+
+
 def _letter(text: str) -> str:
     return letter_of(clean(text), whole=True) or clean(text).strip("() .").upper()
 
@@ -123,7 +133,11 @@ def _compare_words(gold: str, answer: str) -> Verdict:
     a, b = parse(gold), parse(answer)
     if isinstance(a, Num) and isinstance(b, Num):
         return Verdict(a == b, "number")
-    return Verdict(words_of(clean(gold)) == words_of(clean(answer)), "text")
+    return Verdict(_letters_of(gold) == _letters_of(answer), "text")
+
+
+def _letters_of(text: str) -> str:
+    return words_of(clean(text)).replace(" ", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -629,7 +643,7 @@ def _as_words(value: Value) -> str | None:
     """A value as words: a text, a product of letters (`no`, `DNE`), a number that words name, a time of day."""
     match value:
         case Text(words):
-            return words
+            return words.replace(" ", "")
         case Sym(name):
             return name.lower()
         case Apply("mul", args) if all(isinstance(argument, Sym) for argument in args):

@@ -16,6 +16,9 @@ LOOKED_AT = 50_000
 BARE_LENGTH = 400
 MARKED_LENGTH = 600
 MOST_JOINED = 32
+BEFORE_BOX = 16
+MOST_MARKERS = 8
+ENDING = 400
 
 BOX_TOKEN = re.compile(r"\\{1,4}(?:[a-z]{0,9}boxed|fbox|framebox)\s{0,9}\{?|\\[{}\\]|[{}]")
 UNBRACED = re.compile(r"\s{0,9}([^\s{}$\\]{1,99})")
@@ -23,16 +26,34 @@ BETWEEN_BOXES = re.compile(
     r"(?:[\s$,;、，&.]|\\[()\[\],;]|\\q?quad|\\(?:text|mbox|textnormal)\s?\{\s?(?:and|or|,)\s?\}|and|or|和|或|以及)*"
 )
 CHAT_TOKEN = re.compile(r"<\|(?:im_start|im_end|endoftext|eot_id|end)\|>")
-MARKER = re.compile(
-    r"(?:final\s{1,3}answer|answers?|ans|result)\s{0,3}(?:\*\*\s{0,3})?(?:is|are|[:=])(?:\s{0,3}\*\*)?"
-    r"|(?:final\s{1,3}answer|\banswer)\s{0,3}(?:\*\*)?\s{0,9}(?=[$\n]|\\[(\[])"
-    r"|^\s{0,3}A:"
-    r"|(?:correct|right)\s(?:answer|option|choice)\sis"
-    r"|答案(?:是|为|應該是|应该是)?\s?[:：]?|故选|故選|所以选择|应选|正确答案是|结果(?:是|为)"
-    r"|réponse\s(?:est|:)|respuesta\s(?:es|final|correcta)|respuesta:|antwort\s(?:ist|lautet)|antwort:|risposta\sè|risposta:"
-    r"|resposta\sé|resposta:|ответ\s?[:—-]|答えは|정답은|답은|الجواب|الإجابة",
-    re.IGNORECASE | re.MULTILINE,
-)
+MARKERS = {
+    "answer": r"answers?\s{0,3}(?:\*\*\s{0,3})?(?:is|are|[:=]|(?:\*\*)?\s{0,9}(?=[$\n]|\\[(\[]))(?:\s{0,3}\*\*)?",
+    "ans": r"ans\.?\s{0,3}[:=]",
+    "result": r"result\s{0,3}(?:is|[:=])",
+    "correct": r"correct\s(?:option|choice)\sis",
+    "a:": r"a:",
+    "réponse": r"réponse(?:\sfinale)?\s?(?:est|:)",
+    "respuesta": r"respuesta(?:\sfinal|\scorrecta)?\s?(?:es|:)",
+    "antwort": r"antwort\s?(?:ist|lautet|:)",
+    "risposta": r"risposta\s?(?:è|:)",
+    "resposta": r"resposta\s?(?:é|:)",
+    "ответ": r"ответ\s?[:—-]",
+    "答案": r"答案(?:是|为|為|應該是|应该是)?\s?[:：]?",
+    "故选": r"故选[:：]?",
+    "故選": r"故選[:：]?",
+    "选择": r"选择",
+    "应选": r"应选",
+    "结果": r"结果(?:是|为)",
+    "答えは": r"答えは",
+    "답은": r"답은",
+    "الجواب": r"الجواب(?:\sهو)?\s?:?",
+    "الإجابة": r"الإجابة(?:\sهي)?\s?:?",
+    "उत्तर": r"उत्तर(?:\sहै)?\s?[:है]?",
+}
+"""Words that announce the answer, and how each goes on where it does."""
+
+GOES_ON = {word: re.compile(pattern, re.IGNORECASE) for word, pattern in MARKERS.items()}
+LATIN = tuple(word for word in MARKERS if word.isascii())
 FINAL = re.compile(r"final answer (?:is|:)", re.IGNORECASE)
 FORMULA = re.compile(
     r"\$\$([^$]{1,2000})\$\$|\\\[((?:[^\\]|\\[^\]]){1,2000})\\\]|\\\(((?:[^\\]|\\[^)]){1,2000})\\\)"
@@ -47,7 +68,7 @@ NUMBER = re.compile(
 )
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+|[。！？।]")
 PROSE_WORD = re.compile(r"(?<!\S)[A-Za-z]{2,20}(?=[:,.;]?(?:\s|$))")
-HEADING = re.compile(r"^[\s:：=*_>#`]+")
+HEADING = " \t\n\r:：=*_>#`"
 
 
 def extract(response: str, kind: AnswerKind = "math", choices: Sequence[str] = ()) -> str | None:
@@ -107,7 +128,7 @@ def _box_spans(text: str) -> Iterator[tuple[int, int, str]]:
     """Each outermost box: where it starts, where it ends, what it holds. One pass, with a stack."""
     opened: list[tuple[int, int] | None] = []
     closed: list[tuple[int, int, str]] = []
-    for token in BOX_TOKEN.finditer(text):
+    for token in BOX_TOKEN.finditer(text, max(0, text.find("box") - BEFORE_BOX)):
         shown = token.group()
         if shown == "{":
             opened.append(None)
@@ -175,8 +196,8 @@ def _is_prose(text: str) -> bool:
 
 def _marked(text: str) -> str | None:
     """What follows the last "the answer is" that something follows."""
-    for marker in reversed(list(MARKER.finditer(text))[-8:]):
-        after = HEADING.sub("", text[marker.end() : marker.end() + MARKED_LENGTH])
+    for marker in _markers(text):
+        after = marker.string[marker.end() : marker.end() + MARKED_LENGTH].lstrip(HEADING)
         formula = FORMULA.match(after)
         if formula:
             return _inside(formula)
@@ -190,6 +211,33 @@ def _marked(text: str) -> str | None:
         if last or sentence:
             return last or sentence
     return None
+
+
+def _markers(text: str) -> list[re.Match[str]]:
+    """The last markers, the last one first; where the end of the text has one, the rest is not searched."""
+    return _markers_in(text[-ENDING:]) or (_markers_in(text) if len(text) > ENDING else [])
+
+
+def _markers_in(text: str) -> list[re.Match[str]]:
+    lowered = text.lower()
+    if len(lowered) != len(text):  # some capitals have longer small forms, which would shift every place
+        lowered = text
+    found: list[re.Match[str]] = []
+    for word in LATIN if text.isascii() else MARKERS:
+        place = lowered.rfind(word)
+        for _ in range(MOST_MARKERS):
+            if place < 0:
+                break
+            marker = GOES_ON[word].match(text, place)
+            if marker and (len(word) > 3 or place == 0 or not text[place - 1].isalnum()) and (word != "a:" or _begins_line(text, place)):
+                found.append(marker)
+            place = lowered.rfind(word, 0, place + len(word) - 1)
+    found.sort(key=lambda marker: -marker.end())
+    return found
+
+
+def _begins_line(text: str, place: int) -> bool:
+    return text[place] == "A" and (place == 0 or text[place - 1] == "\n")
 
 
 def _last_mathematics(text: str) -> str | None:
@@ -225,8 +273,8 @@ def _letters(text: str, choices: Sequence[str]) -> list[str]:
     boxed = boxes(text)
     if boxed:
         return [letter_of(box, n_choices, whole=True) or option_letter(box, choices) or box for box in boxed]
-    for marker in reversed(list(MARKER.finditer(text))[-8:]):
-        after = text[marker.end() : marker.end() + MARKED_LENGTH]
+    for marker in _markers(text):
+        after = marker.string[marker.end() : marker.end() + MARKED_LENGTH]
         letter = letter_of(after, n_choices) or option_letter(after, choices)
         if letter:
             return [letter]

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from inference_kit.grader.choice import is_choice
-from inference_kit.grader.compare import Verdict
+from inference_kit.grader.compare import Verdict, same_writing
 from inference_kit.grader.extract import candidates
 from inference_kit.records import AnswerKind
 
 MOST_CANDIDATES = 400
+WRAPPING = 40
+"""Characters by which a response that is nothing but the gold answer may be longer."""
 
 
 Compare = Callable[[str, str, AnswerKind], Verdict]
@@ -59,6 +61,8 @@ class Grade:
 def grade_item(item: GradeItem, compare: Compare) -> Grade:
     """Grade a response: its last candidate first, then, by the lenient rule, the others from the end."""
     golds = item.golds
+    if any(len(item.response) < len(gold) + WRAPPING and same_writing(gold, item.response) for gold in golds):
+        return Grade(True, True, item.response, "string")
     wants_letter = item.kind == "math" and any(is_choice(gold) for gold in golds)
     found = candidates(item.response, item.kind, item.choices, wants_letter=wants_letter)
     if not found and wants_letter:

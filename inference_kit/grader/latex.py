@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 
-from inference_kit.grader.units import is_unit, unit_name
+from inference_kit.grader.units import is_known_unit, is_unit, unit_name
 from inference_kit.grader.values import (
     EULER,
     HUNDRED,
@@ -42,6 +42,7 @@ DEEPEST = 48
 MOST_DIGITS = 4000
 LARGEST_EXPONENT = 10_000
 MOST_CELLS = 256
+MOST_GLUED = 3
 
 
 SENTENCE_WORDS = frozenset(
@@ -62,7 +63,7 @@ TOKEN = re.compile(
     r"|limits|nolimits|thinspace|hfill|strut|phantom\{[^{}]*\}|hspace\{[^{}]*\}|vspace\{[^{}]*\})(?![A-Za-z])\.?)"
     rf"|\\(?:{TEXT_COMMANDS})(?![A-Za-z])\s*(?P<text>\{{[^{{}}]*\}}|\{{[^{{}}]*\{{[^{{}}]*\}}[^{{}}]*\}})"
     r"|(?P<repeating>\d*\.\d*\\(?:overline|bar|dot)\s*(?:\{\d{1,60}\}|\d)(?:\d{0,60}\\dot\s*(?:\{\d\}|\d))?)"
-    r"|(?P<number>(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d{1,6}(?![\d.A-Za-z]))?)"
+    r"|(?P<number>(?:\d+(?:\.\d+|\.(?=\s*[/*]))?|\.\d+)(?:[eE][-+]?\d{1,6}(?![\d.A-Za-z]))?)"
     r"|(?P<command>\\[A-Za-z]+|\\.)"
     r"|(?P<word>[A-Za-z]+)"
     r"|(?P<sign>\*\*|<=|>=|!=|==|=>|\+/-|\+-|\.{2,}|'+|[-+*/^_=<>(){}\[\]|,;:!%&])",
@@ -114,10 +115,10 @@ CLOSINGS = {")": ")", "]": "]", r"\rbrack": "]", r"\rangle": ">", r"\rparen": ")
 BARS = frozenset({"|", r"\vert", r"\lvert", r"\rvert", r"\Vert", r"\|", r"\lVert", r"\rVert"})
 STYLES = frozenset(
     r"\mathbf \mathit \mathsf \mathcal \boldsymbol \bm \vec \overrightarrow \hat \overline \bar \tilde \widehat \widetilde "
-    r"\boxed \fbox \framebox \underline \ensuremath \mathstrut \overset \pmb \mathfrak \mathscr \emph \bold \textcolor \small "
+    r"\dot \ddot \boxed \fbox \framebox \underline \ensuremath \mathstrut \overset \pmb \mathfrak \mathscr \emph \bold \textcolor \small "
     r"\bf \it \Large \large \cancel \mathnormal \displaylimits \mathord".split()
 )
-MARKED = {r"\vec": "", r"\overrightarrow": "", r"\hat": "hat", r"\overline": "bar", r"\bar": "bar", r"\tilde": "tilde"}
+MARKED = {r"\dot": "dot", r"\ddot": "ddot", r"\vec": "", r"\overrightarrow": "", r"\hat": "hat", r"\overline": "bar", r"\bar": "bar", r"\tilde": "tilde"}
 ANGLES = frozenset({r"\angle", r"\triangle", r"\measuredangle", r"\odot"})
 CALLABLE = frozenset("fghFGHPQpqTSV") | {r"\phi", r"\varphi", r"\psi", r"\Gamma", r"\zeta"}
 AND_OR = {"and": "and", "or": "or", "&": "and", r"\land": "and", r"\lor": "or", r"\wedge": "and", r"\vee": "or", r"\&": "and"}
@@ -155,11 +156,23 @@ def tokenize(text: str) -> list[str]:
         kind = found.lastgroup
         if kind == "text":
             tokens.extend(_words(found.group("text")[1:-1]))
+        elif kind == "command":
+            tokens.extend(_unglued(found.group()))
         elif kind != "space":
             tokens.append(found.group())
     if len(tokens) > MOST_TOKENS:
         raise ParseError("too many tokens")
     return tokens
+
+
+def _unglued(command: str) -> list[str]:
+    r"""A command, or a known one and the letters that lost their space to it: `\cdotC`, `\leqx`."""
+    if command in KNOWN_COMMANDS or not command[1:].isalpha():
+        return [command]
+    for length in range(len(command) - 1, max(2, len(command) - MOST_GLUED - 1), -1):
+        if command[:length] in KNOWN_COMMANDS:
+            return [command[:length], command[length:]]
+    return [command]
 
 
 def _words(text: str) -> list[str]:
@@ -351,7 +364,7 @@ class Parser:
             return True
         if not token.isalpha() or not is_unit(token) or token.lower() in SENTENCE_WORDS:
             return False
-        return len(token) > 1 or (isinstance(value, Num) and self.peek(1) is None)
+        return is_known_unit(token) or not isinstance(value, Sym)
 
     def unit(self) -> str:
         """Words up to the next sign that is not part of a unit."""
@@ -395,7 +408,7 @@ class Parser:
             return not previous[-1:].isdigit()
         if token in AND_OR or token in RELATIONS or token in SET_OPERATIONS or token in CLOSINGS:
             return False
-        return token[0].isalpha() or token in OPENINGS or token[0] in "\\{" and token not in _NO_FACTOR
+        return token[0].isalpha() or token in OPENINGS or (token[0] in "\\{" and token not in _NO_FACTOR)
 
     def factor(self) -> Value:
         """A primary with its postfix signs and its exponent."""
@@ -548,7 +561,7 @@ class Parser:
         if name in FUNCTIONS or name.lower() in FUNCTIONS:
             return self._function(name if name in FUNCTIONS else name.lower())
         lowered = token.lower()
-        if lowered in SENTENCE_WORDS:
+        if lowered in SENTENCE_WORDS and self.depth == 1:
             raise ParseError("a sentence")
         if lowered in ("pi", "infinity", "inf", "oo", "infty"):
             return PI if lowered == "pi" else INFINITY
@@ -605,8 +618,10 @@ class Parser:
         return value
 
     def _text(self, words: str) -> Value:
-        """Words before mathematics name it; alone they are a text."""
+        """Words before mathematics name it; alone they are a text; a short name before a bracket is a function's."""
         lowered = words.lower().strip(" .,:")
+        if self.peek() == "(" and words.isascii() and words.isalpha() and len(words) < 8:
+            return self._maybe_call(Sym(words))
         if lowered in NUMBER_WORDS:
             return number(NUMBER_WORDS[lowered])
         if lowered in ("infinity", "infinite"):
@@ -634,6 +649,8 @@ class Parser:
         return value
 
     def _set(self, *closing: str) -> Value:
+        if self.peek() == r"\begin":
+            return self._command(self.take())
         if self.accept(*closing):
             return SetOf(())
         return self.deeper(lambda: self._closed(self._set_inside, *closing))
@@ -874,7 +891,7 @@ class Parser:
                 pass
         if name in ("cases", "aligned", "align", "array") and self._is_system(name):
             rows = self._rows(name, self.relation)
-            return ListOf(tuple(row[0] for row in rows if row), "and")
+            return ListOf(tuple(row[0] if len(row) == 1 else Bracketed("(", row, ")") for row in rows if row), "and")
         rows = self._rows(name, self.sum)
         if name not in ("matrix", "pmatrix", "bmatrix", "Bmatrix", "vmatrix", "Vmatrix", "smallmatrix", "array"):
             raise ParseError(f"unknown environment {name}")
@@ -885,14 +902,12 @@ class Parser:
 
     def _is_system(self, name: str) -> bool:
         """Whether the rows of this environment are relations, not entries."""
-        depth = 0
+        relations = 0
         for token in self.tokens[self.position :]:
             if token == r"\end":
                 break
-            if token == "&" and name not in ("aligned", "align"):
-                return False
-            depth += token in RELATIONS
-        return depth > 0
+            relations += token in RELATIONS or token in ('"if', '"otherwise')
+        return relations > 0 or name == "cases"
 
     def _rows(self, name: str, read: Callable[[], Value]) -> tuple[tuple[Value, ...], ...]:
         rows: list[tuple[Value, ...]] = []
@@ -908,6 +923,9 @@ class Parser:
             if self.accept(r"\\", r"\cr"):
                 rows.append(tuple(row))
                 row = []
+                continue
+            if self.peek() in ('"if', '"otherwise', '"for', '"when', "if", "for", "when") and self.peek(1) not in (r"\\", r"\end"):
+                self.take()
                 continue
             row.append(self.deeper(read))
             self.accept(",", ";")
@@ -930,6 +948,8 @@ _READERS: dict[str, Callable[[Parser], Value]] = {
     r"\color": Parser._color,
     r"\lfloor": lambda parser: parser._rounded("floor", r"\rfloor"),
     r"\lceil": lambda parser: parser._rounded("ceil", r"\rceil"),
+    r"\bigcup": lambda parser: parser._big("bigunion"),
+    r"\bigcap": lambda parser: parser._big("bigintersection"),
     r"\sum": lambda parser: parser._big("sum"),
     r"\prod": lambda parser: parser._big("product"),
     r"\int": lambda parser: parser._big("integral"),
@@ -942,6 +962,14 @@ _NO_FACTOR = (
     | TIMES
     | OVER
     | frozenset({r"\mod", r"\bmod", r"\pmod", r"\colon", r"\not", r"\prime", r"\hline"})
+)
+
+
+KNOWN_COMMANDS = frozenset(
+    {*_SIMPLE, *_READERS, *_NO_FACTOR, *GREEK, *STYLES, *RELATIONS, *SET_OPERATIONS, *TIMES, *OVER, *PLUS_MINUS, *OPENINGS, *CLOSINGS}
+    | {*BARS, *AND_OR, *(f"\\{name}" for name in FUNCTIONS | SYNONYMS.keys())}
+    | {r"\frac", r"\dfrac", r"\tfrac", r"\cfrac", r"\binom", r"\dbinom", r"\tbinom", r"\lbrace"}
+    | {r"\inf", r"\sup", r"\neg", r"\nmid"}  # not parsed, but not to be taken apart either
 )
 
 

@@ -25,9 +25,12 @@ WORDS = re.compile(r"[A-Za-z]{2,}")
 COMMAND = re.compile(r"\\[A-Za-z]+")
 CHINESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]+")
 CURRENCY = re.compile(r"\\\$|\$|€|£|¥|₹|\\(?:textdollar|pounds|euro)(?![A-Za-z])|\b(?:US|A|C)(?=\\?\$)|\b(?:USD|EUR|Rs\.?)(?=\s*\d)")
+SEPARATED = re.compile(r"\$\s*,\s*\$")
 ORDINAL = re.compile(r"(\d)(?:st|nd|rd|th)\b")
 SCALED = re.compile(r"(\d+(?:\.\d+)?)\s*(?:\\text\{\s*)?(thousand|million|billion|trillion)\b\s*\}?", re.IGNORECASE)
 SCALES = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+SPACE = re.compile(r"\s+(?![\d.])|(?<![\d.])\s+")
+NOISE = re.compile(r"\\left(?![a-z])|\\right(?![a-z])|\\[,;:! ]|\\q?quad|\\displaystyle|[$~]")
 SPACED = re.compile(r"[-+]?\d{1,3}(?: \d{3})+(?:\.\d+)?")
 DOTTED = re.compile(r"[-+]?\d{1,3}(?:\.\d{3}){2,}")
 TO_RATIO = re.compile(r"(\d+)\s+to\s+(\d+)")
@@ -93,7 +96,8 @@ def clean(text: str) -> str:
             text = text[:-1]
         if text.endswith("\\") and not text.endswith("\\\\"):
             text = text[:-1]
-        text = text.removeprefix("=").removeprefix(":").removeprefix("\\ ")
+        for opening in ("=", ":", "\\ ", "\\approx", "\\therefore", "\\Rightarrow", "\\quad"):
+            text = text.removeprefix(opening)
         if text == before:
             break
     return text.strip()
@@ -196,7 +200,8 @@ def _counted(text: str) -> int | None:
 
 def _prepared(text: str) -> str:
     """An answer as the parser wants it: no currency, no thousands separators, words for units as text."""
-    text = CURRENCY.sub("", text) if "$" in text or "\\" in text or not text.isascii() or "USD" in text else text
+    text = SEPARATED.sub(", ", text)
+    text = CURRENCY.sub("", text)
     text = SCALED.sub(lambda found: f"({found.group(1)} * 10^{SCALES[found.group(2).lower()]})", text)
     text = ORDINAL.sub(r"\1", text)
     text = PERCENT.sub(r"\\%", text)
@@ -222,7 +227,12 @@ def _words_or_unknown(text: str) -> Value:
     shown = re.sub(r"\\[ ,;!]|\\q?quad|[~$]", " ", shown)
     if "\\" not in shown and WORDS.search(shown):
         return Text(words_of(shown))
-    return Unparsed("".join(text.split()))
+    return Unparsed(squeezed(text))
+
+
+def squeezed(text: str) -> str:
+    """A text without what its mathematics does not need: space but between digits, dollars, sizes of brackets and fractions."""
+    return SPACE.sub("", NOISE.sub(" ", text).replace(r"\dfrac", r"\frac").replace(r"\tfrac", r"\frac")).strip()
 
 
 def words_of(text: str) -> str:

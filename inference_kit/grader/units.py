@@ -69,6 +69,11 @@ def is_unit(word: str) -> bool:
     return len(word) >= 4 and word.lower() not in NO_UNITS
 
 
+def is_known_unit(word: str) -> bool:
+    """Whether a word is a unit by itself, also after a letter."""
+    return (word in NAMES or word.lower() in NAMES) and word not in NO_UNITS
+
+
 def unit_name(words: str) -> str:
     """One spelling for a unit: `square centimeters`, `cm^2` and `sq. cm` agree."""
     words = re.sub(r"\s*([/^])\s*", r"\1", " ".join(words.replace("\\", "").split())).strip(" .,")

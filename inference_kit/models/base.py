@@ -1,11 +1,11 @@
 """Engine: runs a language model. The least to write is `vanilla_generate`, blocking, a batch in and a batch out.
 
-Why: everything above (search, resume, accounting) needs only prompts in and completions out, so a new engine is one method.
-Promises: `identity` and `capabilities` are known without weights, which load at the first call; concurrent calls of a blocking
-engine are joined into batches; a setting that an engine cannot do is refused by name, never ignored.
+Why: everything above (search, resume, accounting) needs only prompts in and completions out, so a new engine is one
+method.
+Promises: `identity` and `capabilities` are known without weights, which load at the first call; concurrent calls of a
+blocking engine are joined into batches; a setting that an engine cannot do is refused by name, never ignored.
 """
 
-from abc import ABC
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -29,11 +29,11 @@ class Capabilities:
     deterministic: bool = False
 
 
-class Engine(ABC):
+class Engine:
     """Runs a language model.
 
-    `separator` is the text that ends a step; `concurrency` is how many problems keep the engine full; `max_batch_size` is
-    how many completions one `vanilla_generate` is asked for.
+    `separator` is the text that ends a step; `concurrency` is how many problems keep the engine full; `max_batch_size`
+    is how many completions one `vanilla_generate` is asked for.
     """
 
     identity: str = ""

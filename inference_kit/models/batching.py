@@ -1,9 +1,9 @@
-"""Blocking work for asynchronous callers, on a thread: whole batches (`Batcher`), or a loop that work joins and leaves (`Pump`).
+"""Blocking work for asynchronous callers, on a thread: batches (`Batcher`), or a loop to join and leave (`Pump`).
 
-Why: an engine or reward model answers many questions at once far cheaper than one by one, and its callers should not know of
-each other.
-Promises: a call returns its own result; while one batch runs, the next one gathers; where a batch fails, its items are tried
-one by one, so that one bad item fails alone.
+Why: an engine or reward model answers many questions at once far cheaper than one by one, and its callers should not
+know of each other.
+Promises: a call returns its own result; while one batch runs, the next one gathers; where a batch fails, its items are
+tried one by one, so that one bad item fails alone.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ class _Waiting(Generic[Item, Result]):
 
 
 class Batcher(Generic[Item, Result]):
-    """Gathers items of equal `group` and calls `run_batch(items, group)` on a thread, at most `limit` (in sizes) at once."""
+    """Gathers items of equal `group`, up to `limit` in sizes, and calls `run_batch(items, group)` on a thread."""
 
     def __init__(self, run_batch: Callable[[Sequence[Item], Any], Sequence[Result]], limit: int) -> None:
         self._run_batch, self._limit = run_batch, limit
@@ -127,7 +127,7 @@ class Pump(Generic[Work]):
                 for work in await asyncio.to_thread(self._loop.advance, steps):
                     if work in self._deliver:
                         self._deliver.pop(work)[0](work)
-            except Exception as error:  # noqa: BLE001 - handed to every caller that waits
+            except Exception as error:
                 for deliver, _ in self._deliver.values():
                     deliver(error)
                 self._deliver.clear()

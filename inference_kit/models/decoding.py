@@ -1,9 +1,10 @@
 """The decode loop: continuous batching over a slot cache, one step after another, with no thread and no event loop.
 
-Why: candidates end at different lengths; a row that ends must make room for the next at once, and the sixteen candidates of one
-problem should read their prompt once.
-Promises: a row's tokens follow from its prompt, settings and seed alone (as far as floating-point sums do); live rows are always
-the first slots; when memory runs out the batch is halved, the rows that lost their place begin again, and the loop goes on.
+Why: candidates end at different lengths; a row that ends must make room for the next at once, and the sixteen
+candidates of one problem should read their prompt once.
+Promises: a row's tokens follow from its prompt, settings and seed alone (as far as floating-point sums do); live rows
+are always the first slots; when memory runs out the batch is halved, the rows that lost their place begin again, and
+the loop goes on.
 """
 
 from collections import OrderedDict, deque
@@ -37,8 +38,8 @@ SHORTEST_SHARED_PREFIX = 16
 class Row:
     """One completion in the making.
 
-    `prompt` are the ids of the whole prompt with the partial answer; `ends` tells from the written ids whether a stop text
-    or a step boundary has come, and is None where there is none to look for.
+    `prompt` are the ids of the whole prompt with the partial answer; `ends` tells from the written ids whether a stop
+    text or a step boundary has come, and is None where there is none to look for.
     """
 
     prompt: tuple[int, ...]
@@ -160,7 +161,7 @@ class DecodeLoop:
         history = None
         if any(has_penalty(config) for config in configs):
             prompts, written = [row.prompt for row in rows], [row.written for row in rows]
-            history = History(prompts, written, logits.shape[-1], logits.device)
+            history = History(prompts, written, logits.shape[-1], str(logits.device))
         tokens, logprobs = sample(logits, configs, draws, history)
         for row, token, logprob in zip(rows, tokens.tolist(), logprobs.tolist(), strict=True):
             row.written.append(token)
@@ -240,9 +241,7 @@ class DecodeLoop:
             if each.layers:
                 cache.write([slot], each.layers)
         tokens = torch.tensor([[0] * (width - len(each.rest)) + list(each.rest) for each in batch], device=device)
-        places = [
-            [longest] * (width - len(each.rest)) + list(range(each.start, len(each.prompt))) for each in batch
-        ]
+        places = [[longest] * (width - len(each.rest)) + list(range(each.start, len(each.prompt))) for each in batch]
         written_to = torch.tensor(places, device=device)
         positions = written_to.masked_fill(written_to == longest, 0)
         logits = None

@@ -1,9 +1,9 @@
 """HuggingFace: any causal language model of `transformers`, by folder or hub id, with a decode loop of our own.
 
-Why: `generate` moves in lockstep with one random generator for the whole batch; search needs candidates that come and go, each
-with its own seed.
-Promises: identity and settings are known without importing torch; weights load at the first call; the tokens of a partial answer
-stay as they are; a prompt that does not fit is refused with both lengths, never cut.
+Why: `generate` moves in lockstep with one random generator for the whole batch; search needs candidates that come and
+go, each with its own seed.
+Promises: identity and settings are known without importing torch; weights load at the first call; the tokens of a
+partial answer stay as they are; a prompt that does not fit is refused with both lengths, never cut.
 """
 
 import asyncio
@@ -222,7 +222,9 @@ class _Text:
 
     def watch(self, config: GenerationConfig) -> Callable[[Sequence[int]], FinishReason | None] | None:
         """What tells whether a stop text or a step boundary has come; it decodes only the last few tokens."""
-        endings = [(text, "stop") for text in config.stop] + ([(config.boundary, "boundary")] if config.boundary else [])
+        endings = [(text, "stop") for text in config.stop] + (
+            [(config.boundary, "boundary")] if config.boundary else []
+        )
         if not endings:
             return None
         longest = max(len(text.encode()) for text, _ in endings)
@@ -287,4 +289,3 @@ def _checked_attention(name: str) -> str:
         where="--attn-implementation",
         fix="Known: auto, sdpa, eager; sdpa takes PyTorch's own fused kernels.",
     )
-

@@ -1,8 +1,8 @@
 """A key-value cache of slots: every row has its own length, and a freed slot is used again at once.
 
 Why: `transformers`' caches grow all rows together, so a row that is done keeps its place until the longest one is.
-Promises: new keys and values are written at each row's own positions; nothing is read from another row; what lies beyond a row's
-length is never attended to, because the mask that comes with it hides it.
+Promises: new keys and values are written at each row's own positions; nothing is read from another row; what lies
+beyond a row's length is never attended to, because the mask that comes with it hides it.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,8 @@ GROWTH = 64
 class SlotCache:
     """What a `transformers` model takes as `past_key_values`.
 
-    `aim` says which rows the next forward pass is about and at which positions; `update` is what the attention layers call.
+    `aim` says which rows the next forward pass is about and at which positions; `update` is what the attention layers
+    call.
     """
 
     is_sliding: Sequence[bool] = ()
@@ -96,8 +97,9 @@ class SlotCache:
 
     def _grow(self, capacity: int) -> None:
         for number, (keys, values) in enumerate(self._layers):
-            grown = keys.new_zeros(*keys.shape[:2], capacity, keys.shape[3]), values.new_zeros(
-                *values.shape[:2], capacity, values.shape[3]
+            grown = (
+                keys.new_zeros(*keys.shape[:2], capacity, keys.shape[3]),
+                values.new_zeros(*values.shape[:2], capacity, values.shape[3]),
             )
             grown[0][:, :, : self._capacity] = keys
             grown[1][:, :, : self._capacity] = values

@@ -1,9 +1,10 @@
 """Seeded sampling: one token for each row from its logits, its settings, its seed and its own position.
 
-Why: what a candidate says must not depend on what else is in the batch, so no generator is shared; the uniform number of a
-draw is a hash of (seed, position).
-Promises: the same logits, settings, seed and position give the same token, on every device and in every batch; temperature 0
-takes the likeliest token; the log-probability is that of the model's own distribution, before temperature and penalties.
+Why: what a candidate says must not depend on what else is in the batch, so no generator is shared; the uniform number
+of a draw is a hash of (seed, position).
+Promises: the same logits, settings, seed and position give the same token, on every device and in every batch;
+temperature 0 takes the likeliest token; the log-probability is that of the model's own distribution, before
+temperature and penalties.
 """
 
 from collections.abc import Sequence
@@ -64,7 +65,9 @@ def sample(
 class History:
     """Which tokens each row has read, and how often it has written each; kept only while a row has a penalty."""
 
-    def __init__(self, prompts: Sequence[Sequence[int]], written: Sequence[Sequence[int]], vocabulary: int, device: str):
+    def __init__(
+        self, prompts: Sequence[Sequence[int]], written: Sequence[Sequence[int]], vocabulary: int, device: str
+    ):
         import torch
 
         self.seen = torch.zeros(len(prompts), vocabulary, dtype=torch.bool, device=device)

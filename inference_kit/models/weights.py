@@ -1,9 +1,10 @@
 """Weights: a folder in Hugging Face layout or a hub id; what can be known of it without loading it.
 
-Why: a finished run is replayed, and a request is checked, without importing torch; so identity, context length and generation
-settings are read from the small files alone.
-Promises: what looks like a path is never tried as a hub id; what is missing is named together with what is there; the identity
-changes when the configuration, the tokenizer, the chat template or the weights do, and not when the folder is moved.
+Why: a finished run is replayed, and a request is checked, without importing torch; so identity, context length and
+generation settings are read from the small files alone.
+Promises: what looks like a path is never tried as a hub id; what is missing is named together with what is there; the
+identity changes when the configuration, the tokenizer, the chat template or the weights do, and not when the folder is
+moved.
 """
 
 import hashlib
@@ -45,7 +46,9 @@ class Weights:
         """
         folder = Path(self.path).expanduser() if self.is_local else self._from_hub(["*.json", "*.jinja", "*.model"])
         if not folder.is_dir():
-            raise UserError("no such folder", where=self.path, fix="Set --model-path to a folder with weights, or a hub id.")
+            raise UserError(
+                "no such folder", where=self.path, fix="Set --model-path to a folder with weights, or a hub id."
+            )
         if not (folder / "config.json").is_file():
             there = ", ".join(sorted(each.name for each in folder.iterdir())[:8]) or "nothing"
             raise UserError(
@@ -89,7 +92,7 @@ class Weights:
 
     @cached_property
     def digest(self) -> str:
-        """16 hex digits over the small files and the weights: all of a small file, size and both ends of a large one."""
+        """16 hex digits over small files and weights; of a weight file over 64 MiB its size and both ends."""
         found = hashlib.sha256()
         if not self.is_local:
             found.update(f"{self.path}@{self.folder.name}".encode())
@@ -164,7 +167,7 @@ def load_model(
 
     folder = weights.whole_folder()
     place = choose_device(device)
-    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         model = getattr(transformers, auto_class).from_pretrained(
             folder,

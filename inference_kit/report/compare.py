@@ -1,7 +1,8 @@
 """Compare two result files of one data set, problem by problem.
 
 Why: two accuracies hide which problems moved; the four cells show them.
-Promises: results are joined on `index`; what only one side has is counted and left out; different data sets are refused.
+Promises: results are joined on `index`; what only one side has is counted and left out; different data sets are
+refused.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -56,7 +57,9 @@ def compare(a: Iterable[Entry], b: Iterable[Entry]) -> Comparison:
             found.unmatched_a += 1
             continue
         if entry["input"] != other["input"]:
-            raise UserError(f"problem {entry['index']!r} differs between the two files", fix="Compare one data set only.")
+            raise UserError(
+                f"problem {entry['index']!r} differs between the two files", fix="Compare one data set only."
+            )
         if entry["correct"] and other["correct"]:
             found.both_right += 1
         else:
@@ -96,7 +99,11 @@ def show(found: Comparison, names: tuple[str, str], *, shown: int) -> str:
 
 def _listing(pairs: Sequence[tuple[Entry, Entry]]) -> str:
     rows = [
-        [str(a["index"]), _short(a["input"], 60), *(_short(value, 20) for value in (a["gold"], a["prediction"], b["prediction"]))]
+        [
+            str(a["index"]),
+            _short(a["input"], 60),
+            *(_short(value, 20) for value in (a["gold"], a["prediction"], b["prediction"])),
+        ]
         for a, b in pairs
     ]
     return table(("index", "input", "gold", "A", "B"), rows, left=2)

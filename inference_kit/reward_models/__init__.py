@@ -1,4 +1,4 @@
-"""Reward models: each scoring format one file; they score solutions step by step or as a whole. One line registers a format."""
+"""Reward models: they score solutions step by step or as a whole. Each format is one file; one line registers it."""
 
 from inference_kit.reward_models.base import RewardModel
 from inference_kit.reward_models.likelihood import Likelihood

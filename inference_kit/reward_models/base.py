@@ -1,12 +1,12 @@
 """RewardModel: scores solutions. The least to write is `score(problem, steps) -> list[float]`.
 
-Why: a process reward model, an outcome reward model and a rule differ in how they read text, not in what they are asked.
-Promises: scores are in [0, 1], one for each step or one for the whole; NaN counts 0; a wrong number of scores is an error, never
-padded; `identity` is known without weights, which load at the first call.
+Why: a process reward model, an outcome reward model and a rule differ in how they read text, not in what they are
+asked.
+Promises: scores are in [0, 1], one for each step or one for the whole; NaN counts 0; a wrong number of scores is an
+error, never padded; `identity` is known without weights, which load at the first call.
 """
 
 import math
-from abc import ABC
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -18,7 +18,7 @@ from inference_kit.records import Problem, StepScores
 ScoreItem = tuple[Problem, tuple[str, ...]]
 
 
-class RewardModel(ABC):
+class RewardModel:
     """Scores solutions of a problem, step by step or as a whole.
 
     `separator` is what stands between steps in the text that this reward model reads; `max_batch_size` is how many

@@ -1,7 +1,8 @@
 """Likelihood: a causal language model as process reward model; a step is good where that model could have written it.
 
 Why: it needs no labels and no head, and any model that is better than the policy will do.
-Source: Yuan et al. 2024, "Free process rewards without process labels", arXiv:2412.01981, with a uniform reference model.
+Source: Yuan et al. 2024, "Free process rewards without process labels", arXiv:2412.01981, with a uniform reference
+model.
 """
 
 import threading

@@ -1,6 +1,7 @@
 """Math-Shepherd: a causal language model that says + or - at the tag ки behind each step.
 
-Source: Wang et al. 2023, "Math-Shepherd: Verify and Reinforce LLMs Step-by-step without Human Annotations", arXiv:2312.08935.
+Source: Wang et al. 2023, "Math-Shepherd: Verify and Reinforce LLMs Step-by-step without Human Annotations",
+arXiv:2312.08935.
 """
 
 from collections.abc import Sequence
@@ -29,13 +30,11 @@ class MathShepherd(TaggedRewardModel):
     kind = "math_shepherd"
     separator = "\n"
 
-    def __init__(
-        self, model_path: str, *, dtype: str = "auto", device: str = "auto", max_batch_size: int = 16
-    ) -> None:
+    def __init__(self, model_path: str, *, dtype: str = "auto", device: str = "auto", max_batch_size: int = 16) -> None:
         super().__init__(model_path, dtype=dtype, device=device, max_batch_size=max_batch_size)
 
     @cached_property
-    def tag(self) -> int:  # type: ignore[override]
+    def tag(self) -> int:
         """The id of the tag."""
         return self._last_id(TAG)
 

@@ -1,6 +1,7 @@
 """Qwen2.5-Math-PRM: a two-class head read at <extra_0> behind each step.
 
-Source: Zhang et al. 2025, "The Lessons of Developing Process Reward Models in Mathematical Reasoning", arXiv:2501.07301.
+Source: Zhang et al. 2025, "The Lessons of Developing Process Reward Models in Mathematical Reasoning",
+arXiv:2501.07301.
 """
 
 from collections.abc import Sequence
@@ -44,7 +45,7 @@ class QwenPRM(TaggedRewardModel):
         )
 
     @cached_property
-    def tag(self) -> int:  # type: ignore[override]
+    def tag(self) -> int:
         """The id of the tag."""
         return int(self.tokenizer.encode(TAG, add_special_tokens=False)[0])
 

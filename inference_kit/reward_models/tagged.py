@@ -5,7 +5,7 @@ Promises: one score for each step; a step that holds the tag itself, and a text 
 """
 
 import threading
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class TaggedRewardModel(RewardModel):
+class TaggedRewardModel(RewardModel, ABC):
     """A `transformers` model whose output at each tag says whether the step before it is good."""
 
     auto_class: ClassVar[str]

@@ -1,8 +1,8 @@
 """config.json: what made the results of a folder, and the check that a resumed run is the same run.
 
 Why: results of two settings in one file are worse than no results.
-Promises: each method of a folder has its own entry; a run whose results would depend on something else than the stored ones
-stops before anything is written, and every difference is named.
+Promises: each method of a folder has its own entry; a run whose results would depend on something else than the stored
+ones stops before anything is written, and every difference is named.
 """
 
 import json
@@ -22,7 +22,8 @@ HEADER = ("dataset", "model", "reward_model", "method", "config")
 def read_entries(folder: Path) -> list[dict[str, Any]]:
     """What final files of this folder say before their metrics, one for each method."""
     return [
-        {key: value for key, value in entry.items() if key in HEADER} for entry in _read(folder / NAME)["methods"].values()
+        {key: value for key, value in entry.items() if key in HEADER}
+        for entry in _read(folder / NAME)["methods"].values()
     ]
 
 
@@ -70,5 +71,7 @@ def _read(path: Path) -> dict[str, Any]:
             raise UserError(f"schema {config['schema']} is newer than this program's {SCHEMA}", where=str(path))
         assert isinstance(config["methods"], dict)
     except (ValueError, KeyError, TypeError, AssertionError) as error:
-        raise UserError(f"not a config of this program ({error})", where=str(path), fix="Move the file away.") from error
+        raise UserError(
+            f"not a config of this program ({error})", where=str(path), fix="Move the file away."
+        ) from error
     return config

@@ -13,6 +13,7 @@ from inference_kit.errors import UserError
 from inference_kit.registry import unknown
 
 PROMPT_FOLDER = Path(__file__).parent / "prompt"
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 def prompt_templates() -> dict[str, str]:
@@ -20,8 +21,8 @@ def prompt_templates() -> dict[str, str]:
     return {path.stem: _read(path) for path in sorted(PROMPT_FOLDER.glob("*.txt"))}
 
 
-def load_prompt(name_or_path: str) -> str:
-    """Return the text of a prompt template, by its name or by the path of a file.
+def load_prompt(name_or_path: str, *, where: str = "") -> str:
+    """Return the text of a prompt template, by its name or by the path of a file; `where` names the setting in errors.
 
     Raises:
         UserError: where there is neither, naming the known ones and the nearest.
@@ -32,13 +33,12 @@ def load_prompt(name_or_path: str) -> str:
     path = Path(name_or_path).expanduser()
     if path.is_file():
         return _read(path)
-    raise unknown(name_or_path, names, "prompt template, and no file,")
+    raise unknown(name_or_path, names, "prompt template or file", where=where)
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
     """Replace `{name}` in `template` for every name in `values`."""
-    names = "|".join(map(re.escape, values))
-    return re.sub(rf"\{{({names})\}}", lambda placeholder: values[placeholder[1]], template)
+    return PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), template)
 
 
 def _read(path: Path) -> str:

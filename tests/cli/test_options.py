@@ -60,10 +60,19 @@ def test_a_wrong_value_is_one_line(words: list[str]) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_flag_given_twice_with_two_values_is_an_error() -> None:
-    with pytest.raises(UserError, match="twice"):
+def test_of_a_flag_given_twice_the_last_counts() -> None:
+    assert read("--model", "a", "--model", "b") == {"model": "b"}
+
+
+def test_synonyms_with_two_values_are_an_error() -> None:
+    with pytest.raises(UserError, match="synonym"):
         read("--max-tokens", "5", "--max-new-tokens", "6")
-    assert read("--model", "a", "--model", "a") == {"model": "a"}
+    assert read("--max-tokens", "5", "--max-new-tokens", "5") == {"max_new_tokens": 5}
+
+
+def test_a_flag_of_another_method_names_that_method() -> None:
+    with pytest.raises(UserError, match="--beam-width is a setting of beam_search"):
+        parse(OPTIONS, ["--beam-width", "4"], prog="x", elsewhere={"--beam-width": "beam_search"})
 
 
 def test_stop_texts_and_escapes() -> None:

@@ -55,12 +55,19 @@ def test_lists_make_every_combination_and_votes_share_one_generation(ready: Chec
 
 def test_paths_and_names_reach_the_run(ready: Checkout) -> None:
     variables = {"MODEL_PATH": "my weights", "REWARD_MODEL_NAME": "r", "REWARD_MODEL_PATH": "p", "COT_METHOD": "greedy"}
-    ready.run("run.sh", EXP_NAME="first", work_dir="/elsewhere", **variables)
-    [call] = [call for call in ready.calls() if "main.py run" in call]
-    assert call == (
-        "main.py run --work-dir /elsewhere --exp-name first --model abacus --dataset abacus --method greedy --vote all "
+    ready.run("run.sh", EXP_NAME="first", work_dir=str(ready.root / "elsewhere"), **variables)
+    assert ready.calls() == [
+        "main.py run --work-dir elsewhere --exp-name first --model abacus --dataset abacus --method greedy --vote all "
         "--reward-model r --reward-model-path p --model-path my weights --limit 200"
-    )
+    ]
+
+
+def test_one_table_of_everything_this_sweep_touched_closes_it(ready: Checkout) -> None:
+    """MAIN-16: what other sweeps left in the same folder stays out of it."""
+    ready.run("run.sh", MODEL_NAME="old", COT_METHOD="greedy")
+    assert not [call for call in ready.calls() if "evaluate" in call], "a single run has a table of its own"
+    ready.run("run.sh", MODEL_NAME="a b", COT_METHOD="greedy")
+    assert ready.calls()[-1] == "main.py evaluate results/a-greedy.json results/b-greedy.json"
 
 
 def test_a_failed_cell_does_not_stop_the_rest_and_the_worst_exit_code_counts(ready: Checkout) -> None:

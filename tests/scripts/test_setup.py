@@ -100,12 +100,12 @@ def test_two_at_once_install_once(checkout: Checkout) -> None:
     ("said_by_pip", "line"),
     [
         (
-            "WARNING: Retrying (Retry(total=4)) after connection broken\\nERROR: No matching distribution found for rich",
-            "error: the package index cannot be reached. Connect, or name a mirror in PIP_INDEX_URL, and run this again.",
+            "WARNING: Retrying (Retry(total=4)) after a reset\\nERROR: No matching distribution found for rich",
+            "error: the package index cannot be reached. Connect, or name a mirror in PIP_INDEX_URL, and try again.",
         ),
         (
             "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device",
-            "error: the disk is full. Free 3 GB for {root}/.venv and run this again.",
+            "error: the disk is full. Free 3 GB for {root}/.venv and try again.",
         ),
         (
             "Collecting rich\\nERROR: Cannot install rich",

@@ -1,0 +1,286 @@
+"""Planning: arguments, config files and registries in, a `Plan` out.
+
+Why: what is wrong with a request should be said in its first second, and every value should know where it came from.
+Promises: no weights are loaded, no data is read, no file is written.
+"""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from inference_kit.cli.options import Option, parse, parse_known, read_value, setting_options
+from inference_kit.cli.plan import Plan, safe_name
+from inference_kit.cli.registries import Entry, Registries
+from inference_kit.cli.run_options import DEFAULTS, RUN_OPTIONS
+from inference_kit.config import (
+    GENERATION_SETTINGS,
+    ConfigFile,
+    Level,
+    Resolved,
+    generation_config,
+    generation_levels,
+    read_config,
+    resolve,
+)
+from inference_kit.dataset.simpledataset import SimpleDataset
+from inference_kit.errors import UserError
+from inference_kit.evaluation import check_votes
+from inference_kit.models import ENGINES
+from inference_kit.models.huggingface import HuggingFace
+from inference_kit.registry import lookup, settings_of, unknown
+from inference_kit.reward_models import REWARD_MODELS
+from inference_kit.search import ALIASES, METHODS, ONE_SOLUTION
+from inference_kit.voting import VOTES
+
+SECTIONS = ("generation", "model_args", "reward_model_args", "dataset_args", "method_args")
+REWARD_PREFIX = "reward_"
+
+
+def make_plan(
+    arguments: Sequence[str], registries: Registries, *, prog: str, defaults: Mapping[str, Any] = DEFAULTS
+) -> Plan:
+    """Read the arguments of a run and choose its parts; `defaults` may differ from those of `run`.
+
+    Raises:
+        UserError: an unknown name, flag or key, a value out of range, a path that does not exist.
+    """
+    return _Planner(registries, prog, defaults).plan(arguments)
+
+
+def all_options(
+    arguments: Sequence[str], registries: Registries, *, prog: str, defaults: Mapping[str, Any] = DEFAULTS
+) -> list[Option]:
+    """Every flag of the run that `arguments` choose: those of its method, model, reward model and data set too."""
+    return _Planner(registries, prog, defaults).choose(arguments).options
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The four parts that are chosen by name, and the flags that follow from them."""
+
+    model: tuple[str, Entry]
+    reward_model: tuple[str, Entry] | None
+    dataset: tuple[str, Entry]
+    method: str
+    config: ConfigFile | None
+    options: list[Option]
+
+
+@dataclass(frozen=True, slots=True)
+class _Planner:
+    registries: Registries
+    prog: str
+    defaults: Mapping[str, Any]
+
+    def choose(self, arguments: Sequence[str]) -> _Choice:
+        given, _ = parse_known(RUN_OPTIONS, arguments, prog=self.prog)
+        config = read_config(Path(given["config"]).expanduser(), SECTIONS) if given.get("config") else None
+        wanted = {**self.defaults, **(config.values if config else {}), **given}
+        model = self._model(str(wanted["model"]))
+        reward_model = self._reward_model(wanted.get("reward_model"), model[0])
+        dataset = self._dataset(wanted, explicit="dataset" in given or bool(config and "dataset" in config.values))
+        method = ALIASES.get(str(wanted["method"]), str(wanted["method"]))
+        options = [
+            *RUN_OPTIONS,
+            *setting_options(lookup(METHODS, method, "method", where="--method"), f"method {method}"),
+            *setting_options(_target(model[1]), f"model {model[0]}"),
+            *setting_options(_target(dataset[1]), f"data set {dataset[0]}"),
+        ]
+        if reward_model:
+            title = f"reward model {reward_model[0]}"
+            options += setting_options(_target(reward_model[1]), title, prefix=REWARD_PREFIX)
+        return _Choice(model, reward_model, dataset, method, config, options)
+
+    def plan(self, arguments: Sequence[str]) -> Plan:
+        choice = self.choose(arguments)
+        given = parse(choice.options, arguments, prog=self.prog, elsewhere=_flags_of_methods())
+        readers = {option.name: option for option in choice.options}
+        from_file = _read_values(choice.config, readers) if choice.config else {}
+        run_names = [option.name for option in RUN_OPTIONS if option.name not in GENERATION_SETTINGS]
+        levels = command_line, config_file = Level("command line", given), Level("config file", from_file)
+        settings = resolve(run_names, [*levels, Level("default", self.defaults)])
+        _check_run(settings)
+
+        model_name, model_entry = choice.model
+        engine, engine_settings = _build(model_entry, "model", settings, levels)
+        generation = generation_levels(
+            command_line,
+            Level("model arguments", _keywords(model_entry)),
+            config_file,
+            *self._model_config(model_name, readers),
+            Level("model's generation_config", engine.generation_defaults()),
+        )
+        reward_model, reward_settings = (
+            _build(choice.reward_model[1], "reward_model", settings, levels, REWARD_PREFIX)
+            if choice.reward_model
+            else (None, {})
+        )
+        dataset, dataset_settings = _build(choice.dataset[1], "dataset", settings, levels)
+        method_settings = _method_settings(choice.method, levels)
+        votes = _votes(choice.method, settings.get("vote"), scored=reward_model is not None)
+        settings["vote"] = Resolved(list(votes), settings["vote"].source if "vote" in settings else "default")
+        return Plan(
+            model_name=model_name,
+            reward_model_name=choice.reward_model[0] if choice.reward_model else "none",
+            dataset_name=choice.dataset[0],
+            method_name=choice.method,
+            votes=votes,
+            engine=engine,
+            reward_model=reward_model,
+            dataset=dataset,
+            method=partial(METHODS[choice.method], **{name: each.value for name, each in method_settings.items()}),
+            generation=generation_config(generation),
+            settings={
+                **settings,
+                **generation,
+                **_named("method", method_settings),
+                **_named("model", engine_settings),
+                **_named("reward_model", reward_settings),
+                **_named("dataset", dataset_settings),
+            },
+        )
+
+    def _model(self, name: str) -> tuple[str, Entry]:
+        if name in self.registries.models:
+            return name, self.registries.models[name]
+        if name in ENGINES:
+            return name, ENGINES[name]
+        if _is_path(name) or ("/" in name and "://" not in name):
+            return Path(name).name, partial(HuggingFace, name)
+        raise unknown(name, [*self.registries.models, *ENGINES], "model", where="--model")
+
+    def _reward_model(self, name: Any, model_name: str) -> tuple[str, Entry] | None:
+        table = self.registries.reward_models
+        if name is None:
+            beside = f"{model_name}_prm"
+            return (beside, table[beside]) if beside in table else None
+        if name == "none":
+            return None
+        entries: dict[str, Entry] = {**REWARD_MODELS, **table}
+        return str(name), lookup(entries, str(name), "reward model", where="--reward-model")
+
+    def _dataset(self, wanted: Mapping[str, Any], *, explicit: bool) -> tuple[str, Entry]:
+        path = wanted.get("dataset_path")
+        if path and not explicit:
+            name = Path(str(path)).stem
+            return name, partial(SimpleDataset, dataset_name=name, dataset_path=str(path))
+        name = str(wanted["dataset"])
+        return name, lookup(self.registries.datasets, name, "data set", where="--dataset")
+
+    def _model_config(self, model_name: str, readers: Mapping[str, Option]) -> list[Level]:
+        path = self.registries.home / "configs" / "models" / f"{safe_name(model_name)}.yaml"
+        if not path.is_file():
+            return []
+        return [Level(f"config file {path.name}", _read_values(read_config(path, SECTIONS), readers))]
+
+
+def _flags_of_methods() -> dict[str, str]:
+    """Every flag that some method has, and the name of one that has it."""
+    return {option.flag: name for name in METHODS for option in setting_options(METHODS[name], "")}
+
+
+def _target(entry: Entry) -> Entry:
+    return entry.func if isinstance(entry, partial) else entry
+
+
+def _keywords(entry: Entry) -> dict[str, Any]:
+    return dict(entry.keywords) if isinstance(entry, partial) else {}
+
+
+def _is_path(name: str) -> bool:
+    return name.startswith((".", "/", "~")) or Path(name).exists()
+
+
+def _named(part: str, settings: Mapping[str, Resolved]) -> dict[str, Resolved]:
+    return {f"{part}.{name}": each for name, each in settings.items()}
+
+
+def _read_values(config: ConfigFile, readers: Mapping[str, Option]) -> dict[str, Any]:
+    """The values of a config file, each checked like the text of its flag; sections are spelled like their flags."""
+    config.check([*readers])
+    values = dict(config.values)
+    for section, inside in config.sections.items():
+        prefix = REWARD_PREFIX if section == "reward_model_args" else ""
+        for name, value in inside.items():
+            if prefix + name not in readers:
+                raise unknown(name, readers, f"key of {section}", where=config.places[name])
+            values[prefix + name] = value
+    return {
+        name: read_value(readers[name], value, config.places.get(name.removeprefix(REWARD_PREFIX), str(config.path)))
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def _build(
+    entry: Entry, option: str, settings: Mapping[str, Resolved], levels: Sequence[Level], prefix: str = ""
+) -> tuple[Any, dict[str, Resolved]]:
+    """Make an engine, reward model or data set of its registry entry.
+
+    Args:
+        entry: The class, or a `partial` of it.
+        option: `model`, `reward_model` or `dataset`; `--<option>-path` replaces the entry's path.
+        settings: The run's options.
+        levels: Command line and config file; the registry's keywords stand between them.
+        prefix: What the names of its settings begin with on the command line.
+
+    Returns:
+        The thing, and its settings with their sources.
+    """
+    target, keywords = _target(entry), _keywords(entry)
+    known = settings_of(target)
+    command_line, config_file = (
+        Level(level.source, {name: level.values.get(prefix + name) for name in known}) for level in levels
+    )
+    defaults = Level("default", {name: setting.default for name, setting in known.items()})
+    resolved = resolve(list(known), [command_line, Level("registry", keywords), config_file, defaults])
+    chosen = {name: each.value for name, each in resolved.items() if each.source != "default"}
+    fixed = {name: value for name, value in keywords.items() if name not in {*known, *GENERATION_SETTINGS}}
+    positional = list(entry.args) if isinstance(entry, partial) else []
+    path = settings.get(f"{option}_path")
+    if path and f"{option}_path" in fixed:
+        fixed[f"{option}_path"] = path.value
+    elif path:
+        positional[:1] = [path.value]
+    flag = f"--{option.replace('_', '-')}"
+    try:
+        inspect.signature(target).bind(*positional, **fixed, **chosen)
+    except TypeError as error:
+        raise UserError(
+            f"{target.__name__} cannot be made: {error}",
+            where=flag,
+            fix=f"Give {flag}-path, or mend the registry entry.",
+        ) from error
+    return target(*positional, **fixed, **chosen), resolved
+
+
+def _method_settings(method: str, levels: Sequence[Level]) -> dict[str, Resolved]:
+    known = settings_of(METHODS[method])
+    defaults = Level("default", {name: setting.default for name, setting in known.items()})
+    resolved = resolve(list(known), [*levels, defaults])
+    for name, each in resolved.items():
+        if known[name].type is int and each.value < 1:
+            raise UserError(f"{name} must be at least 1, got {each.value}", where=f"--{name.replace('_', '-')}")
+    return resolved
+
+
+def _votes(method: str, asked: Resolved | None, *, scored: bool) -> tuple[str | None, ...]:
+    if method in ONE_SOLUTION:
+        return (None,)
+    if asked is None:
+        return ("best_last",) if scored else ("majority_vote",)
+    if asked.value == ("all",):
+        return tuple(name for name, vote in VOTES.items() if scored or not vote.needs_scores)
+    check_votes(asked.value, scored=scored)
+    return tuple(dict.fromkeys(asked.value))
+
+
+def _check_run(settings: Mapping[str, Resolved]) -> None:
+    for name in ("limit", "concurrency"):
+        if name in settings and settings[name].value < 1:
+            raise UserError(f"{name} must be at least 1, got {settings[name].value}", where=f"--{name}")
+    if settings["grading"].value not in ("lenient", "strict"):
+        raise unknown(str(settings["grading"].value), ("lenient", "strict"), "grading", where="--grading")

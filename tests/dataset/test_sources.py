@@ -1,0 +1,97 @@
+"""Files and hub ids: told apart by their looks, digested by their content."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference_kit.dataset.sources import FileSource, HubSource, source_of
+from inference_kit.errors import UserError
+
+
+def source(dataset_path: str) -> FileSource | HubSource:
+    found = source_of(dataset_path, subset=None, split="test")
+    assert isinstance(found, FileSource | HubSource)
+    return found
+
+
+@pytest.mark.parametrize(
+    "path", ["./org/name", "../org", "/org/name", "~/name", "$X/name", "org/name.jsonl", "name", "a/b/c"]
+)
+def test_what_looks_like_a_path_is_never_a_hub_id(path: str) -> None:
+    assert isinstance(source(path), FileSource)
+
+
+def test_an_id_is_a_hub_id_unless_it_exists_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert isinstance(source("HuggingFaceH4/MATH-500"), HubSource)
+    (tmp_path / "HuggingFaceH4" / "MATH-500").mkdir(parents=True)
+    assert isinstance(source("HuggingFaceH4/MATH-500"), FileSource)
+
+
+def test_home_and_variables_expand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_DATA", str(tmp_path))
+    assert source("$MY_DATA/a.jsonl").location == str(tmp_path / "a.jsonl")
+
+
+def test_a_missing_file_names_the_nearest(jsonl: Callable[..., str]) -> None:
+    """MAIN-82."""
+    path = jsonl({"index": 0}, name="problems.jsonl")
+    with pytest.raises(UserError, match=r"problem\.jsonl: no such data set file\. Did you mean .*problems\.jsonl\?"):
+        list(source(path.replace("problems", "problem")).rows())
+
+
+def test_a_folder_names_its_files(jsonl: Callable[..., str]) -> None:
+    folder = Path(jsonl({"index": 0}, name="problems.jsonl")).parent
+    with pytest.raises(UserError, match=r"is a folder\. Give one file of it: problems\.jsonl"):
+        source(str(folder)).digest()
+
+
+def test_the_digest_of_a_file_is_that_of_its_bytes(jsonl: Callable[..., str]) -> None:
+    path = jsonl({"index": 0})
+    assert source(path).digest() == hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def test_a_hub_set_gives_rows_and_a_digest_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    asked: list[Any] = []
+
+    def load(hub_id: str, subset: str | None, *, split: str) -> Any:
+        asked.append((hub_id, subset, split))
+        return datasets.Dataset.from_list(
+            [{"question": "1?", "answer": "#### 1"}, {"question": "2?", "answer": "#### 2"}]
+        )
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    hub = source_of("openai/gsm8k", subset="main", split="test")
+    rows = list(hub.rows())
+    assert rows[1].row == {"question": "2?", "answer": "#### 2"}
+    assert rows[1].place == "openai/gsm8k (main, test): row 2"
+    assert hub.digest() == source_of("openai/gsm8k", subset="main", split="test").digest()
+    assert asked[0] == ("openai/gsm8k", "main", "test")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionError("Couldn't reach 'a/b' on the Hub (offline)\nmore"),
+        ValueError("Unknown split 'x'. Should be ['train']."),
+    ],
+)
+def test_a_hub_set_that_does_not_load_is_one_line(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """GRPO-43."""
+    import datasets
+
+    def load(*_: Any, **__: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    with pytest.raises(UserError) as caught:
+        list(source("a/b").rows())
+    line = str(caught.value)
+    assert line.startswith("a/b (test): cannot be loaded from the hub (") and "\n" not in line
+    assert str(error).partition("\n")[0].rstrip(".") in line
+    assert "--dataset-path FILE.jsonl" in line
