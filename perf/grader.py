@@ -58,7 +58,9 @@ def main() -> None:
         print(ours.shown("ours"))
         print(theirs.shown("math-verify"))
         print(f"  ratio        {theirs.cpu_seconds / ours.cpu_seconds:.1f} times its cases/s")
-    print(f"{arguments.lines} lines through `main.py grade`: {_command_line(solutions, arguments.lines):.2f} s of wall time")
+    print(
+        f"{arguments.lines} lines through `main.py grade`: {_command_line(solutions, arguments.lines):.2f} s of wall time"
+    )
 
 
 def _arguments() -> argparse.Namespace:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Run the benchmark on every combination of the names below: one `python main.py run` each, a table of them all at the end.
+# Run the benchmark on every combination of the names below: one `python main.py run` each, and a table of them all.
 # Any variable may come from the environment, and further arguments go on to `main.py run`:
 #   MODEL_NAME="abacus echo" LIMIT=50 bash scripts/run.sh --temperature 0.8
 # The same command again does only what is missing. Paths count from the caller's folder, work_dir from the project's.
@@ -14,8 +14,8 @@ REWARD_MODEL_NAME=${REWARD_MODEL_NAME:-}      # names of model_config.py, or non
 REWARD_MODEL_PATH=${REWARD_MODEL_PATH:-}
 DATASET_NAME=${DATASET_NAME:-abacus}          # names of data_config.py
 COT_METHOD=${COT_METHOD:-greedy best_of_n}    # search methods
-VOTE=${VOTE:-all}                             # votes; all of them come from one generation
-N=${N:-}                                      # candidates, or children of a node; empty: the method's own (16 for best_of_n)
+VOTE=${VOTE:-all}                             # votes, free after the fact; all: those that the reward model allows
+N=${N-16}                                     # candidates, or children of a node; empty: the method's own
 EXP_NAME=${EXP_NAME:-default}                 # several N get one folder each: EXP_NAME-nN
 LIMIT=${LIMIT-200}                            # the first problems; empty: all
 
@@ -29,7 +29,7 @@ bash "$root/scripts/setup.sh" </dev/null || exit
 [[ $work_dir == /* ]] || work_dir=$root/$work_dir
 started=$(mktemp)
 trap 'rm -f "$started"' EXIT
-cells=0 worst=0
+worst=0 sized=" " folders="" searches=0
 
 main_py() { "$root/.venv/bin/python" "$root/main.py" "$@"; }
 
@@ -51,19 +51,24 @@ run_cell() {
   [[ -z $MODEL_PATH ]] || set -- --model-path "$MODEL_PATH" "$@"
   [[ -z $REWARD_MODEL_PATH ]] || set -- --reward-model-path "$REWARD_MODEL_PATH" "$@"
   [[ -z $reward_model ]] || set -- --reward-model "$reward_model" "$@"
-  cells=$((cells + 1))
+  [[ $folders == *"|$dataset $model $reward_model $name|"* ]] || folders+="|$dataset $model $reward_model $name|"
+  [[ $method == greedy ]] || searches=$((searches + 1))
   printf '\n== %s ==\n' "$dataset, $model${reward_model:+ with $reward_model}, $method${n:+ with n $n}" >&2
   main_py run --work-dir "$work_dir" --exp-name "$name" --model "$model" --dataset "$dataset" \
     --method "$method" --vote "${VOTE//[[:space:]]/,}" "$@"
   note_exit $?
 }
 
+[[ -z $N ]] || for method in $COT_METHOD; do
+  ! takes_n "$method" || sized+="$method "
+done
+
 for dataset in $DATASET_NAME; do
   for model in $MODEL_NAME; do
     for reward_model in ${REWARD_MODEL_NAME:-""}; do
       for method in $COT_METHOD; do
-        sizes=$N
-        [[ -z $N ]] || takes_n "$method" || sizes=
+        sizes=
+        [[ $sized != *" $method "* ]] || sizes=$N
         for n in ${sizes:-""}; do
           run_cell "$model" "$reward_model" "$dataset" "$method" "$n" "$@"
         done
@@ -76,7 +81,8 @@ finals=()
 while IFS= read -r file; do
   finals+=("$file")
 done < <(find "$work_dir" -name '*.json' ! -name config.json -newer "$started" 2>/dev/null | sort)
-if ((cells > 1 && ${#finals[@]} > 1)); then
+# The table of a search shows the greedy answers beside it, so one search in one folder needs no other table.
+if ((${#finals[@]})) && { ((searches > 1)) || [[ $folders == *"||"* ]]; }; then
   echo
   main_py evaluate "${finals[@]}"
   note_exit $?

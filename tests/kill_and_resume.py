@@ -70,7 +70,7 @@ def compare_runs(folder: Path, model: str, kills: int, limit: int, seed: int) ->
 
 
 def kill_often(words: list[str], work_dir: Path, kills: int, span: float, chance: random.Random) -> int:
-    """Start and kill the run, up to `span` seconds after its first new call; one in eight dies before. Count the kills."""
+    """Kill the run up to `span` seconds after its first new call, one time in eight before; count the kills."""
     for done in range(kills):
         process = subprocess.Popen(words, **SILENT)
         if chance.random() < 0.125:

@@ -22,7 +22,8 @@ from inference_kit.cli.registries import Registries
 from inference_kit.models import ENGINES
 from inference_kit.report.tables import table
 
-SET_UP = "bash scripts/setup.sh"
+SET_UP = "rm -rf .venv/installed && bash scripts/setup.sh"
+"""Without its stamps, setup.sh looks at every package again."""
 
 ENGINE_PACKAGES = {
     "echo": (),
@@ -100,7 +101,7 @@ def _devices() -> Iterator[Finding]:
     try:
         import torch
     except (ImportError, OSError) as error:
-        yield Finding("device", "none", f"torch cannot be loaded: {error}", "rm -r .venv && " + SET_UP)
+        yield Finding("device", "none", f"torch cannot be loaded: {error}", "rm -rf .venv && bash scripts/setup.sh")
         return
     for number in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(number)

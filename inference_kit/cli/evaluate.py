@@ -82,5 +82,6 @@ def _own_metrics(run: StoredRun, registries: Registries) -> OwnMetrics | None:
 
 
 def _name(run: StoredRun, vote: str | None) -> str:
-    parts = [run.header[key] for key in ("dataset", "model", "reward_model", "method")]
-    return " ".join(str(part) for part in [*parts, vote] if part and part != "none")
+    """Data set, folder (model, reward model and experiment), method and vote: what tells one row from another."""
+    parts = [run.header["dataset"], run.stem.parent.name, run.header["method"], vote]
+    return " ".join(str(part) for part in parts if part)

@@ -30,6 +30,7 @@ from inference_kit.errors import UserError
 from inference_kit.evaluation import check_votes
 from inference_kit.models import ENGINES
 from inference_kit.models.huggingface import HuggingFace
+from inference_kit.records import GenerationConfig
 from inference_kit.registry import lookup, settings_of, unknown
 from inference_kit.reward_models import REWARD_MODELS
 from inference_kit.search import ALIASES, METHODS, ONE_SOLUTION
@@ -112,6 +113,7 @@ class _Planner:
             config_file,
             *self._model_config(model_name, readers),
             Level("model's generation_config", engine.generation_defaults()),
+            *_short_context(engine.context_length),
         )
         reward_model, reward_settings = (
             _build(choice.reward_model[1], "reward_model", settings, levels, REWARD_PREFIX)
@@ -175,6 +177,13 @@ class _Planner:
         if not path.is_file():
             return []
         return [Level(f"config file {path.name}", _read_values(read_config(path, SECTIONS), readers))]
+
+
+def _short_context(context_length: int | None) -> list[Level]:
+    """Half the context, for a model so short that the library's own default would leave no room for a prompt."""
+    if context_length is None or context_length // 2 >= GenerationConfig().max_new_tokens:
+        return []
+    return [Level("half the model's context", {"max_new_tokens": context_length // 2})]
 
 
 def _flags_of_methods() -> dict[str, str]:

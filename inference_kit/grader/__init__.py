@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from functools import cache
 
 from inference_kit.grader.extract import extract
-from inference_kit.grader.pool import GradeItem, Grade, GraderPool
+from inference_kit.grader.pool import Grade, GradeItem, GraderPool
 from inference_kit.grader.similarity import similarity
 from inference_kit.records import AnswerKind
 
 __all__ = [
-    "GradeItem",
     "Grade",
+    "GradeItem",
     "GraderPool",
     "equal",
     "extract",

@@ -4,7 +4,7 @@ Why: in this order each step is cheaper and more certain than the next, and symp
 Promises: True and False are final; `Unsettled` means that the numbers agree, or cannot be computed, and someone must prove it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -16,14 +16,16 @@ from inference_kit.grader.values import Num, Value, contains, symbols_of
 SEEDS = ("a", "b")
 NEARLY = 1e-9
 SURELY_NOT = 1e-7
+MANY_DIGITS = 1e-20
+"""A tolerance below this one means digits enough to see through a cancelled sum."""
+
 ENOUGH_DIGITS = 6
-FLOAT_DIGITS = 12
 SAMPLES = (0.731, 1.618, -0.917, 2.236, 3.303, -1.414, 0.215)
 WHOLE_SAMPLES = (2, 3, 5, 4, 7, 6, 9)
 NEEDS_WHOLE = ("sum", "product", "factorial", "factorial2", "binom", "mod", "gcd", "lcm", "floor", "ceil")
 
 
-class Unsettled(Exception):  # noqa: N818
+class Unsettled(Exception):
     """A comparison that cannot be decided here; a worker may."""
 
 
@@ -59,7 +61,7 @@ def same_ratio(a: Value, b: Value, *, positive: bool = False) -> bool:
         return False
     ratios = []
     for point in points([a, b]):
-        values = [_value(float_evaluator(point), side) for side in (a, b)]
+        values = [value_with(float_evaluator(point), side) for side in (a, b)]
         if None in values or abs(values[0]) < 1e-9 or abs(values[1]) < 1e-9:
             continue
         ratios.append(values[0] / values[1])
@@ -71,27 +73,47 @@ def same_ratio(a: Value, b: Value, *, positive: bool = False) -> bool:
 
 
 def same_at_points(a: Value, b: Value) -> bool | None:
-    """Compare at several points in double precision: False is sure, True means that all agree, None that none could be computed."""
+    """Compare at several points in double precision: False is sure, True means that all agree, None that too few have values."""
+    return agreement(a, b, float_evaluator, nearly=NEARLY, surely_not=SURELY_NOT)
+
+
+def agreement(
+    a: Value, b: Value, evaluator_at: Callable[[Mapping[str, float]], Evaluator], *, nearly: float, surely_not: float
+) -> bool | None:
+    """Compare at several points: False where one tells them apart, True where all agree, None where too few can be used.
+
+    Points outside the real numbers (the root of a negative number on the way) count only where there are no others.
+    """
     agreed = 0
-    unreal = 0
+    outside: list[bool | None] = []
     for point in points([a, b]):
-        first, second = float_evaluator(point), float_evaluator(point)
-        values = [_value(first, a), _value(second, b)]
+        first, second = evaluator_at(point), evaluator_at(point)
+        values = [value_with(first, a), value_with(second, b)]
         if None in values:
             continue
-        if first.lost_digits or second.lost_digits:
+        noise = max(first.cancelled, second.cancelled)
+        if noise and nearly > MANY_DIGITS:
             return None
-        if all(map(is_real, values)) != any(map(is_real, values)):
-            unreal += 1
-            continue
-        if not is_real(values[0]) and point:
-            unreal += 1
-        size = max(map(abs, values))
-        if abs(values[0] - values[1]) > SURELY_NOT * size:
+        close = _close(values[0], values[1], noise, nearly, surely_not)
+        if point and (first.left_reals or second.left_reals):
+            outside.append(close if is_real(values[0]) == is_real(values[1]) else None)
+        elif close is False:
             return False
-        if abs(values[0] - values[1]) <= NEARLY * size:
-            agreed += 1
-    return True if agreed > unreal else None
+        else:
+            agreed += close is True
+    if agreed and agreed + 1 >= len(outside):
+        return True
+    if agreed or not outside or None in outside:
+        return None
+    return all(outside)
+
+
+def _close(a: Any, b: Any, noise: Any, nearly: float, surely_not: float) -> bool | None:
+    size = max(abs(a), abs(b), noise)
+    difference = abs(a - b)
+    if difference > surely_not * size:
+        return False
+    return True if difference <= nearly * size else None
 
 
 def points(values: list[Value]) -> Iterator[Mapping[str, Any]]:
@@ -103,7 +125,8 @@ def points(values: list[Value]) -> Iterator[Mapping[str, Any]]:
     samples = WHOLE_SAMPLES if any(contains(value, *NEEDS_WHOLE) for value in values) else SAMPLES
     for shift in range(len(samples)):
         yield {
-            name: samples[(shift + 3 * place) % len(samples)] + (place // len(samples)) for place, name in enumerate(names)
+            name: samples[(shift + 3 * place) % len(samples)] + (place // len(samples))
+            for place, name in enumerate(names)
         }
 
 
@@ -117,15 +140,16 @@ def number_value(value: Value) -> float | None:
             return None
     if symbols_of(value):
         return None
-    computed = _value(float_evaluator({}), value)
+    computed = value_with(float_evaluator({}), value)
     return float(computed.real) if computed is not None and is_real(computed) else None
 
 
-def _value(evaluator: Evaluator, expression: Value) -> Any:
+def value_with(evaluator: Evaluator, expression: Value) -> Any:
+    """The number that an expression is, None where it has none."""
     try:
         value = evaluator.value(expression)
         return value if abs(value) < 1e300 else None
-    except (NoValue, ArithmeticError, ValueError, RecursionError):
+    except (NoValue, ArithmeticError, ValueError, TypeError):
         return None
 
 

@@ -56,7 +56,9 @@ def option_letter(text: str, choices: Sequence[str]) -> str | None:
 
 
 def _words(text: str) -> str:
-    return " ".join(re.sub(r"[^\w.+\-/^]+", " ", re.sub(r"\\(?:text|mathrm|textbf)\b|[${}]", "", text[:400])).lower().split()).strip(".")
+    return " ".join(
+        re.sub(r"[^\w.+\-/^]+", " ", re.sub(r"\\(?:text|mathrm|textbf)\b|[${}]", "", text[:400])).lower().split()
+    ).strip(".")
 
 
 def _within(letter: str, n_choices: int) -> str | None:

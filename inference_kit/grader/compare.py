@@ -15,9 +15,9 @@ from typing import NamedTuple
 from inference_kit.grader.arithmetic import Unsettled, same_number, same_ratio
 from inference_kit.grader.choice import letter_of
 from inference_kit.grader.exact import exact
-from inference_kit.grader.latex import MOST_CHARACTERS, NUMBER_WORDS
 from inference_kit.grader.parse import COMMAND, clean, parse, squeezed, words_of
 from inference_kit.grader.reals import reals, same_reals, turned
+from inference_kit.grader.tokens import MOST_CHARACTERS
 from inference_kit.grader.units import NAMES
 from inference_kit.grader.values import (
     HUNDRED,
@@ -42,6 +42,7 @@ from inference_kit.grader.values import (
     number,
     symbols_of,
 )
+from inference_kit.grader.vocabulary import NUMBER_WORDS
 from inference_kit.records import AnswerKind
 
 __all__ = ["Comparer", "Unsettled", "Verdict", "compare_texts", "equality_key"]
@@ -250,7 +251,9 @@ class Comparer:
         spread = [_spread(value) for value in (a, b)]
         if spread[0] is None and spread[1] is None:
             return None
-        return self.same_members(*(members or list(_members(value)) for members, value in zip(spread, (a, b), strict=True)))
+        return self.same_members(
+            *(members or list(_members(value)) for members, value in zip(spread, (a, b), strict=True))
+        )
 
     def _relations(self, a: Value, b: Value) -> bool | None:
         """Equations up to their order and a factor; one that only names its value, and that value; inequalities as sets."""
@@ -270,7 +273,12 @@ class Comparer:
         values = named_value(a), named_value(b)
         if values[0] is not None and values[1] is not None and (None in names or _alike(*names)):
             return self.same(values[0], values[1])
-        if names[0] is None and names[1] is None and (values[0] is None) != (values[1] is None) and "=" in (*a.signs, *b.signs):
+        if (
+            names[0] is None
+            and names[1] is None
+            and (values[0] is None) != (values[1] is None)
+            and "=" in (*a.signs, *b.signs)
+        ):
             return False
         described = same_reals(a, b)
         if described is not None:
@@ -349,7 +357,10 @@ class Comparer:
         for based, other in ((a, b), (b, a)):
             if isinstance(based, Based):
                 value = exact(other) if _is_expression(other) else None
-                return value is not None and value in (_digits_value(based.digits, 10), _digits_value(based.digits, based.base))
+                return value is not None and value in (
+                    _digits_value(based.digits, 10),
+                    _digits_value(based.digits, based.base),
+                )
         return None
 
     def _ratios(self, a: Value, b: Value) -> bool | None:
@@ -499,9 +510,9 @@ def named_value(relation: Relation) -> Value | None:
             sides, signs = sides[1:], signs[1:]
     elif len(sides) == 2 and is_name(sides[1]) and signs[0] == "=":
         return sides[0]
-    elif signs[0] == "=" and symbols_of(sides[0]) and not (len(sides) > 2 and not symbols_of(sides[-1])):
-        return None
-    elif signs[0] == "=" and len(sides) == 2 and symbols_of(sides[1]):
+    elif (signs[0] == "=" and symbols_of(sides[0]) and not (len(sides) > 2 and not symbols_of(sides[-1]))) or (
+        signs[0] == "=" and len(sides) == 2 and symbols_of(sides[1])
+    ):
         return None
     while signs and signs[-1] == "~":
         sides, signs = sides[:-1], signs[:-1]
@@ -515,8 +526,8 @@ def is_name(value: Value) -> bool:
             return name not in ("pi", "e", "i", "oo")
         case Text():
             return True
-        case Apply(head, args) if head.startswith(("call:", "prime")):
-            return all(isinstance(argument, Num | Sym | Apply) for argument in args)
+        case Apply(head, _) if head.startswith(("call:", "prime")):
+            return True
         case Apply("mul" | "abs", args):
             return all(is_name(argument) for argument in args)
         case Apply("div", (Apply("mul", (Sym("d"), *_)), Apply("mul", (Sym("d"), *_)))):
@@ -566,7 +577,9 @@ def _members(value: Value) -> Sequence[Value]:
 
 
 def _is_assignment(value: ListOf) -> bool:
-    return len(value.items) > 1 and all(isinstance(item, Relation) and named_value(item) is not None for item in value.items)
+    return len(value.items) > 1 and all(
+        isinstance(item, Relation) and named_value(item) is not None for item in value.items
+    )
 
 
 def _spread(value: Value) -> list[Value] | None:
@@ -595,7 +608,10 @@ def _is_real_set(value: Value) -> bool:
         case Apply("union" | "intersection" | "difference"):
             return True
         case ListOf(items, _):
-            return all(isinstance(item, Relation) and named_value(item) is None for item in items) and reals(value) is not None
+            return (
+                all(isinstance(item, Relation) and named_value(item) is None for item in items)
+                and reals(value) is not None
+            )
     return False
 
 
@@ -649,7 +665,11 @@ def _as_words(value: Value) -> str | None:
         case Apply("mul", args) if all(isinstance(argument, Sym) for argument in args):
             return "".join(argument.name for argument in args if isinstance(argument, Sym)).lower()
         case Ratio(parts) if all(isinstance(part, Num) for part in parts):
-            return ":".join(f"{part.value}" if not place else f"{part.value!s:0>2}" for place, part in enumerate(parts) if isinstance(part, Num))
+            return ":".join(
+                f"{part.value}" if not place else f"{part.value!s:0>2}"
+                for place, part in enumerate(parts)
+                if isinstance(part, Num)
+            )
         case Num(amount):
             return next((word for word, count in NUMBER_WORDS.items() if count == amount), None)
     return None

@@ -16,22 +16,33 @@ MOST_TERMS = 2000
 LARGEST_EXPONENT = 100_000
 
 
-class NoValue(ArithmeticError):  # noqa: N818
+class NoValue(ArithmeticError):
     """The expression has no number at this point: undefined, too large, or of a kind that is not computed."""
 
 
 class Evaluator:
     """Computes expressions with one library of functions.
 
-    `lost_digits` turns true where a sum nearly cancelled, so that its value is not to be trusted.
+    `cancelled` is the size of the terms of a sum that nearly cancelled, so that its digits are not to be trusted; `left_reals`
+    turns true where a root, logarithm or the like of a real number was not real: the point lies outside what was meant.
     """
 
-    def __init__(self, library: Any, number: Callable[[Any], Any], point: Mapping[str, Any], log_base: Any = None) -> None:
+    def __init__(
+        self,
+        library: Any,
+        number: Callable[[Any], Any],
+        point: Mapping[str, Any],
+        log_base: Any = None,
+        *,
+        cancels_below: float = 1e-5,
+    ) -> None:
         self.library = library
         self.number = number
         self.point = point
         self.log_base = log_base
-        self.lost_digits = False
+        self.cancels_below = cancels_below
+        self.cancelled: Any = 0
+        self.left_reals = False
 
     def value(self, expression: Value) -> Any:
         """The number that an expression is at this point.
@@ -47,7 +58,11 @@ class Evaluator:
             raise NoValue
         operation = OPERATIONS.get(expression.head)
         if operation is not None:
-            return operation(self, *[self.value(argument) for argument in expression.args])
+            arguments = [self.value(argument) for argument in expression.args]
+            result = operation(self, *arguments)
+            if expression.head in MAY_LEAVE_REALS and not is_real(result) and all(map(is_real, arguments)):
+                self.left_reals = True
+            return result
         special = SPECIAL.get(expression.head)
         if special is not None:
             return special(self, expression)
@@ -75,8 +90,9 @@ class Evaluator:
 
     def add(self, *terms: Any) -> Any:
         total = sum(terms[1:], terms[0])
-        if abs(total) < 1e-5 * max(map(abs, terms)):
-            self.lost_digits = True
+        largest = max(map(abs, terms))
+        if abs(total) < self.cancels_below * largest:
+            self.cancelled = max(self.cancelled, largest)
         return total
 
     def power(self, base: Any, exponent: Any) -> Any:
@@ -95,12 +111,13 @@ class Evaluator:
         first, last = (self._whole(bound) for bound in (start, end))
         if last - first > MOST_TERMS:
             raise NoValue
-        inner = Evaluator(self.library, self.number, dict(self.point), self.log_base)
+        inner = Evaluator(self.library, self.number, self.point, self.log_base, cancels_below=self.cancels_below)
         result = self.number(0 if expression.head == "sum" else 1)
         for term in range(first, last + 1):
             inner.point = {**self.point, index.name: self.number(term)}
             value = inner.value(body)
             result = result + value if expression.head == "sum" else result * value
+        self.cancelled = max(self.cancelled, inner.cancelled)
         return result
 
     def _whole(self, bound: Value) -> int:
@@ -109,9 +126,6 @@ class Evaluator:
         if abs(value - nearest) > 1e-9 or abs(nearest) > 1_000_000:
             raise NoValue
         return nearest
-
-    def integral(self, expression: Apply) -> Any:
-        raise NoValue
 
 
 def float_evaluator(point: Mapping[str, complex], log_base: float | None = None) -> Evaluator:
@@ -155,12 +169,22 @@ def _power(evaluator: Evaluator, expression: Apply) -> Any:
     """A power; with a rational exponent of odd denominator a negative base has its real value."""
     base = evaluator.value(expression.args[0])
     exponent = exact(expression.args[1])
-    if exponent is not None and exponent.denominator % 2 and exponent.denominator > 1 and is_real(base) and _real(base) < 0:
+    if (
+        exponent is not None
+        and exponent.denominator % 2
+        and exponent.denominator > 1
+        and is_real(base)
+        and _real(base) < 0
+    ):
         size = (-_real(base)) ** evaluator.number(exponent)
         return -size if exponent.numerator % 2 else size
     if exponent is not None and exponent.denominator == 1 and abs(exponent.numerator) < 1 << 31:
         return evaluator.power(base, exponent.numerator)
-    return evaluator.power(base, evaluator.value(expression.args[1]))
+    power = evaluator.value(expression.args[1])
+    result = evaluator.power(base, power)
+    if not is_real(result) and is_real(base) and is_real(power):
+        evaluator.left_reals = True
+    return result
 
 
 def _logarithm(evaluator: Evaluator, argument: Any, base: Any = None) -> Any:
@@ -175,13 +199,13 @@ def _factorial(evaluator: Evaluator, argument: Any) -> Any:
     value = _real(argument)
     if abs(argument - value) > 0 or value < 0 or value > 170:
         raise NoValue
-    return evaluator.number(math.factorial(int(value))) if value == int(value) else evaluator.number(math.gamma(value + 1))
+    return (
+        evaluator.number(math.factorial(int(value))) if value == int(value) else evaluator.number(math.gamma(value + 1))
+    )
 
 
 def _binomial(evaluator: Evaluator, n: Any, k: Any) -> Any:
-    return _divide(
-        evaluator, _factorial(evaluator, n), _factorial(evaluator, k) * _factorial(evaluator, n - k)
-    )
+    return _divide(evaluator, _factorial(evaluator, n), _factorial(evaluator, k) * _factorial(evaluator, n - k))
 
 
 def _rounded(function: Callable[[Any], int]) -> Callable[..., Any]:
@@ -225,6 +249,7 @@ def _named(name: str) -> Callable[..., Any]:
     return lambda evaluator, argument: getattr(evaluator.library, name)(argument)
 
 
+MAY_LEAVE_REALS = frozenset({"root", "log", "ln", "log10", "arcsin", "arccos", "arcosh", "artanh", "arcsec", "arccsc"})
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "add": Evaluator.add,
     "mul": lambda evaluator, *factors: math.prod(factors[1:], start=factors[0]),

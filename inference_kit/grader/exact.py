@@ -15,7 +15,7 @@ LARGEST_FACTORIAL = 10_000
 MOST_TERMS = 10_000
 
 
-class TooLarge(ArithmeticError):  # noqa: N818
+class TooLarge(ArithmeticError):
     """A number beyond the limit, or an operation without a rational result."""
 
 

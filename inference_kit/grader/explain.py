@@ -12,7 +12,21 @@ from inference_kit.grader.parse import clean, parse
 from inference_kit.grader.pool import GraderPool
 from inference_kit.grader.similarity import similarity
 from inference_kit.grader.values import (
-    Apply, Based, Bracketed, Builder, ListOf, Matrix, Measure, Num, Ratio, Relation, SetOf, Sym, Text, Unparsed, Value,
+    Apply,
+    Based,
+    Bracketed,
+    Builder,
+    ListOf,
+    Matrix,
+    Measure,
+    Num,
+    Ratio,
+    Relation,
+    SetOf,
+    Sym,
+    Text,
+    Unparsed,
+    Value,
 )  # fmt: skip
 
 LONGEST = 200
@@ -55,7 +69,9 @@ def shown(value: Value) -> str:
         case Builder(element, condition):
             return f"all {shown(element)} with {shown(condition)}"
         case Relation(signs, sides):
-            return shown(sides[0]) + "".join(f" {sign} {shown(side)}" for sign, side in zip(signs, sides[1:], strict=True))
+            return shown(sides[0]) + "".join(
+                f" {sign} {shown(side)}" for sign, side in zip(signs, sides[1:], strict=True)
+            )
         case Matrix(rows):
             return f"matrix {'; '.join(', '.join(map(shown, row)) for row in rows)}"
         case Measure(inner, unit):

@@ -229,7 +229,11 @@ def _markers_in(text: str) -> list[re.Match[str]]:
             if place < 0:
                 break
             marker = GOES_ON[word].match(text, place)
-            if marker and (len(word) > 3 or place == 0 or not text[place - 1].isalnum()) and (word != "a:" or _begins_line(text, place)):
+            if (
+                marker
+                and (len(word) > 3 or place == 0 or not text[place - 1].isalnum())
+                and (word != "a:" or _begins_line(text, place))
+            ):
                 found.append(marker)
             place = lowered.rfind(word, 0, place + len(word) - 1)
     found.sort(key=lambda marker: -marker.end())
@@ -254,7 +258,9 @@ def _last_mathematics(text: str) -> str | None:
 
 def _sentences(text: str) -> list[str]:
     """Sentences, a displayed formula staying with the one before it."""
-    return [part for part in SENTENCE_END.split(FORMULA.sub(lambda found: " ".join(found.group().split()), text)) if part]
+    return [
+        part for part in SENTENCE_END.split(FORMULA.sub(lambda found: " ".join(found.group().split()), text)) if part
+    ]
 
 
 def right_of_equals(formula: str) -> str:
@@ -278,5 +284,7 @@ def _letters(text: str, choices: Sequence[str]) -> list[str]:
         letter = letter_of(after, n_choices) or option_letter(after, choices)
         if letter:
             return [letter]
-    letter = letter_of(text, n_choices, whole=True) or option_letter(text, choices) or letter_of(text, n_choices, last=True)
+    letter = (
+        letter_of(text, n_choices, whole=True) or option_letter(text, choices) or letter_of(text, n_choices, last=True)
+    )
     return [letter] if letter else []

@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 
+from inference_kit.grader.tokens import ParseError, numeral, tokenize
 from inference_kit.grader.units import is_known_unit, is_unit, unit_name
 from inference_kit.grader.values import (
     EULER,
-    HUNDRED,
     IMAGINARY,
     INFINITY,
     ONE,
@@ -34,101 +34,42 @@ from inference_kit.grader.values import (
     Value,
     negative,
     number,
+    symbols_of,
+)
+from inference_kit.grader.vocabulary import (
+    AND_OR,
+    ANGLES,
+    BARS,
+    BIG,
+    BINOMIALS,
+    CALLABLE,
+    CLOSINGS,
+    CONSTANTS_BY_COMMAND,
+    FRACTIONS,
+    FUNCTIONS,
+    GREEK,
+    INVERSES,
+    LETTER_NAMES,
+    MARKED,
+    NAMED_SETS,
+    NO_FACTOR,
+    NUMBER_WORDS,
+    OPENINGS,
+    OVER,
+    PLUS_MINUS,
+    RELATIONS,
+    ROUNDED,
+    SENTENCE_WORDS,
+    SET_OPERATIONS,
+    SEVERAL_ARGUMENTS,
+    STYLES,
+    SYNONYMS,
+    TIMES,
 )
 
-MOST_CHARACTERS = 4096
-MOST_TOKENS = 2048
 DEEPEST = 48
-MOST_DIGITS = 4000
-LARGEST_EXPONENT = 10_000
+MOST_LINKS = 100
 MOST_CELLS = 256
-MOST_GLUED = 3
-
-
-SENTENCE_WORDS = frozenset(
-    "the is are was were be been we he she it they that this these those so then thus hence therefore there here has have had "
-    "for which what will would can could not by as at on with from when where because since let our its his her their into "
-    "you must should may find get only just also each every both".split()
-)
-"""Words that an answer does not begin with, and no variables have: what holds them is a sentence."""
-
-
-class ParseError(ValueError):
-    """The text is not mathematics that this parser knows."""
-
-
-TEXT_COMMANDS = r"text|textbf|textit|textrm|textnormal|textsf|mbox|hbox|mathrm|operatorname\*?|mathop|rm"
-TOKEN = re.compile(
-    r"(?P<space>\s+|~|\\[,;:!> /]|\\q?quad|\\(?:left|right|mleft|mright|[bB]igg?[lrm]?|displaystyle|textstyle|scriptstyle"
-    r"|limits|nolimits|thinspace|hfill|strut|phantom\{[^{}]*\}|hspace\{[^{}]*\}|vspace\{[^{}]*\})(?![A-Za-z])\.?)"
-    rf"|\\(?:{TEXT_COMMANDS})(?![A-Za-z])\s*(?P<text>\{{[^{{}}]*\}}|\{{[^{{}}]*\{{[^{{}}]*\}}[^{{}}]*\}})"
-    r"|(?P<repeating>\d*\.\d*\\(?:overline|bar|dot)\s*(?:\{\d{1,60}\}|\d)(?:\d{0,60}\\dot\s*(?:\{\d\}|\d))?)"
-    r"|(?P<number>(?:\d+(?:\.\d+|\.(?=\s*[/*]))?|\.\d+)(?:[eE][-+]?\d{1,6}(?![\d.A-Za-z]))?)"
-    r"|(?P<command>\\[A-Za-z]+|\\.)"
-    r"|(?P<word>[A-Za-z]+)"
-    r"|(?P<sign>\*\*|<=|>=|!=|==|=>|\+/-|\+-|\.{2,}|'+|[-+*/^_=<>(){}\[\]|,;:!%&])",
-    re.DOTALL,
-)
-GROUPED = re.compile(r"(?<![\d.])\d{1,3}(?:(?:\{,\}|,\\!\s?|\\,|\\!|\\ )\d{3})+(?!\d)")
-THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
-SLANTED = re.compile(r"\^\{?(\d+)\}?\s*/\s*_\{?(\d+)\}?")
-
-FUNCTIONS = frozenset(
-    "sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh coth sech csch arsinh arcosh artanh "
-    "ln log lg exp abs floor ceil max min gcd lcm sqrt det arg Re Im sgn deg dim".split()
-)
-SYNONYMS = {
-    "arcsinh": "arsinh", "asinh": "arsinh", "arccosh": "arcosh", "acosh": "arcosh", "arctanh": "artanh", "atanh": "artanh",
-    "asin": "arcsin", "acos": "arccos", "atan": "arctan", "tg": "tan", "ctg": "cot", "arctg": "arctan", "cosec": "csc",
-    "GCD": "gcd", "LCM": "lcm", "ceiling": "ceil", "Arg": "arg", "sign": "sgn", "hcf": "gcd",
-}  # fmt: skip
-INVERSES = {
-    "sin": "arcsin", "cos": "arccos", "tan": "arctan", "cot": "arccot", "sec": "arcsec", "csc": "arccsc",
-    "sinh": "arsinh", "cosh": "arcosh", "tanh": "artanh",
-}  # fmt: skip
-SEVERAL_ARGUMENTS = frozenset({"max", "min", "gcd", "lcm"})
-GREEK = frozenset(
-    r"\alpha \beta \gamma \delta \epsilon \varepsilon \zeta \eta \theta \vartheta \iota \kappa \lambda \mu \nu \xi \omicron "
-    r"\rho \varrho \sigma \varsigma \tau \upsilon \phi \varphi \chi \psi \omega \Gamma \Delta \Theta \Lambda \Xi \Sigma \Upsilon "
-    r"\Phi \Psi \Omega \ell \hbar \nabla \partial \Pi".split()
-)
-LETTER_NAMES = frozenset(name[1:] for name in GREEK)
-RELATIONS = {
-    "=": "=", "==": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!=": "!=",
-    r"\le": "<=", r"\leq": "<=", r"\leqslant": "<=", r"\leqq": "<=", r"\ge": ">=", r"\geq": ">=", r"\geqslant": ">=",
-    r"\geqq": ">=", r"\lt": "<", r"\gt": ">", r"\ne": "!=", r"\neq": "!=", r"\approx": "~", r"\simeq": "~", r"\in": "in",
-    r"\equiv": "equiv", r"\sim": "sim", r"\cong": "sim", r"\mid": "divides", r"\to": "to", r"\rightarrow": "to",
-    r"\Rightarrow": "implies", r"\implies": "implies", r"\subset": "subset", r"\subseteq": "subset", r"\perp": "perp",
-    r"\parallel": "parallel", r"\notin": "notin", r"\iff": "iff", r"\doteq": "~", r"\mapsto": "to", "=>": "implies",
-    r"\coloneqq": "=",
-}  # fmt: skip
-SET_OPERATIONS = {
-    r"\cup": "union", r"\bigcup": "union", r"\cap": "intersection", r"\bigcap": "intersection", r"\setminus": "difference",
-    r"\backslash": "difference", r"\smallsetminus": "difference",
-}  # fmt: skip
-TIMES = frozenset({"*", r"\cdot", r"\times", r"\ast", r"\bullet", r"\centerdot"})
-OVER = frozenset({"/", r"\div"})
-PLUS_MINUS = {"+": "add", "-": "sub", r"\pm": "pm", r"\mp": "mp", "+/-": "pm", "+-": "pm"}
-NAMED_SETS = {"R": "reals", "Z": "integers", "N": "naturals", "Q": "rationals", "C": "complexes"}
-OPENINGS = {"(": "(", "[": "[", r"\lbrack": "[", r"\langle": "<", r"\lparen": "("}
-CLOSINGS = {")": ")", "]": "]", r"\rbrack": "]", r"\rangle": ">", r"\rparen": ")"}
-BARS = frozenset({"|", r"\vert", r"\lvert", r"\rvert", r"\Vert", r"\|", r"\lVert", r"\rVert"})
-STYLES = frozenset(
-    r"\mathbf \mathit \mathsf \mathcal \boldsymbol \bm \vec \overrightarrow \hat \overline \bar \tilde \widehat \widetilde "
-    r"\dot \ddot \boxed \fbox \framebox \underline \ensuremath \mathstrut \overset \pmb \mathfrak \mathscr \emph \bold \textcolor \small "
-    r"\bf \it \Large \large \cancel \mathnormal \displaylimits \mathord".split()
-)
-MARKED = {r"\dot": "dot", r"\ddot": "ddot", r"\vec": "", r"\overrightarrow": "", r"\hat": "hat", r"\overline": "bar", r"\bar": "bar", r"\tilde": "tilde"}
-ANGLES = frozenset({r"\angle", r"\triangle", r"\measuredangle", r"\odot"})
-CALLABLE = frozenset("fghFGHPQpqTSV") | {r"\phi", r"\varphi", r"\psi", r"\Gamma", r"\zeta"}
-AND_OR = {"and": "and", "or": "or", "&": "and", r"\land": "and", r"\lor": "or", r"\wedge": "and", r"\vee": "or", r"\&": "and"}
-NUMBER_WORDS = {
-    word: value
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-        "eighteen nineteen twenty".split()
-    )
-} | dict(zip("thirty forty fifty sixty seventy eighty ninety hundred".split(), range(30, 101, 10), strict=True))
 
 
 def parse_latex(text: str) -> Value:
@@ -140,59 +81,6 @@ def parse_latex(text: str) -> Value:
     return Parser(tokenize(text)).whole()
 
 
-def tokenize(text: str) -> list[str]:
-    r"""Cut a text into tokens; space and sizes are dropped, `\text{...}` is one token that begins with a quotation mark."""
-    if len(text) > MOST_CHARACTERS:
-        raise ParseError("too long")
-    text = GROUPED.sub(lambda found: re.sub(r"\D", "", found.group()), text)
-    text = SLANTED.sub(r"\\frac{\1}{\2}", text)
-    tokens: list[str] = []
-    position = 0
-    while position < len(text):
-        found = TOKEN.match(text, position)
-        if found is None:
-            raise ParseError(f"unknown sign {text[position]!r}")
-        position = found.end()
-        kind = found.lastgroup
-        if kind == "text":
-            tokens.extend(_words(found.group("text")[1:-1]))
-        elif kind == "command":
-            tokens.extend(_unglued(found.group()))
-        elif kind != "space":
-            tokens.append(found.group())
-    if len(tokens) > MOST_TOKENS:
-        raise ParseError("too many tokens")
-    return tokens
-
-
-def _unglued(command: str) -> list[str]:
-    r"""A command, or a known one and the letters that lost their space to it: `\cdotC`, `\leqx`."""
-    if command in KNOWN_COMMANDS or not command[1:].isalpha():
-        return [command]
-    for length in range(len(command) - 1, max(2, len(command) - MOST_GLUED - 1), -1):
-        if command[:length] in KNOWN_COMMANDS:
-            return [command[:length], command[length:]]
-    return [command]
-
-
-def _words(text: str) -> list[str]:
-    r"""The tokens of what stands inside `\text{...}`: connectives, numbers and letters as such, words as one text."""
-    words = " ".join(text.replace("~", " ").split())
-    if not words:
-        return []
-    low = words.lower().strip(" ,.")
-    if low in AND_OR:
-        return [AND_OR[low]]
-    for joint in ("and", "or"):
-        if words.startswith(joint + " "):
-            return [joint, *_words(words[len(joint) :])]
-        if words.endswith(" " + joint):
-            return [*_words(words[: -len(joint)]), joint]
-    if low in FUNCTIONS or low in SYNONYMS or (len(words) == 1 and words.isascii()) or re.fullmatch(r"[-+]?[\d.,:%/$\\ ]+", words):
-        return tokenize(words)
-    return [f'"{words}']
-
-
 class Parser:
     """Reads tokens from left to right; each method reads one level of the grammar, the loosest first."""
 
@@ -200,6 +88,7 @@ class Parser:
         self.tokens = tokens
         self.position = 0
         self.depth = 0
+        self.links = 0
         self.inside_bars = 0
         self.bar_ends = False
 
@@ -232,6 +121,13 @@ class Parser:
     def expect(self, *tokens: str) -> None:
         if not self.accept(*tokens):
             raise ParseError(f"expected {tokens[0]}, found {self.peek()}")
+
+    def linked(self, value: Value) -> Value:
+        """A value around another one, within the limit: chains like `1/1/1/1` and `5!!!!` nest as well."""
+        self.links += 1
+        if self.links > MOST_LINKS:
+            raise ParseError("too long a chain")
+        return value
 
     def deeper(self, read: Callable[[], Value]) -> Value:
         """Read something nested, within the limit."""
@@ -295,7 +191,7 @@ class Parser:
         value = self.sum()
         while self.peek() in SET_OPERATIONS:
             head = SET_OPERATIONS[self.take()]
-            value = Apply(head, (value, self.sum()))
+            value = self.linked(Apply(head, (value, self.sum())))
         return value
 
     # Arithmetic
@@ -312,7 +208,7 @@ class Parser:
 
     def signed_term(self) -> Value:
         if self.accept("-"):
-            return negative(self.signed_term())
+            return negative(self.deeper(self.signed_term))
         if self.accept("+"):
             return self.signed_term()
         return self.term()
@@ -327,10 +223,10 @@ class Parser:
                 value = _product(value, self.signed_factor())
             elif token in OVER:
                 self.take()
-                value = Apply("div", (value, self.signed_factor()))
+                value = self.linked(Apply("div", (value, self.signed_factor())))
             elif token in (r"\mod", r"\bmod", r"\pmod"):
                 self.take()
-                value = Apply("mod", (value, self.factor()))
+                value = self.linked(Apply("mod", (value, self.factor())))
             elif token is not None and self._is_unit(token, value):
                 value = Measure(value, self.unit())
             elif token is not None and self._starts_factor(token):
@@ -346,7 +242,7 @@ class Parser:
 
     def signed_factor(self) -> Value:
         if self.accept("-"):
-            return negative(self.signed_factor())
+            return negative(self.deeper(self.signed_factor))
         if self.accept(r"\pm"):
             return Apply("pm", (self.signed_factor(),))
         self.accept("+")
@@ -361,7 +257,7 @@ class Parser:
         if isinstance(value, Measure):
             return False
         if token.startswith('"'):
-            return True
+            return len(token) > 2 or not symbols_of(value)
         if not token.isalpha() or not is_unit(token) or token.lower() in SENTENCE_WORDS:
             return False
         return is_known_unit(token) or not isinstance(value, Sym)
@@ -408,7 +304,7 @@ class Parser:
             return not previous[-1:].isdigit()
         if token in AND_OR or token in RELATIONS or token in SET_OPERATIONS or token in CLOSINGS:
             return False
-        return token[0].isalpha() or token in OPENINGS or (token[0] in "\\{" and token not in _NO_FACTOR)
+        return token[0].isalpha() or token in OPENINGS or (token[0] in "\\{" and token not in NO_FACTOR)
 
     def factor(self) -> Value:
         """A primary with its postfix signs and its exponent."""
@@ -417,10 +313,10 @@ class Parser:
             if token == "!":
                 self.take()
                 double = self.accept("!")
-                value = Apply("factorial2" if double else "factorial", (value,))
+                value = self.linked(Apply("factorial2" if double else "factorial", (value,)))
             elif token in ("%", r"\%"):
                 self.take()
-                value = Apply("percent", (value,))
+                value = self.linked(Apply("percent", (value,)))
             elif token == "^" or token == "**":
                 self.take()
                 value = self._raised(value)
@@ -429,7 +325,7 @@ class Parser:
                 value = self._lowered(value)
             elif token[0] == "'":
                 self.take()
-                value = Apply(f"prime{len(token)}", (value,))
+                value = self.linked(Apply(f"prime{len(token)}", (value,)))
             else:
                 return value
         return value
@@ -455,7 +351,7 @@ class Parser:
     def argument_of_power(self) -> Value:
         """What stands right of `^`: a group, or a signed number, letter or function; `2^3^2` is 2^(3^2)."""
         if self.accept("-"):
-            return negative(self.argument_of_power())
+            return negative(self.deeper(self.argument_of_power))
         self.accept("+")
         value = self.primary()
         if self.accept("^", "**"):
@@ -465,6 +361,7 @@ class Parser:
     def _lowered(self, base: Value) -> Value:
         """An index, or the base of a number."""
         name = self._index()
+        name = str(NUMBER_WORDS.get(name, name)) if isinstance(base, Num) else name
         if isinstance(base, Num) and name.isdigit() and 2 <= int(name[:4]) <= 36 and not base.digits:
             return Based(str(base.value), int(name))
         match base:
@@ -515,7 +412,7 @@ class Parser:
 
     def _number(self, token: str) -> Value:
         """A number; before a fraction of whole numbers, the whole part of a mixed one."""
-        value = _numeral(token)
+        value = numeral(token)
         if not token.isdigit():
             return value
         mixed = self._fraction_after(value)
@@ -523,12 +420,17 @@ class Parser:
 
     def _fraction_after(self, whole: Num) -> Num | None:
         start = self.position
-        if self.peek() in (r"\frac", r"\dfrac", r"\tfrac", r"\cfrac"):
+        if self.peek() in FRACTIONS:
             self.take()
             parts = [self._whole_number_argument(), self._whole_number_argument()]
             if parts[0] is not None and parts[1] and self.peek() not in ("^", "!"):
                 return Num(whole.value + Fraction(parts[0], parts[1]))
-        elif _is_whole(self.peek()) and self.peek(1) == "/" and _is_whole(self.peek(2)) and self.peek(3) not in ("^", "!"):
+        elif (
+            _is_whole(self.peek())
+            and self.peek(1) == "/"
+            and _is_whole(self.peek(2))
+            and self.peek(3) not in ("^", "!")
+        ):
             numerator, denominator = int(self.tokens[start]), int(self.tokens[start + 2])
             if denominator:
                 self.position += 3
@@ -599,7 +501,13 @@ class Parser:
         name = symbol.name
         while (token := self.peek()) is not None and token[0] == "'":
             name += self.take()
-        if self.peek() == "^" and self.peek(1) == "{" and self.peek(2) == "-" and self.peek(3) == "1" and self.peek(4) == "}":
+        if (
+            self.peek() == "^"
+            and self.peek(1) == "{"
+            and self.peek(2) == "-"
+            and self.peek(3) == "1"
+            and self.peek(4) == "}"
+        ):
             self.position += 5
             name += "^-1"
         if self.accept("("):
@@ -619,6 +527,8 @@ class Parser:
 
     def _text(self, words: str) -> Value:
         """Words before mathematics name it; alone they are a text; a short name before a bracket is a function's."""
+        if len(words) == 1 and words.isascii():
+            return self._letter(words)
         lowered = words.lower().strip(" .,:")
         if self.peek() == "(" and words.isascii() and words.isalpha() and len(words) < 8:
             return self._maybe_call(Sym(words))
@@ -626,7 +536,9 @@ class Parser:
             return number(NUMBER_WORDS[lowered])
         if lowered in ("infinity", "infinite"):
             return INFINITY
-        while (token := self.peek()) is not None and (token[0] == '"' or (len(token) > 1 and token.isalpha() and token not in AND_OR)):
+        while (token := self.peek()) is not None and (
+            token[0] == '"' or (len(token) > 1 and token.isalpha() and token not in AND_OR)
+        ):
             lowered += " " + self.take().strip('" ').lower()
         return Text(" ".join(lowered.split()))
 
@@ -702,16 +614,17 @@ class Parser:
     # Commands
 
     def _command(self, token: str) -> Value:
-        name = token[1:]
-        simple = _SIMPLE.get(token)
-        if simple is not None:
-            return simple
-        if token in (r"\frac", r"\dfrac", r"\tfrac", r"\cfrac"):
+        if token in CONSTANTS_BY_COMMAND:
+            return CONSTANTS_BY_COMMAND[token]
+        if token in FRACTIONS:
             return Apply("div", (self.argument(), self.argument()))
-        if token in (r"\binom", r"\dbinom", r"\tbinom"):
+        if token in BINOMIALS:
             return Apply("binom", (self.argument(), self.argument()))
-        if token == r"\sqrt":
-            return self._root()
+        if token in BIG:
+            return self._big(BIG[token])
+        if token in ROUNDED:
+            return self._rounded(*ROUNDED[token])
+        name = token[1:]
         name = SYNONYMS.get(name, name)
         if name in FUNCTIONS:
             return self._function(name)
@@ -733,7 +646,7 @@ class Parser:
         if token is not None and token.isalpha() and len(token) > 1:
             self.tokens[self.position : self.position + 1] = list(token)
         if self.accept("-"):
-            return negative(self.argument())
+            return negative(self.deeper(self.argument))
         return self.deeper(self.primary)
 
     def _root(self) -> Value:
@@ -780,7 +693,7 @@ class Parser:
             return (negative(self._arguments(name)[0]),)
         value = self.factor()
         while (token := self.peek()) is not None and self._starts_factor(token) and not self._is_function(token):
-            if token.startswith('"') or is_unit(token) and len(token) > 1:
+            if token.startswith('"') or (is_unit(token) and len(token) > 1):
                 break
             value = _product(value, self.factor())
             if self.peek() == "/" and isinstance(value, Sym):
@@ -848,7 +761,7 @@ class Parser:
         raise ParseError(f"{head} without bounds")
 
     def _bound(self) -> Value:
-        return negative(self._bound()) if self.accept("-") else self.primary()
+        return negative(self.deeper(self._bound)) if self.accept("-") else self.primary()
 
     def _integral(self, lower: Value | None, upper: Value | None) -> Value:
         end = self._differential()
@@ -924,7 +837,10 @@ class Parser:
                 rows.append(tuple(row))
                 row = []
                 continue
-            if self.peek() in ('"if', '"otherwise', '"for', '"when', "if", "for", "when") and self.peek(1) not in (r"\\", r"\end"):
+            if self.peek() in ('"if', '"otherwise', '"for', '"when', "if", "for", "when") and self.peek(1) not in (
+                r"\\",
+                r"\end",
+            ):
                 self.take()
                 continue
             row.append(self.deeper(read))
@@ -938,39 +854,14 @@ class Parser:
         return tuple(rows)
 
 
-_SIMPLE: dict[str, Value] = {
-    r"\pi": PI, r"\infty": INFINITY, r"\emptyset": SetOf(()), r"\varnothing": SetOf(()), r"\imath": IMAGINARY,
-    r"\ldots": Sym("..."), r"\dots": Sym("..."), r"\cdots": Sym("..."), r"\R": Sym("reals"), r"\degree": Sym("degree"),
-}  # fmt: skip
 _READERS: dict[str, Callable[[Parser], Value]] = {
     r"\begin": Parser._environment,
     r"\mathbb": Parser._blackboard,
     r"\color": Parser._color,
-    r"\lfloor": lambda parser: parser._rounded("floor", r"\rfloor"),
-    r"\lceil": lambda parser: parser._rounded("ceil", r"\rceil"),
-    r"\bigcup": lambda parser: parser._big("bigunion"),
-    r"\bigcap": lambda parser: parser._big("bigintersection"),
-    r"\sum": lambda parser: parser._big("sum"),
-    r"\prod": lambda parser: parser._big("product"),
-    r"\int": lambda parser: parser._big("integral"),
+    r"\sqrt": Parser._root,
     r"\lim": Parser._limit,
     **dict.fromkeys(ANGLES, Parser._angle),
 }
-_NO_FACTOR = (
-    frozenset({r"\}", r"\rbrace", r"\\", r"\end", r"\over", r"\choose", r"\rfloor", r"\rceil", r"\mid", r"\%", r"\circ", r"\cr"})
-    | frozenset(PLUS_MINUS)
-    | TIMES
-    | OVER
-    | frozenset({r"\mod", r"\bmod", r"\pmod", r"\colon", r"\not", r"\prime", r"\hline"})
-)
-
-
-KNOWN_COMMANDS = frozenset(
-    {*_SIMPLE, *_READERS, *_NO_FACTOR, *GREEK, *STYLES, *RELATIONS, *SET_OPERATIONS, *TIMES, *OVER, *PLUS_MINUS, *OPENINGS, *CLOSINGS}
-    | {*BARS, *AND_OR, *(f"\\{name}" for name in FUNCTIONS | SYNONYMS.keys())}
-    | {r"\frac", r"\dfrac", r"\tfrac", r"\cfrac", r"\binom", r"\dbinom", r"\tbinom", r"\lbrace"}
-    | {r"\inf", r"\sup", r"\neg", r"\nmid"}  # not parsed, but not to be taken apart either
-)
 
 
 def _list(items: list[Value], joint: str) -> Value:
@@ -998,7 +889,11 @@ def _applied(name: str, arguments: tuple[Value, ...], base: Value | None) -> Val
     if name not in SEVERAL_ARGUMENTS and len(arguments) != 1:
         raise ParseError(f"{name} of {len(arguments)} arguments")
     if name in ("log", "lg"):
-        return Apply("log", (*arguments, base)) if base is not None else Apply("log10" if name == "lg" else "log", arguments)
+        return (
+            Apply("log", (*arguments, base))
+            if base is not None
+            else Apply("log10" if name == "lg" else "log", arguments)
+        )
     if name == "exp":
         return Apply("pow", (EULER, *arguments))
     return Apply(name, arguments)
@@ -1006,29 +901,6 @@ def _applied(name: str, arguments: tuple[Value, ...], base: Value | None) -> Val
 
 def _constant(letter: str) -> Value:
     return {"i": IMAGINARY, "e": EULER}.get(letter, Sym(letter))
-
-
-def _numeral(token: str) -> Num:
-    """The number that a numeral writes; a decimal keeps how many digits it shows."""
-    if len(token) > MOST_DIGITS:
-        raise ParseError("too many digits")
-    if "\\" in token:
-        return Num(_repeating(token))
-    mantissa, _, exponent = token.lower().partition("e")
-    if exponent and abs(int(exponent)) > LARGEST_EXPONENT:
-        raise ParseError("too large an exponent")
-    value = Fraction(mantissa) * Fraction(10) ** int(exponent or 0)
-    shown = mantissa.replace(".", "").lstrip("0")
-    return Num(value, len(shown) if "." in mantissa or exponent else 0)
-
-
-def _repeating(token: str) -> Fraction:
-    r"""The value of `0.1\overline{6}` and of `0.\dot{1}4\dot{2}`."""
-    before, _, after = token.partition("\\")
-    whole, _, fixed = before.partition(".")
-    period = re.sub(r"[a-z\\{}\s]", "", after)
-    start = Fraction(f"{whole or 0}.{fixed or 0}")
-    return start + Fraction(int(period), (10 ** len(period) - 1) * 10 ** len(fixed))
 
 
 def _plain(token: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from inference_kit.grader.exact import MOST_BITS, exact, whole
+from inference_kit.grader.exact import exact
 from inference_kit.grader.values import CONSTANTS, EULER, IMAGINARY, INFINITY, Apply, Num, Sym, Value
 
 PRIME = 2305843009213391209
@@ -25,7 +25,7 @@ ROOT_OF_MINUS_ONE = EIGHTH_ROOT * EIGHTH_ROOT % PRIME
 LARGEST_FACTOR = 1000
 
 
-class NoFingerprint(ArithmeticError):  # noqa: N818
+class NoFingerprint(ArithmeticError):
     """The expression has no value in the field: a division by zero, infinity, a structure."""
 
 

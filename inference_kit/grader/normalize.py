@@ -14,7 +14,9 @@ LOWERED = re.compile(f"[{''.join(SUBSCRIPTS)}]+")
 VULGAR_FRACTION = re.compile("[¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]")
 ROOT = re.compile(r"([√∛∜])\s*(\d+(?:\.\d+)?|[a-zA-Z]|)")
 ROOTS = {"√": r"\sqrt", "∛": r"\sqrt[3]", "∜": r"\sqrt[4]"}
-INVISIBLE = re.compile("[\u0000-\u0008\u000b-\u001f\u007f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]")
+INVISIBLE = re.compile(
+    "[\u0000-\u0008\u000b-\u001f\u007f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]"
+)
 
 SIGNS = {
     **dict.fromkeys("−–—‒‐‑﹣－", "-"),
@@ -79,14 +81,14 @@ SIGNS = {
     "“": '"',
     "”": '"',
 }
-GREEK = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon phi chi psi omega"
-)
+GREEK = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon phi chi psi omega"
+SIGNS |= {letter: f"\\{name} " for letter, name in zip("αβγδεζηθικλμνξοπρστυφχψω", GREEK.split(), strict=True)}
 SIGNS |= {
     letter: f"\\{name} "
-    for letter, name in zip("αβγδεζηθικλμνξοπρστυφχψω", GREEK.split(), strict=True)
+    for letter, name in zip(
+        "ΓΔΘΛΞΣΦΨΩϕϵ", "Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega phi epsilon".split(), strict=True
+    )
 }
-SIGNS |= {letter: f"\\{name} " for letter, name in zip("ΓΔΘΛΞΣΦΨΩϕϵ", "Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega phi epsilon".split(), strict=True)}
 TRANSLATION = str.maketrans(SIGNS)
 
 
@@ -104,5 +106,5 @@ def to_latex(text: str) -> str:
 
 
 def _fraction(sign: re.Match[str]) -> str:
-    numerator, _, denominator = unicodedata.normalize("NFKC", sign.group()).partition("⁄")  # noqa: RUF001
+    numerator, _, denominator = unicodedata.normalize("NFKC", sign.group()).partition("⁄")
     return f"\\frac{{{numerator}}}{{{denominator}}}"

@@ -8,23 +8,38 @@ import re
 from fractions import Fraction
 from functools import lru_cache
 
-from inference_kit.grader.latex import MOST_CHARACTERS, NUMBER_WORDS, THOUSANDS, ParseError, parse_latex
+from inference_kit.grader.latex import parse_latex
 from inference_kit.grader.normalize import to_latex
-from inference_kit.grader.values import INFINITY, Num, SetOf, Sym, Text, Unparsed, Value, number
+from inference_kit.grader.tokens import MOST_CHARACTERS, THOUSANDS, ParseError
+from inference_kit.grader.units import COMPOUND
+from inference_kit.grader.values import INFINITY, Based, Num, SetOf, Sym, Text, Unparsed, Value, number
+from inference_kit.grader.vocabulary import NUMBER_WORDS
 
 PLAIN = re.compile(r"[-+]?\d{1,300}(?:\.\d{1,300})?")
 WRAPPED = re.compile(
     r"\s*\\(?:boxed|fbox|framebox|text|textbf|textit|textrm|textnormal|mbox|hbox|mathrm|mathbf|mathit|mathsf|bm|boldsymbol|"
     r"underline|displaystyle|color\s*\{\w{1,20}\}|textcolor\s*\{\w{1,20}\})\s*\{"
 )
-OUTER = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"), ("`", "`"), ("\\begin{equation}", "\\end{equation}"))
-DOUBLED = re.compile(r"\\\\(?=(?:[dt]?frac|sqrt|left|right|pi|text|boxed|begin|end|cdot|times|infty|pm|circ|le|ge|mathrm)\b)")
+OUTER = (
+    ("$$", "$$"),
+    ("$", "$"),
+    (r"\(", r"\)"),
+    (r"\[", r"\]"),
+    ("**", "**"),
+    ("`", "`"),
+    ("\\begin{equation}", "\\end{equation}"),
+)
+DOUBLED = re.compile(
+    r"\\\\(?=(?:[dt]?frac|sqrt|left|right|pi|text|boxed|begin|end|cdot|times|infty|pm|circ|le|ge|mathrm)\b)"
+)
 MOST_FOREIGN_LETTERS = 16
 MOST_WORDS = 4
 WORDS = re.compile(r"[A-Za-z]{2,}")
 COMMAND = re.compile(r"\\[A-Za-z]+")
 CHINESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]+")
-CURRENCY = re.compile(r"\\\$|\$|€|£|¥|₹|\\(?:textdollar|pounds|euro)(?![A-Za-z])|\b(?:US|A|C)(?=\\?\$)|\b(?:USD|EUR|Rs\.?)(?=\s*\d)")
+CURRENCY = re.compile(
+    r"\\\$|\$|€|£|¥|₹|\\(?:textdollar|pounds|euro)(?![A-Za-z])|\b(?:US|A|C)(?=\\?\$)|\b(?:USD|EUR|Rs\.?)(?=\s*\d)"
+)
 SEPARATED = re.compile(r"\$\s*,\s*\$")
 ORDINAL = re.compile(r"(\d)(?:st|nd|rd|th)\b")
 SCALED = re.compile(r"(\d+(?:\.\d+)?)\s*(?:\\text\{\s*)?(thousand|million|billion|trillion)\b\s*\}?", re.IGNORECASE)
@@ -33,6 +48,7 @@ SPACE = re.compile(r"\s+(?![\d.])|(?<![\d.])\s+")
 NOISE = re.compile(r"\\left(?![a-z])|\\right(?![a-z])|\\[,;:! ]|\\q?quad|\\displaystyle|[$~]")
 SPACED = re.compile(r"[-+]?\d{1,3}(?: \d{3})+(?:\.\d+)?")
 DOTTED = re.compile(r"[-+]?\d{1,3}(?:\.\d{3}){2,}")
+ELLIPSIS = re.compile(r"(\d*\.\d{0,9}?)(\d{1,9}?)\2+(?:\.\.\.|\\ldots|\\dots|\\cdots)")
 TO_RATIO = re.compile(r"(\d+)\s+to\s+(\d+)")
 DATE = re.compile(
     r"(?:\d{4}-\d\d?-\d\d?|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?\s+\d{1,2}(?:\s*,\s*\d{4})?"
@@ -40,6 +56,10 @@ DATE = re.compile(
     re.IGNORECASE,
 )
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+BASED = re.compile(r"(?:\\(?:text|mathrm)\{)?\(?([0-9A-Z]{1,60})\)?\}?_\{?(\d\d)\}?")
+ABOUT = re.compile(
+    r"(?:\\text\s*\{\s*)?\b(?:about|approximately|approx\.?|roughly|around|exactly)\s*(?:\}|(?=\s))\s*", re.IGNORECASE
+)
 TIME = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?\s*(?:([ap])\.?\s?m\.?)", re.IGNORECASE)
 NAME = re.compile(r"[A-Z][a-z]+")
 PERCENT = re.compile(r"(?<=[\d}\s])(?:\\text\{\s*)?(?:percent(?:age)?|pct|per cent)\b\.?\s*\}?", re.IGNORECASE)
@@ -48,7 +68,9 @@ NOTHING = frozenset(
     ("no solution", "no solutions", "no real solution", "no real solutions", "none", "empty set", "the empty set", "empty",
      "no real roots", "no roots", "no such values", "无解", "空集")
 )  # fmt: skip
-EVERYTHING = frozenset(("all real numbers", "all reals", "any real number", "all real values", "real numbers", "the real numbers"))
+EVERYTHING = frozenset(
+    ("all real numbers", "all reals", "any real number", "all real values", "real numbers", "the real numbers")
+)
 UNDEFINED = frozenset(("undefined", "dne", "does not exist", "not defined"))
 ENDLESS = frozenset(("infinity", "infinitely many", "infinite", "inf", "+infinity"))
 ARTICLES = re.compile(r"^(?:a|an|the)\s+")
@@ -96,6 +118,7 @@ def clean(text: str) -> str:
             text = text[:-1]
         if text.endswith("\\") and not text.endswith("\\\\"):
             text = text[:-1]
+        text = ABOUT.sub("", text, count=1) if ABOUT.match(text) else text
         for opening in ("=", ":", "\\ ", "\\approx", "\\therefore", "\\Rightarrow", "\\quad"):
             text = text.removeprefix(opening)
         if text == before:
@@ -116,7 +139,7 @@ def _unwrapped(text: str) -> str:
         return text[1:-1]
     if (wrapped and r"\boxed" in wrapped.group()) and text.count("{") > text.count("}"):
         return text[wrapped.end() :]
-    if text.startswith("\\bf ") or text.startswith("\\rm "):
+    if text.startswith(("\\bf ", "\\rm ")):
         return text[4:]
     return text
 
@@ -160,6 +183,9 @@ def _special(text: str) -> Value | None:
         return INFINITY
     if SPACED.fullmatch(low) or DOTTED.fullmatch(low):
         return _plain_number(low.replace(" ", "") if " " in low else low.replace(".", ""))
+    based = BASED.fullmatch(text.replace(" ", ""))
+    if based and 10 < int(based.group(2)) <= 36:
+        return Based(based.group(1), int(based.group(2)))
     time = TIME.fullmatch(low)
     if time:
         hours = int(time.group(1)) % 12 + (12 if time.group(4).lower() == "p" else 0)
@@ -206,6 +232,8 @@ def _prepared(text: str) -> str:
     text = ORDINAL.sub(r"\1", text)
     text = PERCENT.sub(r"\\%", text)
     text = DEGREES.sub(r"^\\circ ", text)
+    text = COMPOUND.sub(lambda unit: f"\\text{{{unit.group()}}}", text) if "/" in text else text
+    text = ELLIPSIS.sub(r"\1\\overline{\2}", text)
     text = TO_RATIO.sub(r"\1:\2", text)
     if "," in text:
         text = THOUSANDS.sub(_ungrouped, text)
@@ -238,5 +266,3 @@ def squeezed(text: str) -> str:
 def words_of(text: str) -> str:
     """Words in lower case, single-spaced, without an article or final punctuation."""
     return ARTICLES.sub("", " ".join(text.lower().split()).strip(" .,;:!?\"'"))
-
-

@@ -20,7 +20,7 @@ from inference_kit.grader.grading import Grade, GradeItem, grade_item
 from inference_kit.grader.process import WorkerDied, WorkerLate, WorkerProcess
 from inference_kit.records import AnswerKind
 
-__all__ = ["GradeItem", "Grade", "GraderPool"]
+__all__ = ["Grade", "GradeItem", "GraderPool"]
 
 MEMORY_LIMIT_BYTES = 512 * 1024 * 1024
 CHUNK_ITEMS = 512

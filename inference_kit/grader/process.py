@@ -20,11 +20,11 @@ START_SECONDS = 60.0
 PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
 
 
-class WorkerDied(Exception):  # noqa: N818
+class WorkerDied(Exception):
     """The worker ended without an answer: its memory limit, or a deadline that it kept for itself."""
 
 
-class WorkerLate(Exception):  # noqa: N818
+class WorkerLate(Exception):
     """The worker had no answer at its deadline and was killed."""
 
 

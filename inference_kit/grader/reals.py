@@ -8,7 +8,18 @@ import math
 from dataclasses import dataclass
 
 from inference_kit.grader.arithmetic import number_value
-from inference_kit.grader.values import Apply, Bracketed, Builder, ListOf, Relation, SetOf, Sym, Value, number, symbols_of
+from inference_kit.grader.values import (
+    Apply,
+    Bracketed,
+    Builder,
+    ListOf,
+    Relation,
+    SetOf,
+    Sym,
+    Value,
+    number,
+    symbols_of,
+)
 
 SAME = 1e-10
 
@@ -62,9 +73,7 @@ def same_reals(a: Value, b: Value) -> bool | None:
 
 
 def _same_piece(a: Piece, b: Piece) -> bool:
-    return (
-        _same(a.low, b.low) and _same(a.high, b.high) and a.low_open == b.low_open and a.high_open == b.high_open
-    )
+    return _same(a.low, b.low) and _same(a.high, b.high) and a.low_open == b.low_open and a.high_open == b.high_open
 
 
 def _same(a: float, b: float) -> bool:
@@ -116,7 +125,9 @@ def _combined(head: str, left: Value, right: Value) -> Pieces | None:
 def _merged(pieces: list[Piece]) -> Pieces:
     """Sorted, without empty pieces, those that touch or overlap made one."""
     merged: list[Piece] = []
-    for piece in sorted(each for each in pieces if each.low < each.high or (each.low == each.high and not each.low_open)):
+    for piece in sorted(
+        each for each in pieces if each.low < each.high or (each.low == each.high and not each.low_open)
+    ):
         last = merged[-1] if merged else None
         touches = last is not None and (
             piece.low < last.high or (_same(piece.low, last.high) and not (piece.low_open and last.high_open))
@@ -227,7 +238,7 @@ def _linear(left: Value, right: Value, sign: str) -> tuple[Value | None, Pieces]
     if at[0] is None or at[1] is None or at[2] is None or at[3] is None:
         return None
     slope = at[1] - at[0]
-    if slope == 0 or not _same(at[2], at[0] + 2 * slope) and abs(at[2] - at[0] - 2 * slope) > 1e-12:
+    if slope == 0 or (not _same(at[2], at[0] + 2 * slope) and abs(at[2] - at[0] - 2 * slope) > 1e-12):
         return None
     if abs(at[3] - at[0] - 5 * slope) > 1e-9 * (abs(at[0]) + abs(slope)):
         return None

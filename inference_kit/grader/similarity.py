@@ -6,7 +6,19 @@ Source: Zhang and Shasha 1989, "Simple fast algorithms for the editing distance 
 """
 
 from inference_kit.grader.parse import parse
-from inference_kit.grader.values import Apply, Based, Bracketed, Measure, Num, Relation, Sym, Text, Unparsed, Value, parts_of
+from inference_kit.grader.values import (
+    Apply,
+    Based,
+    Bracketed,
+    Measure,
+    Num,
+    Relation,
+    Sym,
+    Text,
+    Unparsed,
+    Value,
+    parts_of,
+)
 
 MOST_NODES = 120
 UNORDERED = frozenset({"add", "mul"})

@@ -6,12 +6,12 @@ parser does not know goes to latex2sympy2_extended, here where a memory limit an
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from inference_kit.grader.arithmetic import points
+from inference_kit.grader.arithmetic import agreement, points, value_with
 from inference_kit.grader.compare import Verdict, compare_with
-from inference_kit.grader.evaluate import Evaluator, NoValue, is_real
+from inference_kit.grader.evaluate import Evaluator, NoValue
 from inference_kit.grader.values import Apply, Num, Sym, Unparsed, Value, contains, symbols_of
 from inference_kit.records import AnswerKind
 
@@ -21,7 +21,7 @@ LARGEST_POWER = 1000
 NEED_SYMPY = ("integral", "limit", "sum", "product")
 
 
-class NeedsSympy(Exception):  # noqa: N818
+class NeedsSympy(Exception):
     """Sympy is needed and not yet imported."""
 
 
@@ -66,40 +66,25 @@ def _many_digits() -> Any:
 
 def _agree(a: Value, b: Value, log_base: Any) -> bool | None:
     """Compare with many digits at several points; None where too few of them have values."""
-    agreed = 0
-    unreal = 0
-    tried = 0
-    for point in points([a, b]):
-        tried += 1
-        values = [_digits(value, point, log_base) for value in (a, b)]
-        if None in values:
-            continue
-        if all(map(is_real, values)) != any(map(is_real, values)):
-            unreal += 1
-            continue
-        if abs(values[0] - values[1]) > max(map(abs, values)) * 10 ** -AGREEING_DIGITS:
-            return False
-        agreed += 1
-    return True if agreed > unreal and agreed >= min(tried, 2) else None
+    tolerance = 10.0**-AGREEING_DIGITS
+    return agreement(a, b, lambda point: _evaluator(point, log_base), nearly=tolerance, surely_not=tolerance)
 
 
-def _digits(value: Value, point: Any, log_base: Any) -> Any:
+def _evaluator(point: Mapping[str, float], log_base: Any = None) -> Evaluator:
+    """An evaluator with many digits."""
     import mpmath
 
     def many_digits(number: Any) -> Any:
         return mpmath.mpf(number.numerator) / number.denominator if hasattr(number, "numerator") else mpmath.mpf(number)
 
     exact_point = {name: mpmath.mpf(repr(sample)) for name, sample in point.items()}
-    try:
-        return Evaluator(mpmath, many_digits, exact_point, log_base).value(value)
-    except (NoValue, ArithmeticError, ValueError, TypeError):
-        return None
+    return Evaluator(mpmath, many_digits, exact_point, log_base, cancels_below=10.0 ** (5 - AGREEING_DIGITS))
 
 
 def _same_ratio(a: Value, b: Value, *, positive: bool) -> bool:
     ratios = []
     for point in points([a, b]):
-        values = [_digits(value, point, None) for value in (a, b)]
+        values = [value_with(_evaluator(point), value) for value in (a, b)]
         if None not in values and values[0] != 0 and values[1] != 0:
             ratios.append(values[0] / values[1])
     if len(ratios) < 2:
@@ -181,7 +166,11 @@ def _constructors() -> dict[str, Callable[..., Any]]:
         return sympy.factorial(n, evaluate=bool(not n.is_number or n < LARGEST_POWER))
 
     def root(radicand: Any, index: Any) -> Any:
-        return sympy.real_root(radicand, index) if radicand.is_number and radicand.is_negative else sympy.root(radicand, index)
+        return (
+            sympy.real_root(radicand, index)
+            if radicand.is_number and radicand.is_negative
+            else sympy.root(radicand, index)
+        )
 
     def bounded(make: Callable[..., Any]) -> Callable[..., Any]:
         return lambda body, variable, *bounds: make(body, (variable, *bounds))

@@ -56,7 +56,13 @@ UNITS = {
 }
 NAMES = {word: name for name, words in UNITS.items() for word in [name, *words.split()]}
 SINGLE_LETTERS = frozenset("mgsLhNJWVK")
-NO_UNITS = frozenset("and or pi sin cos tan cot sec csc log ln exp sqrt abs mod inf infinity frac if for max min gcd lcm".split())
+COMPOUND = re.compile(
+    r"(?<=[\d}\s])(?:km|cm|mm|m|ft|mi|miles|kg|g|mg|L|mL|J|N|W|V|lb|gal|dollars|cents)\s?/\s?(?:s|sec|h|hr|hour|min|m|km|L|kg|g|K|day|year)"
+    r"(?:\s?\^\s?\{?\d\}?)?(?![A-Za-z])"
+)
+NO_UNITS = frozenset(
+    "and or pi sin cos tan cot sec csc log ln exp sqrt abs mod inf infinity frac if for max min gcd lcm".split()
+)
 POWERS = (("square ", "^2"), ("sq. ", "^2"), ("sq ", "^2"), ("cubic ", "^3"), ("cu. ", "^3"))
 
 

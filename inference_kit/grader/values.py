@@ -122,7 +122,20 @@ class Unparsed:
 
 
 Value = (
-    Num | Sym | Apply | Bracketed | SetOf | ListOf | Builder | Relation | Matrix | Measure | Based | Ratio | Text | Unparsed
+    Num
+    | Sym
+    | Apply
+    | Bracketed
+    | SetOf
+    | ListOf
+    | Builder
+    | Relation
+    | Matrix
+    | Measure
+    | Based
+    | Ratio
+    | Text
+    | Unparsed
 )
 
 ZERO, ONE, TWO, HUNDRED = (Num(Fraction(number)) for number in (0, 1, 2, 100))
@@ -134,7 +147,14 @@ SETS = frozenset({"reals", "integers", "naturals", "rationals", "complexes", "em
 def parts_of(value: Value) -> tuple[Value, ...]:
     """The values that `value` is made of, one level down."""
     match value:
-        case Apply(_, parts) | Bracketed(_, parts, _) | SetOf(parts) | ListOf(parts, _) | Relation(_, parts) | Ratio(parts):
+        case (
+            Apply(_, parts)
+            | Bracketed(_, parts, _)
+            | SetOf(parts)
+            | ListOf(parts, _)
+            | Relation(_, parts)
+            | Ratio(parts)
+        ):
             return parts
         case Builder(element, condition):
             return element, condition
@@ -157,7 +177,9 @@ def walk(value: Value) -> Iterator[Value]:
 
 def symbols_of(*values: Value) -> list[str]:
     """The variables that occur, in alphabetical order."""
-    return sorted({each.name for value in values for each in walk(value) if isinstance(each, Sym) and each not in CONSTANTS})
+    return sorted(
+        {each.name for value in values for each in walk(value) if isinstance(each, Sym) and each not in CONSTANTS}
+    )
 
 
 def contains(value: Value, *heads: str) -> bool:

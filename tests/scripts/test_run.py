@@ -26,7 +26,7 @@ def test_the_defaults_compare_greedy_with_best_of_n(ready: Checkout) -> None:
     assert ready.run("run.sh")[0] == 0
     assert cells(ready) == [
         "default --model abacus --dataset abacus --method greedy --vote all --limit 200",
-        "default --model abacus --dataset abacus --method best_of_n --vote all --limit 200",
+        "default --model abacus --dataset abacus --method best_of_n --vote all --limit 200 --n 16",
     ]
 
 
@@ -55,7 +55,7 @@ def test_lists_make_every_combination_and_votes_share_one_generation(ready: Chec
 
 def test_paths_and_names_reach_the_run(ready: Checkout) -> None:
     variables = {"MODEL_PATH": "my weights", "REWARD_MODEL_NAME": "r", "REWARD_MODEL_PATH": "p", "COT_METHOD": "greedy"}
-    ready.run("run.sh", EXP_NAME="first", work_dir=str(ready.root / "elsewhere"), **variables)
+    ready.run("run.sh", EXP_NAME="first", N="", work_dir=str(ready.root / "elsewhere"), **variables)
     assert ready.calls() == [
         "main.py run --work-dir elsewhere --exp-name first --model abacus --dataset abacus --method greedy --vote all "
         "--reward-model r --reward-model-path p --model-path my weights --limit 200"

@@ -1,0 +1,193 @@
+"""The decode loop: rows come and go, memory runs out, and each row says what it would have said alone."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny_models
+import torch
+
+from inference_kit.errors import UserError
+from inference_kit.models import decoding
+from inference_kit.models.decoding import DecodeLoop, Row, sliding_windows
+from inference_kit.records import GenerationConfig
+
+SAMPLED = GenerationConfig(temperature=1.0)
+PROMPTS = [tuple(range(10, 10 + length)) for length in (3, 40, 17, 1, 25, 40, 9)]
+
+
+@pytest.fixture(scope="module", params=["llama", "gemma3"])
+def model(request: pytest.FixtureRequest, model_folder: Callable[[str], Path]) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(model_folder(request.param)).eval()
+
+
+def rows() -> list[Row]:
+    """Rows of many lengths, several with the same prompt."""
+    return [
+        Row(prompt, SAMPLED, seed, room=4 + 5 * seed + len(prompt) % 7) for prompt in PROMPTS for seed in range(4)
+    ]
+
+
+def finish(loop: DecodeLoop, given: Sequence[Row]) -> list[Row]:
+    loop.waiting.extend(given)
+    ended: list[Row] = []
+    while loop.busy:
+        ended += loop.advance(8)
+    return ended
+
+
+def written(given: Sequence[Row]) -> list[list[int]]:
+    return [row.written for row in given]
+
+
+@pytest.fixture(scope="module")
+def expected(model: Any) -> list[list[int]]:
+    """What each row says alone."""
+    given = rows()
+    for row in given:
+        finish(DecodeLoop(model, slots=1, eos=frozenset({2})), [row])
+    return written(given)
+
+
+class OutOfMemory:
+    """A model that has no memory in some of its calls, or whenever `too_large` says so."""
+
+    def __init__(self, model: Any, *, calls: Sequence[int] = (), too_large: Callable[[Any], bool] = lambda _: False):
+        self.model, self.calls, self.too_large, self.number = model, calls, too_large, 0
+        self.config, self.device, self.dtype = model.config, model.device, model.dtype
+
+    def __call__(self, **inputs: Any) -> Any:
+        self.number += 1
+        output = self.model(**inputs)
+        if self.number in self.calls or self.too_large(inputs["input_ids"]):
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return output
+
+
+@pytest.mark.parametrize("slots", [1, 3, 8, 64])
+def test_rows_say_the_same_in_any_number_of_slots(slots: int, model: Any, expected: list[list[int]]) -> None:
+    given = rows()
+    ended = finish(DecodeLoop(model, slots=slots, eos=frozenset({2})), given)
+    assert written(given) == expected
+    assert len(ended) == len(set(ended)) == len(given)
+
+
+def test_rows_say_the_same_where_prompts_are_read_in_chunks_and_nothing_is_stored(
+    model: Any, expected: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"CHUNK_TOKENS": 7, "PREFILL_TOKENS": 50, "STORED_TOKENS": 0}.items():
+        monkeypatch.setattr(decoding, name, value)
+    given = rows()
+    finish(DecodeLoop(model, slots=8, eos=frozenset({2})), given)
+    assert written(given) == expected
+
+
+@pytest.mark.parametrize("calls", [(1,), (2, 3), (9,), (4, 20, 21)])
+def test_running_out_of_memory_halves_the_slots_and_changes_no_result(
+    calls: Sequence[int], model: Any, expected: list[list[int]]
+) -> None:
+    loop = DecodeLoop(OutOfMemory(model, calls=calls), slots=16, eos=frozenset({2}))
+    given = rows()
+    finish(loop, given)
+    assert written(given) == expected
+    assert loop.slots == 16 >> len(calls)
+
+
+@pytest.mark.parametrize("method", ["write", "_grow"])
+def test_running_out_of_memory_in_the_cache_changes_no_result(
+    method: str, model: Any, expected: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of the layers have their keys and values by then, the others do not."""
+    from inference_kit.models.kv_cache import SlotCache
+
+    real, calls = getattr(SlotCache, method), 0
+
+    def fails_once(cache: SlotCache, *given: Any) -> None:
+        nonlocal calls
+        if cache is loop._cache:
+            calls += 1
+            if calls == 2:
+                layers, cache._layers = cache._layers, cache._layers[:1]
+                try:
+                    real(cache, *((given[0], given[1][:1]) if method == "write" else given))
+                finally:
+                    cache._layers = [*cache._layers, *layers[1:]]
+                if method == "_grow":
+                    cache._capacity -= 64
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+        real(cache, *given)
+
+    monkeypatch.setattr(SlotCache, method, fails_once)
+    loop = DecodeLoop(model, slots=16, eos=frozenset({2}))
+    given = rows()
+    for row in given[-4:]:
+        row.room = 60
+    longer = [row.room for row in given]
+    finish(loop, given)
+    assert calls >= 2
+    assert [row.written[: len(wanted)] for row, wanted in zip(given, expected, strict=True)] == expected
+    assert all(len(row.written) == room or row.written[-1] == 2 for row, room in zip(given, longer, strict=True))
+
+
+def test_a_row_that_never_fits_fails_alone(model: Any, expected: list[list[int]]) -> None:
+    loop = DecodeLoop(OutOfMemory(model, too_large=lambda ids: 60 in ids), slots=8, eos=frozenset({2}))
+    bad = Row((*range(10, 30), 60), SAMPLED, 0, room=5)
+    given = rows()
+    ended = finish(loop, [*given[:9], bad, *given[9:]])
+    assert [row for row in ended if row.error] == [bad]
+    assert "out of memory with a single row of 21 prompt tokens" in str(bad.error)
+    fine = [place for place, wanted in enumerate(expected) if 60 not in wanted]
+    assert [given[place].written for place in fine] == [expected[place] for place in fine]
+
+
+def test_a_cancelled_row_makes_room(model: Any) -> None:
+    loop = DecodeLoop(model, slots=2, eos=frozenset())
+    stay, leave, later = Row((5, 6), SAMPLED, 0, 30), Row((5, 6), SAMPLED, 1, 30), Row((7,), SAMPLED, 2, 3)
+    loop.waiting.extend([leave, stay, later])
+    loop.advance(4)
+    leave.cancelled = True
+    assert loop.advance(10) == [later]
+    assert len(stay.written) > len(leave.written)
+    stay.cancelled = True
+    loop.advance(1)
+    assert not loop.busy
+
+
+def test_an_error_that_is_not_about_memory_is_raised(model: Any) -> None:
+    def broken(**_: Any) -> None:
+        raise RuntimeError("shapes do not match")
+
+    loop = DecodeLoop(model, slots=2, eos=frozenset())
+    loop.model = type("Broken", (), {"__call__": lambda self, **given: broken(**given), "device": "cpu", "dtype": model.dtype})()
+    loop.waiting.append(Row((5,), SAMPLED, 0, 3))
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        loop.advance(1)
+
+
+def test_logits_that_are_no_numbers_fail_the_row(model: Any) -> None:
+    """A float16 overflow must not pass as text."""
+
+    class Overflow(OutOfMemory):
+        def __call__(self, **inputs: Any) -> Any:
+            output = self.model(**inputs)
+            output.logits[0] = float("nan")
+            return output
+
+    loop = DecodeLoop(Overflow(model), slots=2, eos=frozenset())
+    (row,) = finish(loop, [Row((5, 6), SAMPLED, 0, 3)])
+    assert "not numbers" in str(row.error)
+
+
+def test_architectures_without_keys_and_values_are_refused_by_name() -> None:
+    from transformers import LlamaConfig, MambaConfig
+
+    with pytest.raises(UserError, match="'mamba' does not keep plain keys and values"):
+        sliding_windows(MambaConfig())
+    assert sliding_windows(LlamaConfig()) == {"full_attention": None}
+    assert sliding_windows(tiny_models.CONFIGS["gemma3"]()) == {
+        "full_attention": None,
+        "sliding_attention": tiny_models.WINDOW,
+    }

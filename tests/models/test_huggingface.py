@@ -1,0 +1,279 @@
+"""The Hugging Face engine says what `transformers.generate` says, whoever else is in the batch."""
+
+import asyncio
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny_models
+import torch
+
+from inference_kit.errors import EngineError, UserError
+from inference_kit.models.huggingface import HuggingFace
+from inference_kit.records import Completion, GenerationConfig, Message, Prompt
+
+Folder = Callable[[str], Path]
+QUESTIONS = (
+    "So?",
+    "Ada has three apples; how many are left? " * 2,
+    "The sum is 12 + 30, and what is \\boxed{42} then?",
+    "So the answer",
+)
+GREEDY = GenerationConfig(max_new_tokens=24, temperature=0.0)
+SAMPLED = GenerationConfig(max_new_tokens=24, temperature=1.0)
+
+
+def ask(text: str, *seeds: int, prefix: str = "", prefix_tokens: Sequence[int] = ()) -> Prompt:
+    return Prompt((Message("user", text),), prefix, seeds or (0,), tuple(prefix_tokens))
+
+
+async def answers(engine: HuggingFace, prompt: Prompt, config: GenerationConfig) -> list[Completion]:
+    found = {place: completion async for place, completion in engine.generate(prompt, config)}
+    return [found[place] for place in range(prompt.n)]
+
+
+def write(engine: HuggingFace, prompts: Sequence[Prompt], config: GenerationConfig) -> list[list[Completion]]:
+    async def all_at_once() -> list[list[Completion]]:
+        return await asyncio.gather(*(answers(engine, prompt, config) for prompt in prompts))
+
+    return asyncio.run(all_at_once())
+
+
+def reference(folder: Path, rendered: str, max_new_tokens: int) -> list[int]:
+    """What `transformers` writes greedily."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    ids = torch.tensor([tokenizer.encode(rendered, add_special_tokens=False)])
+    mask = torch.ones_like(ids)
+    written = model.generate(ids, attention_mask=mask, max_new_tokens=max_new_tokens, do_sample=False)
+    found: list[int] = written[0, ids.shape[1] :].tolist()
+    return found
+
+
+@pytest.mark.parametrize("kind", tiny_models.CONFIGS)
+def test_greedy_text_equals_that_of_transformers(kind: str, model_folder: Folder) -> None:
+    """MAIN-29: one class serves every family, with prompts shorter and longer than a sliding window."""
+    engine = HuggingFace(str(model_folder(kind)), max_batch_size=3)
+    prompts = [ask(question) for question in QUESTIONS]
+    assert max(len(engine._tokenizer.encode(question)) for question in QUESTIONS) > 2 * tiny_models.WINDOW
+    for prompt, (completion,) in zip(prompts, write(engine, prompts, GREEDY), strict=True):
+        expected = reference(model_folder(kind), engine.render(prompt.messages), GREEDY.max_new_tokens)
+        assert completion.tokens == len(expected)
+        assert completion.text == engine._tokenizer.decode(expected, skip_special_tokens=True).rstrip("\ufffd")
+
+
+def test_what_a_row_says_depends_on_nothing_but_its_prompt_and_seed(model_folder: Folder) -> None:
+    """The same with 8 slots and with 1, alone and together, in any order, with a larger n."""
+    folder = str(model_folder("qwen3"))
+    prompts = [ask(question, 3, 1, 4) for question in QUESTIONS]
+    together = write(HuggingFace(folder, max_batch_size=8), prompts, SAMPLED)
+    assert len({completion.text for each in together for completion in each}) > 6
+    one_by_one = HuggingFace(folder, max_batch_size=1)
+    backwards = write(one_by_one, prompts[::-1], SAMPLED)[::-1]
+    alone = [[write(one_by_one, [ask(question, seed)], SAMPLED)[0][0] for seed in (3, 1, 4)] for question in QUESTIONS]
+    larger_n = [each[1:4] for each in write(HuggingFace(folder), [ask(q, 9, 3, 1, 4, 5) for q in QUESTIONS], SAMPLED)]
+    for other in (backwards, alone, larger_n):
+        assert [[bare(each) for each in row] for row in other] == [[bare(each) for each in row] for row in together]
+
+
+def bare(completion: Completion) -> Completion:
+    """Without what a rounding may change."""
+    return replace(completion, logprob=None)
+
+
+def test_logprob_is_the_sum_of_what_the_model_gives_its_tokens(model_folder: Folder) -> None:
+    """Before temperature, penalties and filters."""
+    from transformers import AutoModelForCausalLM
+
+    folder = model_folder("llama")
+    engine = HuggingFace(str(folder))
+    config = replace(SAMPLED, temperature=0.7, top_k=20, repetition_penalty=1.2)
+    ((completion,),) = write(engine, [ask(QUESTIONS[1], 5)], config)
+    prompt = engine._tokenizer.encode(engine.render(ask(QUESTIONS[1]).messages))
+    assert completion.finish_reason == "length"
+    assert completion.prompt_tokens == len(prompt)
+    ids = torch.tensor([[*prompt, *completion.token_ids]])
+    logprobs = AutoModelForCausalLM.from_pretrained(folder)(ids).logits[0].log_softmax(-1)
+    expected = sum(logprobs[len(prompt) - 1 + at, token].item() for at, token in enumerate(completion.token_ids))
+    assert completion.logprob == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_partial_answer_keeps_its_tokens_and_goes_on_as_if_never_stopped(model_folder: Folder) -> None:
+    """BEY-01: token by token, the pieces put together are the text of all tokens, halves of a sign included."""
+    engine = HuggingFace(str(model_folder("llama")))
+    ((whole,),) = write(engine, [ask(QUESTIONS[2])], GREEDY)
+    text, tokens = "", ()
+    for _ in range(GREEDY.max_new_tokens):
+        one_more = ask(QUESTIONS[2], prefix=text, prefix_tokens=tokens)
+        ((piece,),) = write(engine, [one_more], replace(GREEDY, max_new_tokens=1))
+        text, tokens = text + piece.text, tokens + piece.token_ids
+    assert tokens == whole.token_ids
+    assert text == whole.text
+
+
+def test_a_prefix_without_tokens_is_read_as_text(model_folder: Folder) -> None:
+    engine = HuggingFace(str(model_folder("llama")))
+    ((whole,),) = write(engine, [ask(QUESTIONS[0], prefix="So the sum")], GREEDY)
+    rendered = engine.render(ask(QUESTIONS[0]).messages) + "So the sum"
+    assert list(whole.token_ids) == reference(model_folder("llama"), rendered, GREEDY.max_new_tokens)
+
+
+def stop_text(whole: str) -> str:
+    """A text in the middle of what the model writes by itself."""
+    plain = [sign for sign in whole if sign.isascii() and sign.isprintable()]
+    return next(sign for sign in plain[len(plain) // 3 :] if whole.index(sign) > 3)
+
+
+def test_a_stop_text_is_cut_and_a_boundary_is_kept(model_folder: Folder) -> None:
+    engine = HuggingFace(str(model_folder("llama")))
+    ((whole,),) = write(engine, [ask(QUESTIONS[1])], GREEDY)
+    end = stop_text(whole.text)
+    ((stopped,),) = write(engine, [ask(QUESTIONS[1])], replace(GREEDY, stop=("never said", end)))
+    assert (stopped.text, stopped.finish_reason) == (whole.text.partition(end)[0], "stop")
+    assert stopped.tokens < whole.tokens
+    assert stopped.token_ids == ()
+    ((step,),) = write(engine, [ask(QUESTIONS[1])], replace(GREEDY, boundary=end))
+    assert step.finish_reason == "boundary"
+    assert end in step.text
+    assert whole.text.startswith(step.text)
+    assert step.token_ids == whole.token_ids[: len(step.token_ids)]
+    ((both,),) = write(engine, [ask(QUESTIONS[1])], replace(GREEDY, boundary=end, stop=(end,)))
+    assert both.finish_reason == "stop"
+
+
+def test_length_ends_a_completion_at_max_new_tokens_and_at_the_end_of_the_context(model_folder: Folder) -> None:
+    engine = HuggingFace(str(model_folder("gpt2")))
+    ((short,),) = write(engine, [ask(QUESTIONS[3])], replace(GREEDY, max_new_tokens=5))
+    assert (short.tokens, short.finish_reason) == (5, "length")
+    long = "x" * (tiny_models.CONTEXT - 10)
+    ((full,),) = write(engine, [ask(long)], replace(GREEDY, max_new_tokens=100))
+    assert full.finish_reason in ("length", "stop")
+    assert full.prompt_tokens + full.tokens <= tiny_models.CONTEXT
+    assert full.tokens == 8 or full.finish_reason == "stop"
+
+
+def test_a_prompt_beyond_the_context_fails_alone_with_both_lengths(model_folder: Folder) -> None:
+    """MAIN-85."""
+    engine = HuggingFace(str(model_folder("llama")))
+
+    async def together() -> list[Any]:
+        prompts = [ask("x" * 500), ask(QUESTIONS[0])]
+        return await asyncio.gather(*(answers(engine, each, GREEDY) for each in prompts), return_exceptions=True)
+
+    failed, fine = asyncio.run(together())
+    assert isinstance(failed, EngineError)
+    assert "502 tokens" in str(failed)
+    assert f"context {tiny_models.CONTEXT}" in str(failed)
+    assert fine[0].tokens == GREEDY.max_new_tokens
+
+
+def test_the_engine_answers_in_one_event_loop_after_the_other(model_folder: Folder) -> None:
+    engine = HuggingFace(str(model_folder("llama")))
+    assert write(engine, [ask("So")], GREEDY) == write(engine, [ask("So")], GREEDY)
+
+
+def test_a_caller_that_leaves_frees_its_rows(model_folder: Folder) -> None:
+    engine = HuggingFace(str(model_folder("llama")), max_batch_size=2)
+
+    async def first_only() -> None:
+        endless = replace(SAMPLED, max_new_tokens=140)
+        completions = engine.generate(ask("So", *range(40)), endless)
+        await anext(completions)
+        await completions.aclose()
+        await asyncio.wait_for(answers(engine, ask("So"), GREEDY), 20)
+
+    asyncio.run(first_only())
+    assert engine._loaded is not None
+    loop: Any = engine._loaded.pump._loop
+    assert not loop.busy or all(row.cancelled for row in [*loop.live, *loop.waiting])
+
+
+def test_a_stream_is_the_whole_text_and_never_shows_the_beginning_of_a_stop_text(model_folder: Folder) -> None:
+    engine = HuggingFace(str(model_folder("llama")))
+    ((whole,),) = write(engine, [ask(QUESTIONS[1])], GREEDY)
+    cut = next(at for at in range(6, len(whole.text)) if "\ufffd" not in whole.text[at : at + 3])
+    end = whole.text[cut : cut + 3]
+    config = replace(GREEDY, stop=(end,))
+
+    async def pieces(config: GenerationConfig) -> list[str]:
+        return [piece async for piece in engine.stream(ask(QUESTIONS[1]), config)]
+
+    shown = asyncio.run(pieces(GREEDY))
+    assert len(shown) > 3
+    assert "".join(shown) == whole.text
+    assert "".join(asyncio.run(pieces(config))) == whole.text.partition(end)[0]
+
+
+def test_without_a_chat_template_the_contents_are_the_prompt(tmp_path: Path) -> None:
+    engine = HuggingFace(str(tiny_models.write(tmp_path, chat=False)))
+    assert engine.render((Message("system", "Be brief."), Message("user", "So?"))) == "Be brief.\n\nSo?"
+    assert write(engine, [ask("So?")], GREEDY)[0][0].prompt_tokens > 0
+
+
+def test_a_chat_template_of_ones_own_replaces_the_models(model_folder: Folder, tmp_path: Path) -> None:
+    template = tmp_path / "own.jinja"
+    template.write_text("Q: {{ messages[0]['content'] }} A:")
+    folder = str(model_folder("llama"))
+    engine = HuggingFace(folder, chat_template=str(template))
+    assert engine.render(ask("So?").messages) == "Q: So? A:"
+    assert engine.identity != HuggingFace(folder).identity
+    with pytest.raises(UserError, match="chat template cannot be read"):
+        HuggingFace(folder, chat_template=str(tmp_path / "none.jinja")).render(ask("So?").messages)
+
+
+def test_identity_context_and_settings_are_known_without_torch(model_folder: Folder) -> None:
+    """Promise: a finished run is replayed without loading anything."""
+    program = (
+        "import sys\n"
+        "from inference_kit.models.huggingface import HuggingFace\n"
+        f"engine = HuggingFace({str(model_folder('llama'))!r})\n"
+        "print(engine.identity, engine.context_length, dict(engine.generation_defaults()))\n"
+        "print(sorted({'torch', 'transformers', 'tokenizers', 'numpy'} & set(sys.modules)))\n"
+    )
+    home = Path(__file__).resolve().parents[2]
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=home, check=True)
+    assert run.stdout.splitlines()[-1] == "[]"
+    assert f" {tiny_models.CONTEXT} " in run.stdout
+
+
+def test_generation_defaults_are_those_of_the_model(model_folder: Folder, tmp_path: Path) -> None:
+    folder = shutil.copytree(model_folder("llama"), tmp_path / "copy")
+    given = {"temperature": 0.6, "top_p": 0.95, "top_k": 20, "do_sample": True, "eos_token_id": [2, 5]}
+    (folder / "generation_config.json").write_text(json.dumps(given))
+    engine = HuggingFace(str(folder))
+    assert engine.generation_defaults() == {"temperature": 0.6, "top_p": 0.95, "top_k": 20}
+    assert engine._eos() == {2, 5}
+    (folder / "generation_config.json").write_text(json.dumps(given | {"do_sample": False}))
+    assert HuggingFace(str(folder)).generation_defaults()["temperature"] == 0.0
+
+
+def test_an_unknown_attention_is_named(model_folder: Folder) -> None:
+    with pytest.raises(UserError, match="unknown attn_implementation 'flash'"):
+        HuggingFace(str(model_folder("llama")), attn_implementation="flash")  # type: ignore[arg-type]
+
+
+def test_what_ends_the_loop_reaches_every_caller_and_the_engine_lives_on(
+    model_folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = HuggingFace(str(model_folder("llama")))
+    write(engine, [ask("So")], GREEDY)
+    assert engine._loaded is not None
+    loop: Any = engine._loaded.pump._loop
+
+    def broken(steps: int) -> list[Any]:
+        raise ValueError("a bug")
+
+    async def both() -> list[Any]:
+        return await asyncio.gather(*(answers(engine, ask(q), GREEDY) for q in QUESTIONS), return_exceptions=True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "advance", broken)
+        assert [str(each) for each in asyncio.run(both())] == ["a bug"] * len(QUESTIONS)
+    assert write(engine, [ask("So")], GREEDY)[0][0].tokens == GREEDY.max_new_tokens
