@@ -58,11 +58,13 @@ class Batch:
     tokens: int
 
 
-def train(recipe: Recipe, tokenizer: "PreTrainedTokenizerFast") -> "LlamaForCausalLM":
-    """Train from random weights; report progress on stderr."""
+def train(
+    recipe: Recipe, tokenizer: "PreTrainedTokenizerFast", start: "LlamaForCausalLM | None" = None
+) -> "LlamaForCausalLM":
+    """Train from random weights, or go on from `start`; report progress on stderr."""
     torch.set_num_threads(N_THREADS)
     torch.manual_seed(recipe.seed)
-    model = new_model(recipe, tokenizer)
+    model = new_model(recipe, tokenizer) if start is None else start
     optimizers = _optimizers(model, recipe)
     peaks = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
     seen, started = 0, time.monotonic()

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str], registries: Registries) -> int:
     """Run one command and return its exit code."""
     debug = "--debug" in arguments
     try:
-        return _dispatch(list(arguments), registries)
+        return _dispatch([*arguments], registries)  # `list` is a module of this package once it is imported
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         if debug:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
-from inference_kit.grader.evaluate import Evaluator, NoValue, float_evaluator, is_real
+from inference_kit.grader.evaluate import OPERATIONS, SPECIAL, Evaluator, NoValue, float_evaluator, is_real
 from inference_kit.grader.exact import exact
 from inference_kit.grader.modular import fingerprint
-from inference_kit.grader.values import Num, Value, contains, symbols_of
+from inference_kit.grader.values import INFINITY, Apply, Num, Sym, Value, contains, symbols_of, walk
 
 SEEDS = ("a", "b")
 NEARLY = 1e-9
@@ -22,6 +22,8 @@ MANY_DIGITS = 1e-20
 ENOUGH_DIGITS = 6
 SAMPLES = (0.731, 1.618, -0.917, 2.236, 3.303, -1.414, 0.215)
 WHOLE_SAMPLES = (2, 3, 5, 4, 7, 6, 9)
+INFINITE = (INFINITY, Apply("neg", (INFINITY,)))
+COMPUTED = frozenset({*OPERATIONS, *SPECIAL, "integral", "limit", "mod", "gcd", "lcm", "factorial2", "arg", "sgn"})
 NEEDS_WHOLE = ("sum", "product", "factorial", "factorial2", "binom", "mod", "gcd", "lcm", "floor", "ceil")
 
 
@@ -38,6 +40,8 @@ def same_number(a: Value, b: Value) -> bool:
     exact_a, exact_b = exact(a), exact(b)
     if exact_a is not None and exact_b is not None:
         return exact_a == exact_b or _is_rounded(a, exact_b) or _is_rounded(b, exact_a)
+    if not (_is_computable(a) and _is_computable(b)):
+        return False
     proved = _same_in_field(a, b)
     if proved is False:
         return _is_rounded_root(a, b)
@@ -49,6 +53,15 @@ def same_number(a: Value, b: Value) -> bool:
     if _is_rounded_root(a, b):
         return True
     raise Unsettled
+
+
+def _is_computable(value: Value) -> bool:
+    """Whether someone, here or in a worker, may know the value: not of infinity, of a derivative's sign, of -[0, 1)."""
+    return value not in INFINITE and all(
+        isinstance(part, Num | Sym)
+        or (isinstance(part, Apply) and (part.head in COMPUTED or part.head.startswith("call:")))
+        for part in walk(value)
+    )
 
 
 def same_ratio(a: Value, b: Value, *, positive: bool = False) -> bool:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from inference_kit.grader.choice import letter_of, option_letter
-from inference_kit.grader.parse import is_bare_answer
+from inference_kit.grader.parse import COMMAND, is_bare_answer
 from inference_kit.records import AnswerKind
 
 LOOKED_AT = 50_000
@@ -264,9 +264,10 @@ def _sentences(text: str) -> list[str]:
 
 
 def right_of_equals(formula: str) -> str:
-    """What a chain of equalities ends in, where the last sign at its top level is an equals sign."""
+    """The end of a chain of equalities, or of a calculation without variables; another equation stays whole."""
     left, _, right = formula.rpartition("=")
-    return right.strip() if left.count("=") and right.strip() else formula
+    calculation = re.search(r"[A-Za-z]", COMMAND.sub("", left)) is None
+    return right.strip() if right.strip() and left and (calculation or "=" in left) else formula
 
 
 def _inside(formula: re.Match[str]) -> str:

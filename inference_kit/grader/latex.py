@@ -35,6 +35,7 @@ from inference_kit.grader.values import (
     negative,
     number,
     symbols_of,
+    walk,
 )
 from inference_kit.grader.vocabulary import (
     AND_OR,
@@ -169,7 +170,7 @@ class Parser:
         """Sides with signs of relation between them; a ratio is one side."""
         sides = [self.ratio()]
         signs = []
-        while self.peek() in RELATIONS or self.peek() == r"\not":
+        while (self.peek() in RELATIONS or self.peek() == r"\not") and not (self.bar_ends and self.peek() == r"\mid"):
             negated = self.accept(r"\not")
             sign = RELATIONS[self.take()]
             signs.append({"=": "!=", "in": "notin"}.get(sign, sign) if negated else sign)
@@ -230,7 +231,7 @@ class Parser:
             elif token is not None and self._is_unit(token, value):
                 value = Measure(value, self.unit())
             elif token is not None and self._starts_factor(token):
-                value = _product(value, self.factor()) if not isinstance(value, Text) else self._named_by(value)
+                value = self._named_by(value) if isinstance(value, Text) else _product(value, self.factor())
             else:
                 return value
 
@@ -260,7 +261,7 @@ class Parser:
             return len(token) > 2 or not symbols_of(value)
         if not token.isalpha() or not is_unit(token) or token.lower() in SENTENCE_WORDS:
             return False
-        return is_known_unit(token) or not isinstance(value, Sym)
+        return is_known_unit(token) or any(isinstance(part, Num) for part in walk(value))
 
     def unit(self) -> str:
         """Words up to the next sign that is not part of a unit."""
@@ -878,6 +879,8 @@ def _signed(sign: str, term: Value) -> Value:
 
 
 def _product(left: Value, right: Value) -> Value:
+    if isinstance(right, Text):
+        raise ParseError("words in a product")
     if isinstance(left, Apply) and left.head == "mul":
         return Apply("mul", (*left.args, right))
     return Apply("mul", (left, right))

@@ -5,15 +5,14 @@ Promises: never raises; what nobody understands is `Unparsed` (mathematics) or `
 """
 
 import re
-from fractions import Fraction
 from functools import lru_cache
 
 from inference_kit.grader.latex import parse_latex
 from inference_kit.grader.normalize import to_latex
+from inference_kit.grader.phrases import SCALES, plain_number, read_phrase, words_of
 from inference_kit.grader.tokens import MOST_CHARACTERS, THOUSANDS, ParseError
 from inference_kit.grader.units import COMPOUND
-from inference_kit.grader.values import INFINITY, Based, Num, SetOf, Sym, Text, Unparsed, Value, number
-from inference_kit.grader.vocabulary import NUMBER_WORDS
+from inference_kit.grader.values import Text, Unparsed, Value
 
 PLAIN = re.compile(r"[-+]?\d{1,300}(?:\.\d{1,300})?")
 WRAPPED = re.compile(
@@ -42,51 +41,31 @@ CURRENCY = re.compile(
 )
 SEPARATED = re.compile(r"\$\s*,\s*\$")
 ORDINAL = re.compile(r"(\d)(?:st|nd|rd|th)\b")
-SCALED = re.compile(r"(\d+(?:\.\d+)?)\s*(?:\\text\{\s*)?(thousand|million|billion|trillion)\b\s*\}?", re.IGNORECASE)
-SCALES = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+SCALED = re.compile(
+    r"(?<![\d.])(\d+(?:\.\d+)?)\s*(?:\\text\{\s*)?(thousand|million|billion|trillion)\b\s*\}?", re.IGNORECASE
+)
 SPACE = re.compile(r"\s+(?![\d.])|(?<![\d.])\s+")
 NOISE = re.compile(r"\\left(?![a-z])|\\right(?![a-z])|\\[,;:! ]|\\q?quad|\\displaystyle|[$~]")
-SPACED = re.compile(r"[-+]?\d{1,3}(?: \d{3})+(?:\.\d+)?")
-DOTTED = re.compile(r"[-+]?\d{1,3}(?:\.\d{3}){2,}")
-ELLIPSIS = re.compile(r"(\d*\.\d{0,9}?)(\d{1,9}?)\2+(?:\.\.\.|\\ldots|\\dots|\\cdots)")
-TO_RATIO = re.compile(r"(\d+)\s+to\s+(\d+)")
-DATE = re.compile(
-    r"(?:\d{4}-\d\d?-\d\d?|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?\s+\d{1,2}(?:\s*,\s*\d{4})?"
-    r"|\d{1,2}\s+(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?(?:\s*,?\s*\d{4})?)",
-    re.IGNORECASE,
-)
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-BASED = re.compile(r"(?:\\(?:text|mathrm)\{)?\(?([0-9A-Z]{1,60})\)?\}?_\{?(\d\d)\}?")
+ELLIPSIS = re.compile(r"(?<!\d)(\d*\.\d{0,9}?)(\d{1,9}?)\2+(?:\.\.\.|\\ldots|\\dots|\\cdots)")
+TO_RATIO = re.compile(r"(?<!\d)(\d+)\s+to\s+(\d+)")
 ABOUT = re.compile(
     r"(?:\\text\s*\{\s*)?\b(?:about|approximately|approx\.?|roughly|around|exactly)\s*(?:\}|(?=\s))\s*", re.IGNORECASE
 )
-TIME = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?\s*(?:([ap])\.?\s?m\.?)", re.IGNORECASE)
-NAME = re.compile(r"[A-Z][a-z]+")
 PERCENT = re.compile(r"(?<=[\d}\s])(?:\\text\{\s*)?(?:percent(?:age)?|pct|per cent)\b\.?\s*\}?", re.IGNORECASE)
 DEGREES = re.compile(r"(?<=[\d}\s])(?:\\text\{\s*)?degrees?\b\s*\}?", re.IGNORECASE)
-NOTHING = frozenset(
-    ("no solution", "no solutions", "no real solution", "no real solutions", "none", "empty set", "the empty set", "empty",
-     "no real roots", "no roots", "no such values", "无解", "空集")
-)  # fmt: skip
-EVERYTHING = frozenset(
-    ("all real numbers", "all reals", "any real number", "all real values", "real numbers", "the real numbers")
-)
-UNDEFINED = frozenset(("undefined", "dne", "does not exist", "not defined"))
-ENDLESS = frozenset(("infinity", "infinitely many", "infinite", "inf", "+infinity"))
-ARTICLES = re.compile(r"^(?:a|an|the)\s+")
 
 
 @lru_cache(maxsize=8192)
 def parse(text: str) -> Value:
     """Return what a bare answer is."""
     if len(text) < 300 and PLAIN.fullmatch(text):
-        return _plain_number(text)
+        return plain_number(text)
     if len(text) > MOST_CHARACTERS:
         return Unparsed("".join(text.split()))
     cleaned = clean(text)
     if len(cleaned) < 300 and PLAIN.fullmatch(cleaned):
-        return _plain_number(cleaned)
-    special = _special(cleaned)
+        return plain_number(cleaned)
+    special = read_phrase(cleaned)
     if special is not None:
         return special
     try:
@@ -163,67 +142,6 @@ def _closes_at_end(text: str, opening: int) -> bool:
     return False
 
 
-def _plain_number(text: str) -> Num:
-    _, point, places = text.partition(".")
-    return Num(Fraction(text), len(text.lstrip("+-0.").replace(".", "")) if point and places else 0)
-
-
-def _special(text: str) -> Value | None:
-    """Answers in words, dates and times of day."""
-    if len(text) > 60:
-        return None
-    low = " ".join(re.sub(r"\\text\s*\{([^{}]*)\}|\\[ ,;]|~", r" \1", text).lower().split()).strip(" .,!$")
-    if low in NOTHING:
-        return SetOf(())
-    if low in EVERYTHING:
-        return Sym("reals")
-    if low in UNDEFINED:
-        return Text("undefined")
-    if low in ENDLESS:
-        return INFINITY
-    if SPACED.fullmatch(low) or DOTTED.fullmatch(low):
-        return _plain_number(low.replace(" ", "") if " " in low else low.replace(".", ""))
-    based = BASED.fullmatch(text.replace(" ", ""))
-    if based and 10 < int(based.group(2)) <= 36:
-        return Based(based.group(1), int(based.group(2)))
-    time = TIME.fullmatch(low)
-    if time:
-        hours = int(time.group(1)) % 12 + (12 if time.group(4).lower() == "p" else 0)
-        return Text(f"{hours}:{time.group(2)}" + (f":{time.group(3)}" if time.group(3) else ""))
-    if DATE.fullmatch(low):
-        return Text(_date(low))
-    if NAME.fullmatch(low_text := text.strip(" .")) or (WORDS.fullmatch(low) and "\\text" in text):
-        return Text(words_of(low)) if low not in NUMBER_WORDS and low_text != "Pi" else None
-    counted = _counted(low)
-    return None if counted is None else number(counted)
-
-
-def _date(text: str) -> str:
-    """A date with its parts in one order."""
-    if text[:4].isdigit():
-        year, month, day = text.split("-")
-        return f"date {int(day)} {int(month)} {year}"
-    month = 1 + MONTHS.index(re.sub("[^a-z]", "", text)[:3])
-    numbers = re.findall(r"\d+", text)
-    return f"date {int(numbers[0])} {month} {' '.join(numbers[1:])}".strip()
-
-
-def _counted(text: str) -> int | None:
-    """The number that words like `twenty-one` or `two hundred` name."""
-    words = text.replace("-", " ").split()
-    if not words or len(words) > 6 or not all(word in NUMBER_WORDS or word in SCALES for word in words):
-        return None
-    total, current = 0, 0
-    for word in words:
-        if word in SCALES:
-            total, current = total + (current or 1) * 10 ** SCALES[word], 0
-        elif word == "hundred":
-            current = (current or 1) * 100
-        else:
-            current += NUMBER_WORDS[word]
-    return total + current
-
-
 def _prepared(text: str) -> str:
     """An answer as the parser wants it: no currency, no thousands separators, words for units as text."""
     text = SEPARATED.sub(", ", text)
@@ -260,9 +178,5 @@ def _words_or_unknown(text: str) -> Value:
 
 def squeezed(text: str) -> str:
     """A text without what its mathematics does not need: space but between digits, dollars, sizes of brackets and fractions."""
-    return SPACE.sub("", NOISE.sub(" ", text).replace(r"\dfrac", r"\frac").replace(r"\tfrac", r"\frac")).strip()
-
-
-def words_of(text: str) -> str:
-    """Words in lower case, single-spaced, without an article or final punctuation."""
-    return ARTICLES.sub("", " ".join(text.lower().split()).strip(" .,;:!?\"'"))
+    plain = NOISE.sub(" ", text).replace(r"\dfrac", r"\frac").replace(r"\tfrac", r"\frac")
+    return SPACE.sub("", " ".join(plain.split()))

@@ -58,8 +58,9 @@ class WorkerProcess:
             self.kill()
             raise WorkerDied from error
         answer = self._read(time.monotonic() + limit_seconds)
-        while answer == "loading":
-            self._read(time.monotonic() + START_SECONDS)
+        if answer == "loading":
+            answer = self._read(time.monotonic() + START_SECONDS)
+        if answer == "loaded":
             answer = self._read(time.monotonic() + limit_seconds)
         return answer
 

@@ -195,3 +195,8 @@ def negative(value: Value) -> Value:
 def number(value: int | Fraction) -> Num:
     """An exact number."""
     return Num(Fraction(value))
+
+
+def is_expression(value: Value) -> bool:
+    """Whether a value can be computed with: a number, a symbol, an operation."""
+    return isinstance(value, Num | Sym | Apply)

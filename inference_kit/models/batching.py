@@ -127,11 +127,11 @@ class Pump(Generic[Work]):
                 for work in await asyncio.to_thread(self._loop.advance, steps):
                     if work in self._deliver:
                         self._deliver.pop(work)[0](work)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - handed to the callers
                 for deliver, _ in self._deliver.values():
                     deliver(error)
                 self._deliver.clear()
-                raise
+                return
             finally:
                 self.moved.set()
                 self.moved = asyncio.Event()

@@ -7,6 +7,7 @@ are always the first slots; when memory runs out the batch is halved, the rows t
 the loop goes on.
 """
 
+import math
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -70,13 +71,18 @@ class DecodeLoop:
     """
 
     def __init__(self, model: Any, *, slots: int, eos: frozenset[int]) -> None:
-        self.model, self.slots, self.eos = model, slots, eos
+        self.model, self.eos = model, eos
         self.waiting: deque[Row] = deque()
         self.live: list[Row] = []
-        self._cache = SlotCache(slots)
+        self._all_slots = slots
         self._read: OrderedDict[tuple[int, ...], _Read] = OrderedDict()
         self._windows = sliding_windows(model.config)
-        self._tokens_at_once = PREFILL_TOKENS
+        self._begin()
+
+    def _begin(self) -> None:
+        """Take all slots, empty."""
+        self.slots, self._tokens_at_once = self._all_slots, PREFILL_TOKENS
+        self._cache = SlotCache(self.slots)
 
     @property
     def busy(self) -> bool:
@@ -101,7 +107,8 @@ class DecodeLoop:
         except (RuntimeError, MemoryError) as error:
             if not _out_of_memory(error):
                 raise
-            return self._halve(error)
+            reason = str(error).split("\n", 1)[0]
+        return self._halve(reason)  # out here the exception, which holds on to what did not fit, is gone
 
     def _step(self) -> list[Row]:
         for row in [row for row in self.live if row.cancelled]:
@@ -116,7 +123,7 @@ class DecodeLoop:
                 row.next_logits = None
         else:
             self._choose(self.live, self._forward())
-        ended = [row for row in self.live if row.finish_reason]
+        ended = [row for row in self.live if row.finish_reason or row.error]
         for row in ended:
             self._remove(row)
         return ended
@@ -166,7 +173,11 @@ class DecodeLoop:
         for row, token, logprob in zip(rows, tokens.tolist(), logprobs.tolist(), strict=True):
             row.written.append(token)
             row.logprob += logprob
-            if token in self.eos:
+            if math.isnan(logprob):
+                row.error = EngineError(
+                    "the model's logits are not numbers", fix="Its number format overflows: use --dtype bfloat16 or float32."
+                )
+            elif token in self.eos:
                 row.finish_reason = "stop"
             elif row.ends and (reason := row.ends(row.written)):
                 row.finish_reason = reason
@@ -205,8 +216,9 @@ class DecodeLoop:
         missing = dict.fromkeys(row.prompt for row in chosen if row.prompt not in self._read)
         if not missing:
             return
+        wanted = PROMPTS_AT_ONCE if self.slots > 1 else 1
         for row in islice(self.waiting, len(chosen), len(chosen) + ROWS_AHEAD):
-            if len(missing) >= PROMPTS_AT_ONCE:
+            if len(missing) >= wanted:
                 break
             if row.prompt not in self._read:
                 missing[row.prompt] = None
@@ -253,24 +265,26 @@ class DecodeLoop:
         for slot, each in enumerate(batch):
             self._read[each.prompt] = _Read(cache.read(slot, len(each.prompt)), logits[slot])
 
-    def _halve(self, error: Exception) -> list[Row]:
-        """Go on with half the rows; with a single one there is nothing to halve, and it fails."""
+    def _halve(self, reason: str) -> list[Row]:
+        """Go on with half the rows; a single one that does not fit fails, and the others get all slots back."""
         self._read.clear()
-        if self.slots == 1:
+        if self.slots == self._tokens_at_once == 1:
             row = self.live.pop() if self.live else self.waiting.popleft()
             row.error = EngineError(
                 f"out of memory with a single row of {len(row.prompt)} prompt tokens",
                 fix="Use a smaller --max-new-tokens or a smaller dtype.",
             )
+            self._begin()
             return [row]
-        self.slots //= 2
-        self._tokens_at_once = max(1, self._tokens_at_once // 2)
-        lost, self.live = self.live[self.slots :], self.live[: self.slots]
+        self._tokens_at_once = self._tokens_at_once // 2 if self.slots > 1 else 1
+        self.slots = max(1, self.slots // 2)
+        kept = [row for row in self.live[: self.slots] if row.next_logits is None]  # new ones may not be written yet
+        lost, self.live = self.live[len(kept) :], kept
         for row in lost:
             row.written, row.logprob, row.next_logits = [], 0.0, None
         self.waiting.extendleft(reversed(lost))
         self._cache.shrink(self.slots)
-        logger.warning("out of memory; going on with {} rows at once ({})", self.slots, str(error).split("\n", 1)[0])
+        logger.warning("out of memory; going on with {} rows at once ({})", self.slots, reason)
         return []
 
 

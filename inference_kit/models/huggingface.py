@@ -24,6 +24,8 @@ from inference_kit.models.weights import Weights, load_model, load_tokenizer
 from inference_kit.records import Completion, FinishReason, GenerationConfig, Message, Prompt
 
 STEPS_AT_ONCE, STEPS_WHILE_STREAMING = 16, 2
+HALF_SIGN = "\ufffd"
+"""What the bytes of an unfinished character decode to."""
 GENERATION_NAMES = ("max_new_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty")
 
 
@@ -117,7 +119,7 @@ class HuggingFace(Engine):
             loaded.pump.submit([row], finished.put_nowait, steps=STEPS_WHILE_STREAMING)
             while finished.empty():
                 await loaded.pump.moved.wait()
-                written = text.of(row.written).rstrip("\ufffd")
+                written = text.of(row.written).rstrip(HALF_SIGN)
                 piece = "" if row.finish_reason else written[shown : len(written) - held]
                 shown += len(piece)
                 if piece:
@@ -215,8 +217,8 @@ class _Text:
     prefix: tuple[int, ...]
 
     def of(self, written: Sequence[int]) -> str:
-        """The text of the written ids, as it stands behind the partial answer."""
-        before = self._decode(self.prefix) if self.prefix else ""
+        """The text of the written ids, as it stands behind the partial answer, whose half signs it begins with."""
+        before = self._decode(self.prefix).rstrip(HALF_SIGN) if self.prefix else ""
         whole = self._decode([*self.prefix, *written])
         return whole[len(before) :] if whole.startswith(before) else self._decode(written)
 
@@ -242,6 +244,8 @@ class _Text:
         text = self.of(row.written)
         if row.finish_reason == "stop":
             text = text[: min((at for stop in row.config.stop if (at := text.find(stop)) >= 0), default=len(text))]
+        else:
+            text = text.rstrip(HALF_SIGN)
         return Completion(
             text,
             row.finish_reason,

@@ -96,12 +96,16 @@ class SlotCache:
         return like.new_zeros(self.slots, heads, self._capacity, size)
 
     def _grow(self, capacity: int) -> None:
+        """Make room layer by layer; where memory runs out in between, the next call goes on from there."""
         for number, (keys, values) in enumerate(self._layers):
-            grown = (
-                keys.new_zeros(*keys.shape[:2], capacity, keys.shape[3]),
-                values.new_zeros(*values.shape[:2], capacity, values.shape[3]),
-            )
-            grown[0][:, :, : self._capacity] = keys
-            grown[1][:, :, : self._capacity] = values
-            self._layers[number] = grown
+            self._layers[number] = _grown(keys, capacity), _grown(values, capacity)
         self._capacity = capacity
+
+
+def _grown(stored: "Tensor", capacity: int) -> "Tensor":
+    rows, heads, length, size = stored.shape
+    if length >= capacity:
+        return stored
+    grown = stored.new_zeros(rows, heads, capacity, size)
+    grown[:, :, :length] = stored
+    return grown

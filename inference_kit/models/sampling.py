@@ -55,8 +55,10 @@ def sample(
         temperature = torch.tensor([config.temperature or 1.0 for config in configs], device=device)[:, None]
         probabilities = _filtered(torch.softmax(scores / temperature, dim=-1), configs)
         cumulative = probabilities.cumsum(dim=-1)
-        aims = torch.tensor(draws, dtype=cumulative.dtype, device=device)[:, None] * cumulative[:, -1:]
-        drawn = torch.searchsorted(cumulative, aims, right=True)[:, 0].clamp_(max=logits.shape[-1] - 1)
+        total = cumulative[:, -1:]
+        aims = torch.tensor(draws, dtype=cumulative.dtype, device=device)[:, None] * total
+        below = torch.nextafter(total, torch.zeros_like(total))  # a draw may round to 1, past the last likely token
+        drawn = torch.searchsorted(cumulative, aims.minimum(below), right=True)[:, 0].clamp_(max=logits.shape[-1] - 1)
         sampled = torch.tensor([config.temperature > 0 for config in configs], device=device)
         tokens = torch.where(sampled, drawn, tokens)
     return tokens, raw.gather(1, tokens[:, None])[:, 0]
@@ -81,7 +83,7 @@ class History:
         """Repetition as Keskar et al. 2019 (arXiv:1909.05858), frequency and presence as in OpenAI's API."""
         import torch
 
-        def column(values: list[float]) -> Tensor:
+        def column(values: list[float]) -> "Tensor":
             return torch.tensor(values, device=logits.device)[:, None]
 
         repetition = column([config.repetition_penalty for config in configs])

@@ -9,7 +9,7 @@ import tiny_models
 import torch
 
 from inference_kit.errors import UserError
-from inference_kit.models import decoding
+from inference_kit.models import decoding, kv_cache
 from inference_kit.models.decoding import DecodeLoop, Row, sliding_windows
 from inference_kit.records import GenerationConfig
 
@@ -96,51 +96,40 @@ def test_running_out_of_memory_halves_the_slots_and_changes_no_result(
     assert loop.slots == 16 >> len(calls)
 
 
-@pytest.mark.parametrize("method", ["write", "_grow"])
+@pytest.mark.parametrize(("place", "call"), [("SlotCache.write", 5), ("_grown", 2)])
 def test_running_out_of_memory_in_the_cache_changes_no_result(
-    method: str, model: Any, expected: list[list[int]], monkeypatch: pytest.MonkeyPatch
+    place: str, call: int, model: Any, expected: list[list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Half of the layers have their keys and values by then, the others do not."""
-    from inference_kit.models.kv_cache import SlotCache
+    """New rows whose keys and values were not written yet, and a cache that had grown in some layers only."""
+    calls = iter(range(1, 1000))
+    owner, name = (kv_cache.SlotCache, "write") if "." in place else (kv_cache, place)
+    real = getattr(owner, name)
 
-    real, calls = getattr(SlotCache, method), 0
+    def fails_once(*given: Any) -> Any:
+        if next(calls) == call:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return real(*given)
 
-    def fails_once(cache: SlotCache, *given: Any) -> None:
-        nonlocal calls
-        if cache is loop._cache:
-            calls += 1
-            if calls == 2:
-                layers, cache._layers = cache._layers, cache._layers[:1]
-                try:
-                    real(cache, *((given[0], given[1][:1]) if method == "write" else given))
-                finally:
-                    cache._layers = [*cache._layers, *layers[1:]]
-                if method == "_grow":
-                    cache._capacity -= 64
-                raise torch.OutOfMemoryError("CUDA out of memory.")
-        real(cache, *given)
-
-    monkeypatch.setattr(SlotCache, method, fails_once)
+    monkeypatch.setattr(owner, name, fails_once)
     loop = DecodeLoop(model, slots=16, eos=frozenset({2}))
     given = rows()
-    for row in given[-4:]:
-        row.room = 60
-    longer = [row.room for row in given]
-    finish(loop, given)
-    assert calls >= 2
-    assert [row.written[: len(wanted)] for row, wanted in zip(given, expected, strict=True)] == expected
-    assert all(len(row.written) == room or row.written[-1] == 2 for row, room in zip(given, longer, strict=True))
+    longest = Row(PROMPTS[1], SAMPLED, 0, room=60)
+    finish(loop, [longest, *given])
+    assert loop.slots == 8
+    assert written(given) == expected
+    assert longest.written[: len(expected[4])] == expected[4]
+    assert len(longest.written) == 60 or longest.written[-1] == 2
 
 
 def test_a_row_that_never_fits_fails_alone(model: Any, expected: list[list[int]]) -> None:
-    loop = DecodeLoop(OutOfMemory(model, too_large=lambda ids: 60 in ids), slots=8, eos=frozenset({2}))
+    loop = DecodeLoop(OutOfMemory(model, too_large=lambda ids: ids.shape[1] > 1 and 60 in ids), slots=8, eos=frozenset({2}))
     bad = Row((*range(10, 30), 60), SAMPLED, 0, room=5)
     given = rows()
     ended = finish(loop, [*given[:9], bad, *given[9:]])
     assert [row for row in ended if row.error] == [bad]
     assert "out of memory with a single row of 21 prompt tokens" in str(bad.error)
-    fine = [place for place, wanted in enumerate(expected) if 60 not in wanted]
-    assert [given[place].written for place in fine] == [expected[place] for place in fine]
+    assert loop.slots == 8
+    assert written(given) == expected
 
 
 def test_a_cancelled_row_makes_room(model: Any) -> None:

@@ -21,7 +21,7 @@ from inference_kit.records import Completion, GenerationConfig, Message, Prompt
 Folder = Callable[[str], Path]
 QUESTIONS = (
     "So?",
-    "Ada has three apples; how many are left? " * 2,
+    "Ada has three apples; how many are left? " * 3,
     "The sum is 12 + 30, and what is \\boxed{42} then?",
     "So the answer",
 )

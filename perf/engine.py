@@ -1,0 +1,131 @@
+"""Measure our decode loop beside `transformers.generate`: the same model, prompts, machine and number of rows.
+
+Run it as `python perf/engine.py [--model FOLDER] [--problems 64] [--slots 64] [--repeats 5] [--threads 2]`. Equal
+lengths: nothing ends before the last token. Mixed lengths: each completion ends where the model ends it. The two take
+turns and the medians are shown, so that only the ratios need to be trusted on a machine that does other things too.
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HOME = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(HOME))
+
+import torch  # noqa: E402 - the path above comes first
+from loguru import logger  # noqa: E402
+
+from inference_kit.models.huggingface import HuggingFace  # noqa: E402
+from inference_kit.records import GenerationConfig, Message, Prompt  # noqa: E402
+
+N = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Tokens written and the seconds they took."""
+
+    tokens: int
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        return self.tokens / self.seconds
+
+
+def main() -> None:
+    """Print both comparisons."""
+    arguments = _arguments()
+    logger.remove()
+    torch.set_num_threads(arguments.threads)
+    prompts = _prompts(arguments.data, arguments.problems)
+    engine = HuggingFace(str(arguments.model), max_batch_size=arguments.slots)
+    loaded = engine._load()
+    model, tokenizer, eos = loaded.pump._loop.model, loaded.tokenizer, loaded.pump._loop.eos
+    print(f"{len(prompts)} prompts, n={N}, {arguments.slots} rows at once, {arguments.threads} threads")
+    for title, length, ends in (("equal lengths", arguments.equal_tokens, False), ("mixed lengths", 200, True)):
+        loaded.pump._loop.eos = eos if ends else frozenset()
+        model.generation_config.eos_token_id = sorted(eos) if ends else None
+        config = GenerationConfig(max_new_tokens=length, temperature=0.8)
+        _compare(
+            title,
+            arguments.repeats,
+            lambda config=config: _ours(engine, prompts, config),
+            lambda config=config: _theirs(model, tokenizer, engine, prompts, config, arguments.slots // N),
+        )
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure our decode loop beside transformers.generate.")
+    parser.add_argument("--model", type=Path, default=HOME / "inference_kit/bundled/policy")
+    parser.add_argument("--data", type=Path, default=HOME / "benchmark/abacus.jsonl")
+    parser.add_argument("--problems", type=int, default=64)
+    parser.add_argument("--slots", type=int, default=64)
+    parser.add_argument("--equal-tokens", type=int, default=64)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    return parser.parse_args()
+
+
+def _prompts(path: Path, wanted: int) -> list[Prompt]:
+    with path.open(encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in itertools.islice(lines, wanted)]
+    return [
+        Prompt((Message("user", row["question"]),), seeds=tuple(range(N * number, N * number + N)))
+        for number, row in enumerate(rows)
+    ]
+
+
+def _compare(title: str, repeats: int, ours: Callable[[], Speed], theirs: Callable[[], Speed]) -> None:
+    found = [(ours(), theirs()) for _ in range(repeats + 1)][1:]  # the first turn warms both up
+    ratios = [mine.rate / other.rate for mine, other in found]
+    for name, speeds in (("ours", [mine for mine, _ in found]), ("transformers", [other for _, other in found])):
+        tokens = sum(speed.tokens for speed in speeds) // len(speeds)
+        rate = statistics.median(speed.rate for speed in speeds)
+        print(f"  {title}: {name:12} {rate:9.0f} tokens/s  ({tokens} tokens)")
+    print(f"  {title}: ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})", flush=True)
+
+
+def _ours(engine: HuggingFace, prompts: Sequence[Prompt], config: GenerationConfig) -> Speed:
+    async def write(prompt: Prompt) -> int:
+        return sum([completion.tokens async for _, completion in engine.generate(prompt, config)])
+
+    async def all_at_once() -> int:
+        return sum(await asyncio.gather(*map(write, prompts)))
+
+    engine._load().pump._loop._read.clear()
+    began = time.perf_counter()
+    tokens = asyncio.run(all_at_once())
+    return Speed(tokens, time.perf_counter() - began)
+
+
+def _theirs(
+    model: Any, tokenizer: Any, engine: HuggingFace, prompts: Sequence[Prompt], config: GenerationConfig, at_once: int
+) -> Speed:
+    """As many prompts in one call as fill the same number of rows; what stands behind an end token is not counted."""
+    pad = tokenizer.pad_token_id
+    settings = {"max_new_tokens": config.max_new_tokens, "do_sample": True, "temperature": config.temperature, "top_k": 0}
+    began = time.perf_counter()
+    tokens = 0
+    for start in range(0, len(prompts), at_once):
+        texts = [engine.render(prompt.messages) for prompt in prompts[start : start + at_once]]
+        inputs = tokenizer(texts, return_tensors="pt", padding=True, padding_side="left", add_special_tokens=False)
+        asked = {"input_ids": inputs.input_ids, "attention_mask": inputs.attention_mask, "pad_token_id": pad}
+        with torch.inference_mode():
+            written = model.generate(**asked, **settings, num_return_sequences=N)[:, inputs.input_ids.shape[1] :]
+        ended = model.generation_config.eos_token_id is not None
+        tokens += int((written != pad).sum()) if ended else written.numel()
+        tokenizer.batch_decode(written, skip_special_tokens=True)
+    return Speed(tokens, time.perf_counter() - began)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Conversations: history, streaming, searched replies, and the terminal around them."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from fakes import FailingEngine, Likes, SeededEngine
+
+from inference_kit import cli
+from inference_kit.chat import Conversation
+from inference_kit.cli.registries import Registries
+from inference_kit.dataset.simpledataset import SimpleDataset
+from inference_kit.grader import GraderPool
+from inference_kit.records import GenerationConfig, Message, Prompt
+from inference_kit.search.best_of_n import best_of_n
+from inference_kit.search.vanilla import vanilla
+from inference_kit.solver import Solver
+
+
+class Parrot(SeededEngine):
+    """Streams what it was told so far, turn by turn."""
+
+    async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[str]:
+        for message in prompt.messages:
+            yield f"{message.role}:{message.content} "
+
+
+async def said(conversation: Conversation, text: str) -> list[str]:
+    return [piece async for piece in conversation.reply(text)]
+
+
+def test_replies_are_streamed_and_the_history_grows() -> None:
+    """MAIN-70."""
+    conversation = Conversation(Solver(Parrot(), vanilla, GenerationConfig(), GraderPool()), system="Be brief.")
+    assert asyncio.run(said(conversation, "one")) == ["system:Be brief. ", "user:one "]
+    assert len(asyncio.run(said(conversation, "two"))) == 4
+    assert conversation.history[0] == Message("user", "one")
+    conversation.clear()
+    assert conversation.history == []
+
+
+def test_an_interrupted_reply_leaves_the_history_as_it_was() -> None:
+    """MAIN-73."""
+
+    async def interrupted(conversation: Conversation) -> None:
+        async for _ in conversation.reply("one"):
+            raise KeyboardInterrupt
+
+    conversation = Conversation(Solver(Parrot(), vanilla, GenerationConfig(), GraderPool()))
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(interrupted(conversation))
+    assert conversation.history == []
+
+
+def test_with_a_reward_model_the_reply_is_searched_and_scored() -> None:
+    """MAIN-72."""
+    solver = Solver(SeededEngine(), best_of_n, GenerationConfig(), GraderPool(), Likes(favourite="3"))
+    conversation = Conversation(solver, vote="best_last")
+    [reply] = asyncio.run(said(conversation, "one"))
+    assert "\\boxed{3}" in reply
+    assert conversation.score == 0.9
+
+
+def test_the_terminal_reads_from_a_pipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """MAIN-70, MAIN-73: clear forgets, exit leaves, an engine error is one line and the loop goes on."""
+    data = partial(SimpleDataset, dataset_name="mine", dataset_path=str(tmp_path / "none.jsonl"))
+    models = {"parrot": partial(Parrot), "failing": partial(FailingEngine)}
+    registries = Registries(models, {}, {"abacus": data}, tmp_path)
+    monkeypatch.setattr("sys.stdin", io.StringIO("one\n\nclear\ntwo\nexit\nthree\n"))
+    assert cli.main(["chat", "--model", "parrot"], registries) == 0
+    assert capsys.readouterr().out == "user:one \nuser:two \n"
+    monkeypatch.setattr("sys.stdin", io.StringIO("impossible\nfine\n"))
+    assert cli.main(["chat", "--model", "failing"], registries) == 0
+    output = capsys.readouterr()
+    assert output.err.count("error: ") == 1
+    assert "boxed" in output.out
