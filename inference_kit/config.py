@@ -11,6 +11,8 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from loguru import logger
+
 from inference_kit.errors import UserError
 from inference_kit.records import GenerationConfig
 from inference_kit.registry import unknown
@@ -60,7 +62,7 @@ def resolve(names: Sequence[str], levels: Sequence[Level]) -> dict[str, Resolved
 def generation_levels(*levels: Level) -> dict[str, Resolved]:
     """Merge the generation settings of `levels`, strongest first, over the library's defaults, and check them.
 
-    `do_sample: false` forces temperature 0 at its level, where the level itself names no temperature above 0.
+    `do_sample: false` is temperature 0 at its level, whatever temperature that level names.
     """
     library = {each.name: each.default for each in fields(GenerationConfig) if each.default is not MISSING}
     resolved = resolve(
@@ -158,6 +160,8 @@ def _with_do_sample(level: Level) -> Level:
     if sample is None:
         return level
     temperature = level.values.get("temperature")
+    if sample is False and temperature:
+        logger.warning("{}: do_sample is false, so temperature {} counts as 0", level.source, temperature)
     if sample is True and temperature == 0:
         raise UserError("do_sample is true and temperature is 0", where=level.source, fix="Drop one of the two.")
     return Level(level.source, {**level.values, "temperature": temperature if sample else 0.0})

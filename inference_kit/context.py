@@ -7,6 +7,7 @@ every completion and every scored solution is in the call log before a method se
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -33,10 +34,14 @@ class Context:
     seed: int = 0
     root: Node = field(default_factory=Node)
     usage: Usage = field(default_factory=Usage)
+    _born: Counter[tuple[int, ...]] = field(default_factory=Counter)
     _step_scores: dict[tuple[int, ...], tuple[float, ...]] = field(default_factory=dict)
 
     async def complete(self, nodes: Sequence[Node], n: int, *, temperature: float | None = None) -> list[Node]:
-        """Write each of `nodes` to its end, `n` times; the new nodes come in the order of `nodes`."""
+        """Write each of `nodes` to its end, `n` times; the new nodes come in the order of `nodes`.
+
+        A node that is completed again gets further children, with seeds of their own.
+        """
         config = self.config if temperature is None else replace(self.config, temperature=temperature)
         families = await all_of([self._children(node, n, _greedy_once(config)) for node in nodes])
         return [child for family in families for child in family]
@@ -62,7 +67,10 @@ class Context:
 
     async def _children(self, node: Node, n: int, config: GenerationConfig) -> list[Node]:
         first = derive_seed(self.seed, self.problem.index, node.path)
-        seeds = [0 if config.temperature == 0 else first + ordinal for ordinal in range(n)]
+        born = self._born[node.path]
+        ordinals = range(born, born + n)
+        self._born[node.path] += n
+        seeds = [0 if config.temperature == 0 else first + ordinal for ordinal in ordinals]
         asked = self._asked(node, config)
         keys = [call_key(asked=asked, seed=seed) for seed in seeds]
         completions: dict[str, Completion] = {}
@@ -80,7 +88,7 @@ class Context:
                 self._count(completion, paid=True)
         prompt_tokens = max((each.prompt_tokens for each in completions.values()), default=0)
         self.usage += Usage(prompt_tokens=prompt_tokens)
-        return [_child(node, ordinal, completions[key]) for ordinal, key in enumerate(keys)]
+        return [_child(node, ordinal, completions[key]) for ordinal, key in zip(ordinals, keys, strict=True)]
 
     async def _scores(self, steps: tuple[str, ...]) -> StepScores:
         assert self.reward_model is not None

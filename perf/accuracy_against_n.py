@@ -141,7 +141,7 @@ def caption(curves: Curves, folder: Path) -> str:
     return (
         f"{about['model']} with {about['reward_model']} on {curves.problems} problems of {about['dataset']}, "
         f"temperature {settings['temperature']:g}, seed {settings['seed']}; accuracy in percent with its 95 % "
-        f"interval. All rows below greedy are read off one pool of {curves.ks[-1]} candidates. Made by\n\n"
+        f"interval.\nAll rows below greedy are read off one pool of {curves.ks[-1]} candidates. Made by\n\n"
         "```bash no-run\n"
         f"LIMIT={curves.problems} bash scripts/run.sh\n"
         f"python perf/accuracy_against_n.py {Path('results', *folder.resolve().parts[-2:])} --readme README.md\n"

@@ -2,7 +2,7 @@
 
 Run it as `python perf/engine.py [--model FOLDER] [--problems 64] [--slots 64] [--repeats 5] [--threads 2]`. Equal
 lengths: nothing ends before the last token. Mixed lengths: each completion ends where the model ends it. The two take
-turns and the medians are shown, so that only the ratios need to be trusted on a machine that does other things too.
+turns and the medians are shown; on a machine that does other things too, trust the ratio of CPU time with one thread.
 """
 
 import argparse
@@ -31,14 +31,17 @@ N = 16
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Tokens written and the seconds they took."""
+    """Tokens written, and their number for each second of wall and of CPU time."""
 
     tokens: int
-    seconds: float
+    rate: float
+    cpu_rate: float
 
-    @property
-    def rate(self) -> float:
-        return self.tokens / self.seconds
+    @classmethod
+    def of(cls, write: Callable[[], int]) -> "Speed":
+        wall, cpu = time.perf_counter(), time.process_time()
+        tokens = write()
+        return cls(tokens, tokens / (time.perf_counter() - wall), tokens / (time.process_time() - cpu))
 
 
 def main() -> None:
@@ -65,7 +68,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure our decode loop beside transformers.generate.")
-    parser.add_argument("--model", type=Path, default=HOME / "inference_kit/bundled/policy")
+    parser.add_argument("--model", type=Path, default=HOME / "inference_kit/bundled/abacus")
     parser.add_argument("--data", type=Path, default=HOME / "benchmark/abacus.jsonl")
     parser.add_argument("--problems", type=int, default=64)
     parser.add_argument("--slots", type=int, default=64)
@@ -86,12 +89,15 @@ def _prompts(path: Path, wanted: int) -> list[Prompt]:
 
 def _compare(title: str, repeats: int, ours: Callable[[], Speed], theirs: Callable[[], Speed]) -> None:
     found = [(ours(), theirs()) for _ in range(repeats + 1)][1:]  # the first turn warms both up
-    ratios = [mine.rate / other.rate for mine, other in found]
     for name, speeds in (("ours", [mine for mine, _ in found]), ("transformers", [other for _, other in found])):
         tokens = sum(speed.tokens for speed in speeds) // len(speeds)
         rate = statistics.median(speed.rate for speed in speeds)
-        print(f"  {title}: {name:12} {rate:9.0f} tokens/s  ({tokens} tokens)")
-    print(f"  {title}: ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})", flush=True)
+        cpu_rate = statistics.median(speed.cpu_rate for speed in speeds)
+        print(f"  {title}: {name:12} {rate:8.0f} tokens/s, {cpu_rate:8.0f} per CPU second  ({tokens} tokens)")
+    for kind in ("rate", "cpu_rate"):
+        ratios = [getattr(mine, kind) / getattr(other, kind) for mine, other in found]
+        shown = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+        print(f"  {title}: ratio of {'wall' if kind == 'rate' else 'CPU'} time {shown}", flush=True)
 
 
 def _ours(engine: HuggingFace, prompts: Sequence[Prompt], config: GenerationConfig) -> Speed:
@@ -102,9 +108,7 @@ def _ours(engine: HuggingFace, prompts: Sequence[Prompt], config: GenerationConf
         return sum(await asyncio.gather(*map(write, prompts)))
 
     engine._load().pump._loop._read.clear()
-    began = time.perf_counter()
-    tokens = asyncio.run(all_at_once())
-    return Speed(tokens, time.perf_counter() - began)
+    return Speed.of(lambda: asyncio.run(all_at_once()))
 
 
 def _theirs(
@@ -112,19 +116,27 @@ def _theirs(
 ) -> Speed:
     """As many prompts in one call as fill the same number of rows; what stands behind an end token is not counted."""
     pad = tokenizer.pad_token_id
-    settings = {"max_new_tokens": config.max_new_tokens, "do_sample": True, "temperature": config.temperature, "top_k": 0}
-    began = time.perf_counter()
-    tokens = 0
-    for start in range(0, len(prompts), at_once):
-        texts = [engine.render(prompt.messages) for prompt in prompts[start : start + at_once]]
-        inputs = tokenizer(texts, return_tensors="pt", padding=True, padding_side="left", add_special_tokens=False)
-        asked = {"input_ids": inputs.input_ids, "attention_mask": inputs.attention_mask, "pad_token_id": pad}
-        with torch.inference_mode():
-            written = model.generate(**asked, **settings, num_return_sequences=N)[:, inputs.input_ids.shape[1] :]
-        ended = model.generation_config.eos_token_id is not None
-        tokens += int((written != pad).sum()) if ended else written.numel()
-        tokenizer.batch_decode(written, skip_special_tokens=True)
-    return Speed(tokens, time.perf_counter() - began)
+    settings = {
+        "max_new_tokens": config.max_new_tokens,
+        "do_sample": True,
+        "temperature": config.temperature,
+        "top_k": 0,
+    }
+    ends = model.generation_config.eos_token_id is not None
+
+    def write() -> int:
+        tokens = 0
+        for start in range(0, len(prompts), at_once):
+            texts = [engine.render(prompt.messages) for prompt in prompts[start : start + at_once]]
+            inputs = tokenizer(texts, return_tensors="pt", padding=True, padding_side="left", add_special_tokens=False)
+            asked = {"input_ids": inputs.input_ids, "attention_mask": inputs.attention_mask, "pad_token_id": pad}
+            with torch.inference_mode():
+                written = model.generate(**asked, **settings, num_return_sequences=N)[:, inputs.input_ids.shape[1] :]
+            tokens += int((written != pad).sum()) if ends else written.numel()
+            tokenizer.batch_decode(written, skip_special_tokens=True)
+        return tokens
+
+    return Speed.of(write)
 
 
 if __name__ == "__main__":

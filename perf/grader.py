@@ -1,7 +1,7 @@
 """Measure the grader beside Math-Verify 0.9.0: accuracy, CPU time a case, and 100,000 lines through the command line.
 
-Run it as `python perf/grader.py [--suite FILE.jsonl] [--solutions FILE.jsonl] [--lines 100000]`; Math-Verify is a development
-requirement (`pip install math-verify==0.9.0`). CPU time counts this process and the workers it has ended.
+Run it as `python perf/grader.py [--suite FILE.jsonl] [--solutions FILE.jsonl] [--lines 100000]`; Math-Verify is a
+development requirement (`pip install math-verify==0.9.0`). CPU time counts this process and the workers it has ended.
 """
 
 import argparse
@@ -58,9 +58,8 @@ def main() -> None:
         print(ours.shown("ours"))
         print(theirs.shown("math-verify"))
         print(f"  ratio        {theirs.cpu_seconds / ours.cpu_seconds:.1f} times its cases/s")
-    print(
-        f"{arguments.lines} lines through `main.py grade`: {_command_line(solutions, arguments.lines):.2f} s of wall time"
-    )
+    took = _command_line(solutions, arguments.lines)
+    print(f"{arguments.lines} lines through `main.py grade`: {took:.2f} s of wall time")
 
 
 def _arguments() -> argparse.Namespace:

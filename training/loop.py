@@ -3,7 +3,7 @@
 Why: problems are drawn as they are needed, so there are no epochs and hardly anything to memorise. Muon for the
 matrices of the layers and AdamW for the rest learn faster than AdamW alone at this size.
 
-Promise: deterministic from the recipe's seed, for one thread on one kind of CPU. Loss is taken on solution tokens only.
+Promises: deterministic from the recipe's seed and threads, on one kind of CPU. Loss is taken on solution tokens only.
 """
 
 import sys
@@ -23,7 +23,6 @@ from training.tokenizer import INSTRUCTION, MAX_TOKENS
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-N_THREADS = 1
 INSTRUCTED_SHARE = 0.7  # of the user messages carry the instruction; the rest are bare questions, so chat works too
 BATCH = 32
 POOL = 32 * BATCH  # problems sorted by length together, so that a batch needs little padding
@@ -45,6 +44,7 @@ class Recipe:
     feed_forward: int = 512
     slip_rate: float = 0.0
     decay_share: float = 0.35
+    threads: int = 1
     matrix_learning_rate: float = 4e-3
     other_learning_rate: float = 3e-3
 
@@ -62,7 +62,7 @@ def train(
     recipe: Recipe, tokenizer: "PreTrainedTokenizerFast", start: "LlamaForCausalLM | None" = None
 ) -> "LlamaForCausalLM":
     """Train from random weights, or go on from `start`; report progress on stderr."""
-    torch.set_num_threads(N_THREADS)
+    torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
     model = new_model(recipe, tokenizer) if start is None else start
     optimizers = _optimizers(model, recipe)

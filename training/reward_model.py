@@ -11,8 +11,10 @@ from training.loop import Recipe, train
 from training.publish import REWARD_MODEL, publish
 from training.tokenizer import build_tokenizer
 
-RECIPE = Recipe(seed=2, tokens=17_000_000, decay_share=0.5)
+FIRST = Recipe(seed=2, tokens=17_000_000, decay_share=0.5)
+SECOND = Recipe(seed=3, tokens=14_000_000, decay_share=0.5, threads=2)
+"""A second round from the first one's weights: learning rates rise again and fall, on problems of another seed."""
 
 if __name__ == "__main__":
     tokenizer = build_tokenizer()
-    publish(train(RECIPE, tokenizer), tokenizer, REWARD_MODEL)
+    publish(train(SECOND, tokenizer, start=train(FIRST, tokenizer)), tokenizer, REWARD_MODEL)

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training import benchmark
-from training.loop import N_THREADS
 from training.problems import BENCHMARK_MIX, problems
 from training.publish import MAX_NEW_TOKENS, POLICY, REWARD_MODEL
 from training.tokenizer import INSTRUCTION
@@ -163,7 +162,7 @@ def main() -> int:
     parser.add_argument("--policy", type=Path, default=POLICY)
     parser.add_argument("--reward-model", type=Path, default=REWARD_MODEL)
     options = parser.parse_args()
-    torch.set_num_threads(N_THREADS)
+    torch.set_num_threads(1)
     items = exercises(options.benchmark or options.check, options.n_problems)
     if options.check:
         return 0 if check(items) else 1

@@ -18,6 +18,11 @@ from inference_kit.search import ONE_SOLUTION
 from inference_kit.solver import Solver
 
 PROG = "play.py"
+OF_A_DATASET = frozenset(
+    {"dataset", "dataset_path", "limit", "index", "shuffle_seed", "evaluate", "grading", "work_dir", "exp_name", "resume"}
+    | {"overwrite", "concurrency", "explain", "dry_run", "json", "split", "subset", "prompt_template"}
+)
+"""Flags of `run` that mean nothing in a conversation."""
 LEAVE, FORGET = ("exit", "quit"), "clear"
 
 
@@ -27,7 +32,8 @@ def execute(arguments: Sequence[str], registries: Registries) -> int:
     defaults = _defaults(words)
     if len(words) < len(arguments):
         parser = Parser(prog=PROG, description="Talk to a model; `clear` forgets the history, `exit` leaves.")
-        add_to(parser, all_options(words, registries, prog=PROG, defaults=defaults))
+        options = all_options(words, registries, prog=PROG, defaults=defaults)
+        add_to(parser, [option for option in options if option.name not in OF_A_DATASET])
         parser.print_help()
         return 0
     plan = make_plan(words, registries, prog=PROG, defaults=defaults)
@@ -85,4 +91,4 @@ def _lines() -> Iterator[str]:
 async def _answer(conversation: Conversation, line: str) -> None:
     async for piece in conversation.reply(line):
         print(piece, end="", flush=True)
-    print(f"  [score {conversation.score:.3f}]" if conversation.score is not None else "")
+    print(f"  [score {conversation.score:.2g}]" if conversation.score is not None else "")

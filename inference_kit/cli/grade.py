@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -66,19 +66,21 @@ def _grade_file(pool: GraderPool, name: str, output: Path | None, *, strict: boo
 def _lines(name: str) -> Iterator[tuple[Any, str | tuple[str, ...], str]]:
     """The id, gold answer and response of each line; empty lines are passed over."""
     try:
-        file = nullcontext(sys.stdin) if name == "-" else Path(name).open(encoding="utf-8", errors="replace")
+        with ExitStack() as stack:
+            file = (
+                sys.stdin if name == "-" else stack.enter_context(Path(name).open(encoding="utf-8", errors="replace"))
+            )
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield _line(line, f"{name}:{number}")
     except OSError as error:
         raise UserError(error.strerror or "cannot be read", where=name, fix="Name a file of JSON lines.") from error
-    with file as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                yield _line(line, f"{name}:{number}")
 
 
 def _line(line: str, where: str) -> tuple[Any, str | tuple[str, ...], str]:
     try:
         data = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"not JSON ({error})", where=where, fix=NEEDED) from error
     if not isinstance(data, dict):
         raise UserError("not a JSON object", where=where, fix=NEEDED)

@@ -58,11 +58,18 @@ def setting_options(owner: Callable[..., Any], group: str, *, prefix: str = "") 
     """The flags of a method's, engine's, reward model's or data set's settings; mappings have no flag."""
     return [
         Option(
-            prefix + setting.name, read, setting.help, "required" if setting.required else str(setting.default), group
+            prefix + setting.name, read, setting.help, _shown_default(setting), group
         )
         for setting in settings_of(owner).values()
         if (read := reader_of(setting))
     ]
+
+
+def _shown_default(setting: Setting) -> str:
+    if setting.required:
+        return "required"
+    text = str(setting.default)
+    return text if text.isprintable() and text else repr(text)
 
 
 def parse(

@@ -123,7 +123,7 @@ class _Planner:
         dataset, dataset_settings = _build(choice.dataset[1], "dataset", settings, levels)
         method_settings = _method_settings(choice.method, levels)
         votes = _votes(choice.method, settings.get("vote"), scored=reward_model is not None)
-        settings["vote"] = Resolved(list(votes), settings["vote"].source if "vote" in settings else "default")
+        settings["vote"] = _resolved_votes(votes, settings.get("vote"))
         return Plan(
             model_name=model_name,
             reward_model_name=choice.reward_model[0] if choice.reward_model else "none",
@@ -216,6 +216,8 @@ def _read_values(config: ConfigFile, readers: Mapping[str, Option]) -> dict[str,
         for name, value in inside.items():
             if prefix + name not in readers:
                 raise unknown(name, readers, f"key of {section}", where=config.places[name])
+            if values.get(prefix + name, value) != value:
+                raise UserError(f"{name} has two values in this file", where=config.places[name])
             values[prefix + name] = value
     return {
         name: read_value(readers[name], value, config.places.get(name.removeprefix(REWARD_PREFIX), str(config.path)))
@@ -285,6 +287,15 @@ def _votes(method: str, asked: Resolved | None, *, scored: bool) -> tuple[str | 
         return tuple(name for name, vote in VOTES.items() if scored or not vote.needs_scores)
     check_votes(asked.value, scored=scored)
     return tuple(dict.fromkeys(asked.value))
+
+
+def _resolved_votes(votes: Sequence[str | None], asked: Resolved | None) -> Resolved:
+    """The votes to take with their source; a method that writes one solution beats what was asked."""
+    if asked is None:
+        return Resolved(list(votes), "default")
+    if list(votes) == [None]:
+        return Resolved([], "the method writes one solution", ((asked.source, list(asked.value)), *asked.beaten))
+    return Resolved(list(votes), asked.source, asked.beaten)
 
 
 def _check_run(settings: Mapping[str, Resolved]) -> None:

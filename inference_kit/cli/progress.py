@@ -24,7 +24,7 @@ class Progress:
     failed: int = 0
     new: int = 0
     _started: float = field(default_factory=time.perf_counter)
-    _last_line: float = 0.0
+    _last_line: float = field(default_factory=time.perf_counter)
     _bar: Any = None
     _task: Any = None
 

@@ -47,6 +47,7 @@ def execute(arguments: Sequence[str], registries: Registries) -> int:
         return 0
     survey = _survey(plan)
     plan.engine.check(plan.generation)
+    plan.depends_on()
     if plan.value("dry_run"):
         print(_dry_run(plan, survey))
         return 0
@@ -137,9 +138,14 @@ async def _solve_all(plan: Plan, solver: Solver, partial: PartialFile, progress:
         return verdict(record, plan.votes[0], solver.grader, strict=plan.strict)
 
     concurrency = plan.value("concurrency") or plan.engine.concurrency
+    def watch(record: Record, correct: bool | None) -> None:
+        outcome = record.error or {True: "right", False: "wrong", None: "no gold answer"}[correct]
+        logger.debug("problem {}: {}, {:.1f} s", record.index, outcome, record.seconds)
+        progress.finished(record, correct)
+
     try:
         return await run(
-            _selected(plan), solver, partial, concurrency=concurrency, judged=judged, watch=progress.finished
+            _selected(plan), solver, partial, concurrency=concurrency, judged=judged, watch=watch
         )
     finally:
         await solver.close()
@@ -186,6 +192,7 @@ def _conclude(
         own_metrics=plan.dataset.evaluate if own else None,
     )
     summary = summary_of_run(plan, paths, metrics, progress, arguments)
+    logger.debug("{}", show_summary(summary))
     print(json.dumps(summary, ensure_ascii=False, indent=1) if plan.value("json") else show_summary(summary))
     return 1 if failed else 0
 
@@ -195,6 +202,7 @@ def _explained(plan: Plan) -> str:
     rows = [
         [name, json.dumps(each.value, ensure_ascii=False), each.source, _beaten(each)]
         for name, each in plan.settings.items()
+        if name not in ("explain", "dry_run", "json", "debug")
     ]
     return table(("setting", "value", "source", "instead of"), rows, left=4)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from inference_kit.cli.options import Option, read_boolean, read_integer, read_list, read_number, read_stops
+from inference_kit.records import GenerationConfig
 
 DEFAULTS: dict[str, Any] = {
     "model": "abacus",
@@ -40,6 +41,12 @@ _GENERATION_READERS: dict[str, Callable[[str], Any]] = {
     "stop": read_stops,
 }
 
+def _shown(name: str) -> str:
+    """The library's own default of a generation setting, which every other level beats."""
+    default = getattr(GenerationConfig(), name)
+    return f"{default}, unless model or config file say otherwise" if default != () else "none"
+
+
 RUN_OPTIONS: tuple[Option, ...] = (
     Option("model", str, "a registered model, an engine's name, a folder or a hub id", "abacus"),
     Option("model_path", str, "weights folder or hub id", "the registry's"),
@@ -59,7 +66,7 @@ RUN_OPTIONS: tuple[Option, ...] = (
     Option("seed", read_integer, "the run's seed", "0"),
     Option("system", str, "a system message before every problem or turn", "none"),
     *(
-        Option(name, _GENERATION_READERS.get(name, read_number), text, "see docs/settings.md", "generation")
+        Option(name, _GENERATION_READERS.get(name, read_number), text, _shown(name), "generation")
         for name, text in _GENERATION_HELP.items()
     ),
     Option("do_sample", read_boolean, "false is temperature 0", "from the temperature", "generation"),

@@ -90,12 +90,16 @@ def _remarks(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def _next_command(summary: Mapping[str, Any]) -> str:
-    *_, last = summary["files"].values()
+    first = next(iter(summary["files"].values()))
     if summary["greedy"]:
-        return f"python main.py compare {os.path.relpath(summary['greedy_file'])} {os.path.relpath(last)}"
+        return f"python main.py compare {_shorter(summary['greedy_file'])} {_shorter(first)}"
     if summary["method"] in ONE_SOLUTION:
         return shlex.join(["python", "main.py", "run", *_without_method(summary["command"]), "--method", "best_of_n"])
-    return f"python main.py evaluate {os.path.relpath(summary['folder'])} --vote all"
+    return f"python main.py evaluate {_shorter(summary['folder'])} --vote all"
+
+
+def _shorter(path: str) -> str:
+    return min(os.path.relpath(path), path, key=len)
 
 
 def _without_method(command: Sequence[str]) -> list[str]:

@@ -1,14 +1,15 @@
 """The grader: finds the answer in a response and says whether it is the gold answer, safely and quickly.
 
 Why: a benchmark is worth as much as its grader, and a model's text is hostile: it may hang, explode or look like code.
-Promises: nothing of a response is ever evaluated as Python; whatever may take long runs in a worker process with a memory
-limit that is killed at a time limit; importing this package imports neither sympy nor mpmath.
+Promises: nothing of a response is ever evaluated as Python; whatever may take long runs in a worker process with a
+memory limit that is killed at a time limit; importing this package imports neither sympy nor mpmath.
 """
 
 from collections.abc import Sequence
 from functools import cache
 
 from inference_kit.grader.extract import extract
+from inference_kit.grader.parse import is_parsed
 from inference_kit.grader.pool import Grade, GradeItem, GraderPool
 from inference_kit.grader.similarity import similarity
 from inference_kit.records import AnswerKind
@@ -20,6 +21,7 @@ __all__ = [
     "equal",
     "extract",
     "grade",
+    "is_parsed",
     "math_equal",
     "math_similarity",
     "similarity",

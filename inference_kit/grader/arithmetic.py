@@ -1,7 +1,8 @@
-"""Whether two expressions have the same value: exact numbers, then a proof in a prime field, then numbers at some points.
+"""Whether two expressions have the same value: exact numbers, a proof in a prime field, numbers at some points.
 
 Why: in this order each step is cheaper and more certain than the next, and sympy is the last of all.
-Promises: True and False are final; `Unsettled` means that the numbers agree, or cannot be computed, and someone must prove it.
+Promises: True and False are final; `Unsettled` means that the numbers agree, or cannot be computed, and someone must
+prove it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -86,14 +87,14 @@ def same_ratio(a: Value, b: Value, *, positive: bool = False) -> bool:
 
 
 def same_at_points(a: Value, b: Value) -> bool | None:
-    """Compare at several points in double precision: False is sure, True means that all agree, None that too few have values."""
+    """Compare in double precision: False is sure, True means that all points agree, None that too few have values."""
     return agreement(a, b, float_evaluator, nearly=NEARLY, surely_not=SURELY_NOT)
 
 
 def agreement(
     a: Value, b: Value, evaluator_at: Callable[[Mapping[str, float]], Evaluator], *, nearly: float, surely_not: float
 ) -> bool | None:
-    """Compare at several points: False where one tells them apart, True where all agree, None where too few can be used.
+    """Compare at several points: False where one tells them apart, True where all agree, None where too few count.
 
     Points outside the real numbers (the root of a negative number on the way) count only where there are no others.
     """
@@ -130,7 +131,7 @@ def _close(a: Any, b: Any, noise: Any, nearly: float, surely_not: float) -> bool
 
 
 def points(values: list[Value]) -> Iterator[Mapping[str, Any]]:
-    """Points at which to compare: one empty point without variables; whole numbers where sums or factorials need them."""
+    """Points at which to compare: a single empty one without variables; whole numbers where factorials need them."""
     names = symbols_of(*values)
     if not names:
         yield {}

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 
 ALONE = re.compile(r"(?<![A-Za-z\\'’])\(?([A-J])\)?(?![A-Za-z'’])")
 LEADING = re.compile(
-    r"^[\s$*\\({\[【]*(?:(?:option|choice|answer|选项?)\s*[:：]?\s*)?"
-    r"(?:\\(?:text|textbf|mathrm|mathbf|textrm|bf|rm|mbox)\s*\{?\s*)*[\s(\[{*]*([A-Ja-j])\s*"
-    r"(?:[)\]}】.:。、,，;*$\\]|选项|$|\s+[-–(0-9\\$])",
-    re.IGNORECASE,
+    r"^[\s$*\\{\[【]*(?i:(?:option|choice|answer|选项?)\s*[:：]?\s*)?"
+    r"(?:\\(?:text|textbf|mathrm|mathbf|textrm|bf|rm|mbox)\s*\{?\s*)*(?:[\s(\[{*]*([A-J])|[\s{]*\(([a-j])\))\s*"
+    r"(?:[)\]}】.:。、,，;*$\\]|选项|$|\s+[-–(0-9\\$])"
 )
 ARTICLE = re.compile(r"\s+[a-z]")
 GOLD = re.compile(r"\s*(?:\\(?:text|textbf|mathrm|mathbf)\s*\{)?\s*[(\[]?\s*([A-J])\s*[)\]]?\s*\}?\s*[.)]?\s*")
@@ -34,7 +33,7 @@ def letter_of(text: str, n_choices: int = 0, *, whole: bool = False, last: bool 
     """
     leading = LEADING.match(text[:80])
     if leading:
-        return _within(leading.group(1).upper(), n_choices)
+        return _within((leading.group(1) or leading.group(2)).upper(), n_choices)
     if whole:
         return None
     letters = [

@@ -82,8 +82,8 @@ def equality_key(answer: str, kind: AnswerKind) -> str:
 def method_of(a: Value, b: Value) -> str:
     """The name of the way in which two such values are compared."""
     names = {
-        Text: "text", Relation: "relation", Bracketed: "tuple", SetOf: "set", ListOf: "set", Matrix: "matrix", Measure: "unit",
-        Based: "base", Ratio: "ratio", Builder: "set",
+        Text: "text", Relation: "relation", Bracketed: "tuple", SetOf: "set", ListOf: "set", Matrix: "matrix",
+        Measure: "unit", Based: "base", Ratio: "ratio", Builder: "set",
     }  # fmt: skip
     for value in (a, b):
         if type(value) in names:

@@ -133,6 +133,8 @@ class Comparer:
                 return False
             return self.same(a.value, b.value)
         if isinstance(a, Measure):
+            if isinstance(b, Apply) and b.head == "mul" and b.args[-1] == Sym(a.unit):  # 3.5 m is no product here
+                b = b.args[0] if len(b.args) == 2 else Apply("mul", b.args[:-1])
             return not isinstance(b, Text) and self.same(a.value, b)
         if isinstance(b, Measure):
             return self._units(b, a)
@@ -162,7 +164,7 @@ class Comparer:
         return self.same_members(*members)
 
     def _relations(self, a: Value, b: Value) -> bool | None:
-        """Equations up to their order and a factor; one that only names its value, and that value; inequalities as sets."""
+        """Equations up to order and a factor; one that only names its value, and that value; inequalities as sets."""
         if isinstance(a, Relation) and isinstance(b, Relation):
             return self._two_relations(a, b)
         if not isinstance(a, Relation) and not isinstance(b, Relation):
@@ -325,7 +327,7 @@ class Comparer:
 
 
 def simplified(value: Value) -> Value:
-    """The value with its matrices added and multiplied, its workings read as their results, and single brackets gone."""
+    """The value with its matrices worked out, its calculations read as their results, and single brackets gone."""
     match value:
         case Relation():
             named = named_value(value) if name_of(value) is None else None

@@ -1,6 +1,7 @@
 """Numeric values of an expression at a point, in double precision here or with many digits in a worker.
 
-Why: two expressions that differ at a point are not equal, which costs microseconds; those that agree at several are proved elsewhere.
+Why: two expressions that differ at a point are not equal, which costs microseconds; those that agree at several are
+proved elsewhere.
 Promises: the library (cmath or mpmath) is given, the rules are the same; real odd roots of negative numbers are real.
 """
 
@@ -23,8 +24,9 @@ class NoValue(ArithmeticError):
 class Evaluator:
     """Computes expressions with one library of functions.
 
-    `cancelled` is the size of the terms of a sum that nearly cancelled, so that its digits are not to be trusted; `left_reals`
-    turns true where a root, logarithm or the like of a real number was not real: the point lies outside what was meant.
+    `cancelled` is the size of the terms of a sum that nearly cancelled, so that its digits are not to be trusted;
+    `left_reals` turns true where a root, logarithm or the like of a real number was not real: the point lies outside
+    what was meant.
     """
 
     def __init__(
@@ -71,14 +73,14 @@ class Evaluator:
         raise NoValue
 
     def _symbol(self, name: str) -> Any:
+        if name in self.point:  # before the constants: i may be the index of a sum
+            return self.point[name]
         if name == "pi":
             return self.library.pi
         if name == "e":
             return self.library.e
         if name == "i":
             return 1j
-        if name in self.point:
-            return self.point[name]
         raise NoValue
 
     def _unknown(self, call: Apply) -> Any:

@@ -33,7 +33,7 @@ LONGEST = 200
 
 
 def explain(pool: GraderPool, gold: str, response: str) -> Iterator[str]:
-    """Yield a line for each stage: what counts of the response, the candidates, both values, each verdict, the grade."""
+    """Yield a line for each stage: boxes, candidates, how both sides are read, each verdict, the grade."""
     found = candidates(response, wants_letter=is_choice(gold))
     boxed = boxes(after_thinking(response))
     yield f"boxes       {len(boxed)}"

@@ -1,6 +1,7 @@
 r"""Find the answer in a response: boxes, `####`, "the answer is", a bare answer, the last formula or number.
 
-Why: a response is prose with an answer somewhere in it; each way of marking one is looked for in order, the clearest first.
+Why: a response is prose with an answer somewhere in it; each way of marking one is looked for in order, the clearest
+first.
 Promises: linear in the length of the response, of which the last 50,000 characters are read; thinking blocks count only
 when nothing follows them; `candidates` puts the strict answer last.
 """
@@ -68,11 +69,15 @@ NUMBER = re.compile(
 )
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+|[。！？।]")
 PROSE_WORD = re.compile(r"(?<!\S)[A-Za-z]{2,20}(?=[:,.;]?(?:\s|$))")
-HEADING = " \t\n\r:：=*_>#`"
+CODE = re.compile(
+    r"__[a-z]{1,20}__|[A-Za-z_]\.[A-Za-z_]\w{0,40}\(|\(\s?['\"]|\$\([a-z]{2,20}\s|</?[a-z]{1,20}>"
+    r"|^\s{0,9}(?:import|from|def|print|exec|eval|raise|lambda|while|for)\b.{0,80}[:;('\"]",
+)
+HEADING = " \t\n\r:：=*_>#`}"
 
 
 def extract(response: str, kind: AnswerKind = "math", choices: Sequence[str] = ()) -> str | None:
-    """Return the strict answer of a response, None where it has none: its last box, or what marks the answer otherwise."""
+    """Return the strict answer of a response: its last box, or what marks the answer otherwise; None without any."""
     found = candidates(response, kind, choices)
     return found[-1] if found else None
 
@@ -80,7 +85,7 @@ def extract(response: str, kind: AnswerKind = "math", choices: Sequence[str] = (
 def candidates(
     response: str, kind: AnswerKind = "math", choices: Sequence[str] = (), *, wants_letter: bool = False
 ) -> list[str]:
-    """Return every text that may count as the answer: all boxes, or readings of what marks the answer; the strict one last."""
+    """Return every text that may count as the answer, the strict one last: all boxes, or readings of what marks it."""
     text = after_thinking(response)
     if kind == "choice" or wants_letter:
         return _letters(text, choices)
@@ -105,7 +110,7 @@ def after_thinking(response: str) -> str:
 
 
 def boxes(text: str) -> list[str]:
-    r"""The contents of all outermost boxes in order, without repetition; boxes side by side are joined to one list, last.
+    r"""The contents of all outermost boxes in order, without repetition; boxes side by side make one list, last.
 
     A box that is never closed reaches to the next `$` or the end of its line; `\boxed 3` holds the next word.
     """
@@ -186,8 +191,8 @@ def _unboxed(text: str) -> list[str]:
 
 
 def _is_prose(text: str) -> bool:
-    """Whether a text has a word or a formula with something beside it; code, and one long number, have none."""
-    return (
+    """Whether a text is a sentence: it has a word, a formula or foreign letters, and is no program."""
+    return CODE.search(text) is None and (
         any(word not in ("and", "or") for word in PROSE_WORD.findall(text[-LOOKED_AT:]))
         or FORMULA.search(text) is not None
         or any(sign.isalpha() for sign in text if not sign.isascii())

@@ -48,8 +48,9 @@ class GradeItem:
 class Grade:
     """Correct or not, and by which rule.
 
-    `correct` is by the rule asked for and `strict` by the strict one. `extracted` is what was compared: the candidate that
-    matched, else the last. `method` says how it was decided: string, number, symbolic, set, choice, timeout, no_answer, ...
+    `correct` is by the rule asked for and `strict` by the strict one. `extracted` is what was compared: the candidate
+    that matched, else the last. `method` says how it was decided: string, number, symbolic, set, choice, timeout,
+    no_answer, ...
     """
 
     correct: bool

@@ -1,8 +1,9 @@
 r"""Our own parser: LaTeX or plain mathematics to a value, by recursive descent over tokens.
 
-Why: it costs a tenth of a general grammar, knows how people write answers (`\frac12`, `2\frac13`, `[1,2)`, `1 1/2`), and has its
-limits inside: length, nesting, tokens and digits are bounded before any work is done.
-Promises: consumes everything or raises `ParseError`; an unknown command is not parsed, never skipped; evaluates nothing.
+Why: it costs a tenth of a general grammar, knows how people write answers (`\frac12`, `2\frac13`, `[1,2)`, `1 1/2`),
+and has its limits inside: length, nesting, tokens and digits are bounded before any work is done.
+Promises: consumes everything or raises `ParseError`; an unknown command is not parsed, never skipped; evaluates
+nothing.
 """
 
 import re

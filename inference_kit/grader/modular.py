@@ -1,7 +1,8 @@
 """Prove identities of polynomials, fractions and surds by computing them in a prime field at random points.
 
-Why: (x+1)^2 = x^2+2x+1, 2^2024 = 4^1012 and (2+sqrt 3)^2 = 7+4 sqrt 3 are decided in microseconds, with no number larger than
-64 bits, where expanding may explode. Two different forms agree at a random point with a probability of about 2^-60.
+Why: (x+1)^2 = x^2+2x+1, 2^2024 = 4^1012 and (2+sqrt 3)^2 = 7+4 sqrt 3 are decided in microseconds, with no number
+larger than 64 bits, where expanding may explode. Two different forms agree at a random point with a probability of
+about 2^-60.
 Promises: bounded work; `fingerprint` of equal forms is equal; where it says `complete`, different means not equal.
 """
 
@@ -153,7 +154,7 @@ def residue(number: Fraction) -> int:
 
 
 def square_root(number: int) -> int | None:
-    """A square root in the field, None where there is none: a power of the number, off by an eighth root of one at most."""
+    """A square root in the field, None where there is none: a power of the number, up to an eighth root of one."""
     root = pow(number, ((PRIME - 1) // 8 + 1) // 2, PRIME)
     for _ in range(8):
         if root * root % PRIME == number % PRIME:

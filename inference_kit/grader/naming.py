@@ -50,7 +50,7 @@ def is_name(value: Value) -> bool:
             return True
         case Apply(head, _) if head.startswith(("call:", "prime")):
             return True
-        case Apply("mul" | "abs", args):
+        case Apply("mul" | "abs" | "det", args):
             return all(is_name(argument) for argument in args)
         case Apply("div", (Apply("mul", (Sym("d"), *_)), Apply("mul", (Sym("d"), *_)))):
             return True
@@ -69,7 +69,11 @@ def alike(a: Value | None, b: Value | None) -> bool:
         return True
     match a, b:
         case (Sym(first), Sym(second)):
-            return first.lower() == second.lower()
+            return (
+                first.lower() == second.lower()
+                or first.partition("_")[0] == second
+                or second.partition("_")[0] == first
+            )
         case (Sym("y"), Apply(head, _)) | (Apply(head, _), Sym("y")):
             return head.startswith("call:")
     return False

@@ -1,6 +1,6 @@
-r"""One spelling for the many ways of writing the same signs: Unicode to LaTeX, and wrappers that mean nothing taken off.
+r"""One spelling for the many ways of writing the same signs: Unicode becomes LaTeX.
 
-Why: `½`, `x²`, `−7`, `√2`, `４２` and `\textbf{42}` are answers like any other, and the parser should know one form only.
+Why: `½`, `x²`, `−7`, `√2`, `４２` are answers like any other; the parser should know one form only.
 Promises: superscripts and vulgar fractions are read before NFKC (which would turn x² into x2); idempotent; linear.
 """
 
@@ -81,7 +81,10 @@ SIGNS = {
     "“": '"',
     "”": '"',
 }
-GREEK = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon phi chi psi omega"
+GREEK = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon phi chi "
+    "psi omega"
+)
 SIGNS |= {letter: f"\\{name} " for letter, name in zip("αβγδεζηθικλμνξοπρστυφχψω", GREEK.split(), strict=True)}
 SIGNS |= {
     letter: f"\\{name} "

@@ -40,12 +40,14 @@ CURRENCY = re.compile(
     r"\\\$|\$|€|£|¥|₹|\\(?:textdollar|pounds|euro)(?![A-Za-z])|\b(?:US|A|C)(?=\\?\$)|\b(?:USD|EUR|Rs\.?)(?=\s*\d)"
 )
 SEPARATED = re.compile(r"\$\s*,\s*\$")
+BRACKET = re.compile(r"[(\[]|\\\{|\\mathbb")
+QED = re.compile(r"\\(?:blacksquare|square|Box|qed)\s*$")
 ORDINAL = re.compile(r"(\d)(?:st|nd|rd|th)\b")
 SCALED = re.compile(
     r"(?<![\d.])(\d+(?:\.\d+)?)\s*(?:\\text\{\s*)?(thousand|million|billion|trillion)\b\s*\}?", re.IGNORECASE
 )
 SPACE = re.compile(r"\s+(?![\d.])|(?<![\d.])\s+")
-NOISE = re.compile(r"\\left(?![a-z])|\\right(?![a-z])|\\[,;:! ]|\\q?quad|\\displaystyle|[$~]")
+NOISE = re.compile(r"\\left(?![a-z])|\\right(?![a-z])|(?<!\\)\\[,;:! ]|\\q?quad|\\displaystyle|[$~]")
 ELLIPSIS = re.compile(r"(?<!\d)(\d*\.\d{0,9}?)(\d{1,9}?)\2+(?:\.\.\.|\\ldots|\\dots|\\cdots)")
 TO_RATIO = re.compile(r"(?<!\d)(\d+)\s+to\s+(\d+)")
 ABOUT = re.compile(
@@ -74,6 +76,11 @@ def parse(text: str) -> Value:
         return _words_or_unknown(cleaned)
 
 
+def is_parsed(text: str) -> bool:
+    """Whether an answer is understood: as mathematics or as words; else it equals its own writing only."""
+    return not isinstance(parse(text), Unparsed)
+
+
 def is_bare_answer(text: str) -> bool:
     """Whether a text is an answer as it stands, not a sentence that holds one."""
     if len(text) > 40 and sum(sign.isalpha() and not sign.isascii() for sign in text) > MOST_FOREIGN_LETTERS:
@@ -98,6 +105,7 @@ def clean(text: str) -> str:
         if text.endswith("\\") and not text.endswith("\\\\"):
             text = text[:-1]
         text = ABOUT.sub("", text, count=1) if ABOUT.match(text) else text
+        text = QED.sub("", text)
         for opening in ("=", ":", "\\ ", "\\approx", "\\therefore", "\\Rightarrow", "\\quad"):
             text = text.removeprefix(opening)
         if text == before:
@@ -147,6 +155,8 @@ def _prepared(text: str) -> str:
     text = SEPARATED.sub(", ", text)
     text = CURRENCY.sub("", text)
     text = SCALED.sub(lambda found: f"({found.group(1)} * 10^{SCALES[found.group(2).lower()]})", text)
+    if r"\cup" in text and ("<" in text or ">" in text) and not BRACKET.search(text):
+        text = text.replace(r"\cup", " or ")
     text = ORDINAL.sub(r"\1", text)
     text = PERCENT.sub(r"\\%", text)
     text = DEGREES.sub(r"^\\circ ", text)
@@ -177,6 +187,6 @@ def _words_or_unknown(text: str) -> Value:
 
 
 def squeezed(text: str) -> str:
-    """A text without what its mathematics does not need: space but between digits, dollars, sizes of brackets and fractions."""
+    """A text without what its mathematics does not need: most space, dollars, sizes of brackets and of fractions."""
     plain = NOISE.sub(" ", text).replace(r"\dfrac", r"\frac").replace(r"\tfrac", r"\frac")
     return SPACE.sub("", " ".join(plain.split()))

@@ -22,8 +22,10 @@ BASED = re.compile(r"(?:\\(?:text|mathrm)\{)?\(?([0-9A-Z]{1,60})\)?\}?_\{?(\d\d)
 TIME = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?\s*(?:([ap])\.?\s?m\.?)", re.IGNORECASE)
 NAME = re.compile(r"[A-Z][a-z]+")
 NOTHING = frozenset(
-    ("no solution", "no solutions", "no real solution", "no real solutions", "none", "empty set", "the empty set", "empty",
-     "no real roots", "no roots", "no such values", "无解", "空集")
+    (
+        "no solution", "no solutions", "no real solution", "no real solutions", "none", "empty set", "the empty set",
+        "empty", "no real roots", "no roots", "no such values", "无解", "空集",
+    )
 )  # fmt: skip
 EVERYTHING = frozenset(
     ("all real numbers", "all reals", "any real number", "all real values", "real numbers", "the real numbers")

@@ -1,8 +1,8 @@
 """GraderPool: grades and groups answers; what needs sympy goes to worker processes that are killed at a time limit.
 
 Why: nearly every comparison is settled here in microseconds; the rest may hang or explode, so it happens elsewhere.
-Promises: workers start only when something needs them; a comparison past its limit is not equal and says `timeout`; safe to
-use from several threads at once; the same answers get the same group numbers.
+Promises: workers start only when something needs them; a comparison past its limit is not equal and says `timeout`;
+safe to use from several threads at once; the same answers get the same group numbers.
 """
 
 import os
@@ -10,7 +10,6 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from types import TracebackType
 from typing import Any
@@ -26,6 +25,7 @@ MEMORY_LIMIT_BYTES = 512 * 1024 * 1024
 CHUNK_ITEMS = 512
 CHUNK_BYTES = 2_000_000
 CHUNK_SECONDS = 60.0
+MOST_PROOFS = 8
 
 
 class GraderPool:
@@ -74,10 +74,10 @@ class GraderPool:
     ) -> Grade:
         """Grade one response against a gold answer, or against several of which any is right."""
         golds = gold if isinstance(gold, str) else tuple(gold)
-        return grade_item(GradeItem(golds, response, kind, tuple(choices), strict), self.verdict)
+        return self._grade(GradeItem(golds, response, kind, tuple(choices), strict))
 
     def grade_many(self, items: Iterable[GradeItem]) -> Iterator[Grade]:
-        """Grade a stream in order: a few items here, many in chunks on all workers, those that need sympy one by one."""
+        """Grade a stream in order: a few items here, many in chunks on all workers, hard ones one by one."""
         source = iter(items)
         chunk = list(islice(source, CHUNK_ITEMS // 2))
         following = next(source, None)
@@ -95,7 +95,11 @@ class GraderPool:
         try:
             return compare_texts(gold, answer, kind)
         except Unsettled:
-            job = {"job": "settle", "gold": gold, "answer": answer, "kind": kind}
+            return self._settle(gold, answer, kind)
+
+    def _settle(self, gold: str, answer: str, kind: AnswerKind) -> Verdict:
+        """Let a worker decide."""
+        job = {"job": "settle", "gold": gold, "answer": answer, "kind": kind}
         try:
             equal, method = self._ask(job, self.time_limit_seconds)
         except WorkerLate:
@@ -124,6 +128,20 @@ class GraderPool:
             groups.append(group_of_key[key])
         return groups
 
+    def _grade(self, item: GradeItem) -> Grade:
+        """Grade one item; a response of many boxes gets a few proofs, and what is left over is not equal."""
+        proofs_left = MOST_PROOFS
+
+        def compare(gold: str, answer: str, kind: AnswerKind) -> Verdict:
+            nonlocal proofs_left
+            try:
+                return compare_texts(gold, answer, kind)
+            except Unsettled:
+                proofs_left -= 1
+            return self._settle(gold, answer, kind) if proofs_left >= 0 else Verdict(False, "timeout")
+
+        return grade_item(item, compare)
+
     def _grade_few(self, items: Sequence[GradeItem]) -> Iterator[Grade]:
         hard: list[GradeItem] = []
         grades = []
@@ -138,11 +156,15 @@ class GraderPool:
 
     def _grade_hard(self, items: Sequence[GradeItem]) -> list[Grade]:
         if len(items) < 2 or self.n_workers == 1:
-            return [grade_item(item, self.verdict) for item in items]
+            return [self._grade(item) for item in items]
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(self.n_workers) as threads:
-            return list(threads.map(lambda item: grade_item(item, self.verdict), items))
+            return list(threads.map(self._grade, items))
 
     def _grade_many(self, chunks: Iterator[list[GradeItem]]) -> Iterator[Grade]:
+        from concurrent.futures import Future, ThreadPoolExecutor
+
         waiting: deque[Future[list[Grade]]] = deque()
         with ThreadPoolExecutor(self.n_workers) as threads:
             for chunk in chunks:
@@ -160,12 +182,11 @@ class GraderPool:
         except (WorkerLate, WorkerDied):
             answers = [None] * len(items)
         return [
-            grade_item(item, self.verdict) if answer is None else Grade(*answer)
-            for item, answer in zip(items, answers, strict=True)
+            self._grade(item) if answer is None else Grade(*answer) for item, answer in zip(items, answers, strict=True)
         ]
 
     def _ask(self, job: dict[str, Any], limit_seconds: float) -> Any:
-        """Let an idle worker, or a new one where there is a free place, do a job; a lost worker's place is free again."""
+        """Let an idle worker do a job, or a new one where there is a place; a lost worker's place is free again."""
         with self._free_places:
             try:
                 worker = self._idle.pop()

@@ -1,7 +1,8 @@
 """Sets of real numbers: unions of intervals, as intervals, inequalities and builders describe them.
 
 Why: `(2, oo)`, `x > 2`, `2x > 4` and `{x | x > 2}` are one set, and so are `x != 0` and two open rays.
-Promises: pieces are sorted and merged, so equal sets have equal pieces; what is no set of reals with known ends is None.
+Promises: pieces are sorted and merged, so equal sets have equal pieces; what is no set of reals with known ends is
+None.
 """
 
 import math
@@ -17,6 +18,7 @@ from inference_kit.grader.values import (
     SetOf,
     Sym,
     Value,
+    negative,
     number,
     symbols_of,
 )
@@ -165,7 +167,7 @@ def _subject(element: Value) -> Value:
 
 
 def _several(items: tuple[Value, ...], joint: str) -> tuple[Value | None, Pieces] | None:
-    """Relations joined by `or` (a union) or `and` (an intersection); commas join as `or`, or as `and` where they overlap."""
+    """Relations joined by `and` (an intersection, where there is one), or by `or` or a comma (a union)."""
     found = [reals(item) for item in items if isinstance(item, Relation)]
     known = [each for each in found if each is not None]
     if not known or len(known) < len(items) or len({each[0] for each in known}) != 1:
@@ -189,6 +191,8 @@ def _inequality(relation: Relation) -> tuple[Value | None, Pieces] | None:
     if number_value(left) is not None or _end(left) is not None:
         left, right, sign = right, left, _TURNED[sign]
     bound = _end(right)
+    if bound is not None and isinstance(left, Apply) and left.head == "abs" and sign != "!=":
+        return _absolute(left.args[0], sign, right)
     if bound is not None and (isinstance(left, Sym) or (isinstance(left, Apply) and left.head.startswith("call:"))):
         return left, _ray(sign, bound)
     return _linear(left, right, sign)
@@ -219,6 +223,15 @@ def _chain(relation: Relation) -> tuple[Value | None, Pieces] | None:
     if lower is None or upper is None:
         return None
     return lower[0], _common(lower[1], upper[1])
+
+
+def _absolute(inner: Value, sign: str, bound: Value) -> tuple[Value | None, Pieces] | None:
+    """|inner| < bound is -bound < inner < bound; |inner| > bound is all the rest."""
+    turned_sign = {"<": "<", ">": "<=", "<=": "<=", ">=": "<"}[sign]
+    within = _chain(Relation((turned_sign, turned_sign), (negative(bound), inner, bound)))
+    if within is None or sign[0] == "<":
+        return within
+    return within[0], _complement(within[1])
 
 
 def _ray(sign: str, bound: float) -> Pieces:

@@ -1,8 +1,8 @@
 """Proofs that need time: many digits with mpmath, then sympy. Only workers import this module's libraries.
 
 Why: an identity of roots, logarithms or angles, a limit or an integral cannot be decided in microseconds.
-Promises: sympy objects are made by constructors from our own trees, never from text by `sympify` or `parse_expr`; what our
-parser does not know goes to latex2sympy2_extended, here where a memory limit and a killer stand by.
+Promises: sympy objects are made by constructors from our own trees, never from text by `sympify` or `parse_expr`; what
+our parser does not know goes to latex2sympy2_extended, here where a memory limit and a killer stand by.
 """
 
 import sys

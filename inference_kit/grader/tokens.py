@@ -1,6 +1,7 @@
 r"""Cut mathematics into tokens, within limits: the first half of the parser.
 
-Why: space, sizes of brackets and styles are gone before the grammar sees anything, and words in `\text{...}` are one token.
+Why: space, sizes of brackets and styles are gone before the grammar sees anything, and words in `\text{...}` are one
+token.
 Promises: linear in the text; raises `ParseError` for a sign nobody knows and beyond the limits.
 """
 
@@ -19,8 +20,8 @@ MOST_GLUED = 3
 
 TEXT_COMMANDS = r"text|textbf|textit|textrm|textnormal|textsf|mbox|hbox|mathrm|operatorname\*?|mathop|rm"
 TOKEN = re.compile(
-    r"(?P<space>\s+|~|\\[,;:!> /]|\\q?quad|\\(?:left|right|mleft|mright|[bB]igg?[lrm]?|displaystyle|textstyle|scriptstyle"
-    r"|limits|nolimits|thinspace|hfill|strut|phantom\{[^{}]*\}|hspace\{[^{}]*\}|vspace\{[^{}]*\})(?![A-Za-z])\.?)"
+    r"(?P<space>\s+|~|\\[,;:!> /]|\\q?quad|\\(?:left|right|mleft|mright|[bB]igg?[lrm]?|displaystyle|textstyle"
+    r"|scriptstyle|limits|nolimits|thinspace|hfill|strut|phantom\{[^{}]*\}|hspace\{[^{}]*\}|vspace\{[^{}]*\})(?![A-Za-z])\.?)"
     rf"|\\(?:{TEXT_COMMANDS})(?![A-Za-z])\s*(?P<text>\{{[^{{}}]*\}}|\{{[^{{}}]*\{{[^{{}}]*\}}[^{{}}]*\}})"
     r"|(?P<repeating>\d*\.\d*\\(?:overline|bar|dot)\s*(?:\{\d{1,60}\}|\d)(?:\d{0,60}\\dot\s*(?:\{\d\}|\d))?)"
     r"|(?P<number>(?:\d+(?:\.\d+|\.(?=\s*[/*]))?|\.\d+)(?:[eE][-+]?\d{1,6}(?![\d.A-Za-z]))?)"
@@ -39,7 +40,7 @@ class ParseError(ValueError):
 
 
 def tokenize(text: str) -> list[str]:
-    r"""Cut a text into tokens; space and sizes are dropped, `\text{...}` is one token that begins with a quotation mark."""
+    r"""Cut a text into tokens; space and sizes are dropped, `\text{...}` is one token that begins with a quote."""
     if len(text) > MOST_CHARACTERS:
         raise ParseError("too long")
     text = GROUPED.sub(lambda found: re.sub(r"\D", "", found.group()), text)

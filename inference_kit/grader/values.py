@@ -1,7 +1,9 @@
 """What an answer can be: expression trees, and the structures that hold them.
 
-Why: answers are compared by what they are (a number, a tuple, an interval, a relation, a text), never as strings of symbols.
-Promises: frozen, hashable, and free of sympy; equal values are equal as written, `compare` decides whether they mean the same.
+Why: answers are compared by what they are (a number, a tuple, an interval, a relation, a text), never as strings of
+symbols.
+Promises: frozen, hashable, and free of sympy; equal values are equal as written, `compare` decides whether they mean
+the same.
 """
 
 from collections.abc import Iterator
@@ -35,7 +37,7 @@ class Apply:
 
 @dataclass(frozen=True, slots=True)
 class Bracketed:
-    """Values in round, square or angle brackets: a tuple, a vector, or an interval, which only the other side can tell."""
+    """Values in brackets, also unlike ones: a tuple, a vector or an interval, which only the other side can tell."""
 
     opening: str
     items: tuple["Value", ...]

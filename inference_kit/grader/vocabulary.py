@@ -7,11 +7,12 @@ Promises: constants only; whatever is in no table is unknown to the parser.
 from inference_kit.grader.values import IMAGINARY, INFINITY, PI, SetOf, Sym, Value
 
 FUNCTIONS = frozenset(
-    "sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh coth sech csch arsinh arcosh artanh "
-    "ln log lg exp abs floor ceil max min gcd lcm sqrt det arg Re Im sgn deg dim".split()
+    "sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh coth sech csch arsinh "
+    "arcosh artanh ln log lg exp abs floor ceil max min gcd lcm sqrt det arg Re Im sgn deg dim".split()
 )
 SYNONYMS = {
-    "arcsinh": "arsinh", "asinh": "arsinh", "arccosh": "arcosh", "acosh": "arcosh", "arctanh": "artanh", "atanh": "artanh",
+    "arcsinh": "arsinh", "asinh": "arsinh", "arccosh": "arcosh", "acosh": "arcosh", "arctanh": "artanh",
+    "atanh": "artanh",
     "asin": "arcsin", "acos": "arccos", "atan": "arctan", "tg": "tan", "ctg": "cot", "arctg": "arctan", "cosec": "csc",
     "GCD": "gcd", "LCM": "lcm", "ceiling": "ceil", "Arg": "arg", "sign": "sgn", "hcf": "gcd",
 }  # fmt: skip
@@ -21,23 +22,24 @@ INVERSES = {
 }  # fmt: skip
 SEVERAL_ARGUMENTS = frozenset({"max", "min", "gcd", "lcm"})
 GREEK = frozenset(
-    r"\alpha \beta \gamma \delta \epsilon \varepsilon \zeta \eta \theta \vartheta \iota \kappa \lambda \mu \nu \xi \omicron "
-    r"\rho \varrho \sigma \varsigma \tau \upsilon \phi \varphi \chi \psi \omega \Gamma \Delta \Theta \Lambda \Xi \Sigma \Upsilon "
-    r"\Phi \Psi \Omega \ell \hbar \nabla \partial \Pi".split()
+    r"\alpha \beta \gamma \delta \epsilon \varepsilon \zeta \eta \theta \vartheta \iota \kappa \lambda \mu \nu \xi "
+    r"\omicron \rho \varrho \sigma \varsigma \tau \upsilon \phi \varphi \chi \psi \omega \Gamma \Delta \Theta "
+    r"\Lambda \Xi \Sigma \Upsilon \Phi \Psi \Omega \ell \hbar \nabla \partial \Pi".split()
 )
 LETTER_NAMES = frozenset(name[1:] for name in GREEK)
 RELATIONS = {
     "=": "=", "==": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!=": "!=",
     r"\le": "<=", r"\leq": "<=", r"\leqslant": "<=", r"\leqq": "<=", r"\ge": ">=", r"\geq": ">=", r"\geqslant": ">=",
-    r"\geqq": ">=", r"\lt": "<", r"\gt": ">", r"\ne": "!=", r"\neq": "!=", r"\approx": "~", r"\simeq": "~", r"\in": "in",
-    r"\equiv": "equiv", r"\sim": "sim", r"\cong": "sim", r"\mid": "divides", r"\to": "to", r"\rightarrow": "to",
+    r"\geqq": ">=", r"\lt": "<", r"\gt": ">", r"\ne": "!=", r"\neq": "!=", r"\approx": "~", r"\simeq": "~",
+    r"\in": "in", r"\equiv": "equiv", r"\sim": "sim", r"\cong": "sim", r"\mid": "divides", r"\to": "to",
+    r"\rightarrow": "to",
     r"\Rightarrow": "implies", r"\implies": "implies", r"\subset": "subset", r"\subseteq": "subset", r"\perp": "perp",
     r"\parallel": "parallel", r"\notin": "notin", r"\iff": "iff", r"\doteq": "~", r"\mapsto": "to", "=>": "implies",
     r"\coloneqq": "=",
 }  # fmt: skip
 SET_OPERATIONS = {
-    r"\cup": "union", r"\bigcup": "union", r"\cap": "intersection", r"\bigcap": "intersection", r"\setminus": "difference",
-    r"\backslash": "difference", r"\smallsetminus": "difference",
+    r"\cup": "union", r"\bigcup": "union", r"\cap": "intersection", r"\bigcap": "intersection",
+    r"\setminus": "difference", r"\backslash": "difference", r"\smallsetminus": "difference",
 }  # fmt: skip
 TIMES = frozenset({"*", r"\cdot", r"\times", r"\ast", r"\bullet", r"\centerdot"})
 OVER = frozenset({"/", r"\div"})
@@ -47,9 +49,9 @@ OPENINGS = {"(": "(", "[": "[", r"\lbrack": "[", r"\langle": "<", r"\lparen": "(
 CLOSINGS = {")": ")", "]": "]", r"\rbrack": "]", r"\rangle": ">", r"\rparen": ")"}
 BARS = frozenset({"|", r"\vert", r"\lvert", r"\rvert", r"\Vert", r"\|", r"\lVert", r"\rVert"})
 STYLES = frozenset(
-    r"\mathbf \mathit \mathsf \mathcal \boldsymbol \bm \vec \overrightarrow \hat \overline \bar \tilde \widehat \widetilde "
-    r"\dot \ddot \boxed \fbox \framebox \underline \ensuremath \mathstrut \overset \pmb \mathfrak \mathscr \emph \bold \textcolor \small "
-    r"\bf \it \Large \large \cancel \mathnormal \displaylimits \mathord".split()
+    r"\mathbf \mathit \mathsf \mathcal \boldsymbol \bm \vec \overrightarrow \hat \overline \bar \tilde \widehat "
+    r"\widetilde \dot \ddot \boxed \fbox \framebox \underline \ensuremath \mathstrut \overset \pmb \mathfrak "
+    r"\mathscr \emph \bold \textcolor \small \bf \it \Large \large \cancel \mathnormal \displaylimits \mathord".split()
 )
 MARKED = {
     r"\dot": "dot",
@@ -76,8 +78,8 @@ AND_OR = {
 NUMBER_WORDS = {
     word: value
     for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-        "eighteen nineteen twenty".split()
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+        "seventeen eighteen nineteen twenty".split()
     )
 } | dict(zip("thirty forty fifty sixty seventy eighty ninety hundred".split(), range(30, 101, 10), strict=True))
 FRACTIONS = frozenset({r"\frac", r"\dfrac", r"\tfrac", r"\cfrac"})
@@ -92,12 +94,13 @@ CONSTANTS_BY_COMMAND: dict[str, Value] = {
     r"\oslash": SetOf(()),
 }  # fmt: skip
 SIGNS = frozenset(
-    r"\lbrace \rbrace \end \begin \over \choose \lfloor \rfloor \lceil \rceil \circ \cr \mod \bmod \pmod \colon \not "
-    r"\prime \hline \mathbb \color \lim \top".split()
+    r"\lbrace \rbrace \end \begin \over \choose \lfloor \rfloor \lceil \rceil \circ \cr \mod \bmod \pmod \colon "
+    r"\not \prime \hline \mathbb \color \lim \top".split()
 )
 NO_FACTOR = (
     frozenset(
-        r"\} \rbrace \\ \end \over \choose \rfloor \rceil \mid \% \circ \cr \mod \bmod \pmod \colon \not \prime \hline".split()
+        r"\} \rbrace \\ \end \over \choose \rfloor \rceil \mid \% \circ \cr \mod \bmod \pmod \colon \not \prime "
+        r"\hline".split()
     )
     | frozenset(PLUS_MINUS)
     | TIMES
@@ -112,8 +115,8 @@ KNOWN_COMMANDS = frozenset(
     | {r"\inf", r"\sup", r"\neg", r"\nmid"}  # not parsed, but not to be taken apart either
 )
 SENTENCE_WORDS = frozenset(
-    "the is are was were be been we he she it they that this these those so then thus hence therefore there here has have had "
-    "for which what will would can could not by as at on with from when where because since let our its his her their into "
-    "you must should may find get only just also each every both".split()
+    "the is are was were be been we he she it they that this these those so then thus hence therefore there here "
+    "has have had for which what will would can could not by as at on with from when where because since let our "
+    "its his her their into you must should may find get only just also each every both".split()
 )
 """Words that an answer does not begin with, and no variables have: what holds them is a sentence."""

@@ -21,7 +21,7 @@ from inference_kit.grader.pool import grade_cheaply
 from inference_kit.grader.symbolic import NeedsSympy, load_sympy, settle_texts
 
 GRACE_SECONDS = 2.0
-"""How long after its limit a job may still run before the kernel ends this process, should nobody be left to kill it."""
+"""How long past its limit a job may run until the kernel ends this process, if nobody is left to kill it."""
 
 LOADING_SECONDS = 60.0
 IDLE_CHECK_SECONDS = 5.0

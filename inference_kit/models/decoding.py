@@ -175,7 +175,8 @@ class DecodeLoop:
             row.logprob += logprob
             if math.isnan(logprob):
                 row.error = EngineError(
-                    "the model's logits are not numbers", fix="Its number format overflows: use --dtype bfloat16 or float32."
+                    "the model's logits are not numbers",
+                    fix="Its number format overflows: use --dtype bfloat16 or float32.",
                 )
             elif token in self.eos:
                 row.finish_reason = "stop"

@@ -261,11 +261,23 @@ class _Text:
 
 
 def chat_text(tokenizer: Any, messages: Sequence[Message]) -> str:
-    """The prompt as the model reads it: the chat template applied, or the contents one a paragraph without one."""
+    """The prompt as the model reads it: the chat template applied, or the contents one a paragraph without one.
+
+    Raises:
+        EngineError: where the template refuses the messages, such as a system message that the model does not know.
+    """
+    from jinja2 import TemplateError
+
     if not tokenizer.chat_template:
         return "\n\n".join(message.content for message in messages)
     turns = [{"role": message.role, "content": message.content} for message in messages]
-    text: str = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    try:
+        text: str = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    except TemplateError as error:
+        raise EngineError(
+            f"the chat template refuses these messages: {error}",
+            fix="Leave the system message out, or use another template.",
+        ) from error
     return text
 
 

@@ -72,12 +72,10 @@ class History:
     ):
         import torch
 
-        self.seen = torch.zeros(len(prompts), vocabulary, dtype=torch.bool, device=device)
         self.counts = torch.zeros(len(prompts), vocabulary, device=device)
-        for row, (read, wrote) in enumerate(zip(prompts, written, strict=True)):
-            self.seen[row, list({*read, *wrote})] = True
-            ids = torch.tensor(list(wrote), dtype=torch.long, device=device)
-            self.counts[row].index_add_(0, ids, torch.ones(len(wrote), device=device))
+        self.counts.index_put_(_entries(written, device), torch.ones((), device=device), accumulate=True)
+        self.seen = self.counts > 0
+        self.seen[_entries(prompts, device)] = True
 
     def penalised(self, logits: "Tensor", configs: Sequence[GenerationConfig]) -> "Tensor":
         """Repetition as Keskar et al. 2019 (arXiv:1909.05858), frequency and presence as in OpenAI's API."""
@@ -91,6 +89,16 @@ class History:
         scores = torch.where(self.seen, repeated, logits)
         scores = scores - column([config.frequency_penalty for config in configs]) * self.counts
         return scores - column([config.presence_penalty for config in configs]) * (self.counts > 0)
+
+
+def _entries(rows: Sequence[Sequence[int]], device: str) -> "tuple[Tensor, Tensor]":
+    """Row number and id of each entry of `rows`."""
+    import torch
+
+    numbers = [number for number, row in enumerate(rows) for _ in row]
+    ids = [token for row in rows for token in row]
+    both = torch.tensor([numbers, ids], dtype=torch.long, device=device)
+    return both[0], both[1]
 
 
 def has_penalty(config: GenerationConfig) -> bool:

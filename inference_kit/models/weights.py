@@ -9,6 +9,7 @@ moved.
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +22,7 @@ from inference_kit.errors import UserError
 
 SMALL_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "tokenizer.model")
 WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")
-EDGE_BYTES = 1 << 20
+PIECES, PIECE_BYTES = 256, 1 << 18
 CONTEXT_NAMES = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length", "n_ctx")
 
 
@@ -31,6 +32,7 @@ class Weights:
 
     path: str
     revision: str | None = None
+    flag: str = "--model-path"
 
     @property
     def is_local(self) -> bool:
@@ -47,14 +49,14 @@ class Weights:
         folder = Path(self.path).expanduser() if self.is_local else self._from_hub(["*.json", "*.jinja", "*.model"])
         if not folder.is_dir():
             raise UserError(
-                "no such folder", where=self.path, fix="Set --model-path to a folder with weights, or a hub id."
+                "no such folder", where=self.path, fix=f"Set {self.flag} to a folder with weights, or a hub id."
             )
         if not (folder / "config.json").is_file():
             there = ", ".join(sorted(each.name for each in folder.iterdir())[:8]) or "nothing"
             raise UserError(
                 "no config.json in this folder",
                 where=self.path,
-                fix=f"It holds {there}; --model-path wants config.json, weights (*.safetensors) and tokenizer files.",
+                fix=f"It holds {there}; {self.flag} wants config.json, weights (*.safetensors) and tokenizer files.",
             )
         return folder
 
@@ -69,7 +71,7 @@ class Weights:
             raise UserError(
                 "no weights in this folder",
                 where=str(folder),
-                fix="Looked for *.safetensors and pytorch_model*.bin; set --model-path to the folder that has them.",
+                fix=f"Looked for *.safetensors and pytorch_model*.bin; set {self.flag} to the folder that has them.",
             )
         return folder
 
@@ -92,14 +94,14 @@ class Weights:
 
     @cached_property
     def digest(self) -> str:
-        """16 hex digits over small files and weights; of a weight file over 64 MiB its size and both ends."""
+        """16 hex digits over small files and weights; of a file over 64 MiB its size and 256 pieces."""
         found = hashlib.sha256()
         if not self.is_local:
             found.update(f"{self.path}@{self.folder.name}".encode())
         for path in [self.folder / name for name in SMALL_FILES] + self._weight_files(self.folder) * self.is_local:
             if path.is_file():
                 found.update(f"{path.name}:{path.stat().st_size}:".encode())
-                found.update(_edges(path))
+                found.update(_sample(path))
         return found.hexdigest()[:16]
 
     @property
@@ -128,7 +130,7 @@ class Weights:
         except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
             raise UserError(
                 f"{self.path!r} is no folder here and could not be fetched as a hub id ({_first_line(error)})",
-                where="--model-path",
+                where=self.flag,
                 fix="Check the id and the network, or give a local folder.",
             ) from error
 
@@ -143,9 +145,13 @@ def load_tokenizer(weights: Weights, *, trust_remote_code: bool = False) -> Any:
 
     folder = weights.folder if weights.is_local else weights.whole_folder()
     try:
-        return AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, ImportError) as error:
         raise UserError(f"the tokenizer does not load: {_first_line(error)}", where=str(folder)) from error
+    tokenizer.model_max_length = (
+        sys.maxsize
+    )  # lengths are checked against the model, with an error instead of a warning
+    return tokenizer
 
 
 def load_model(
@@ -164,6 +170,7 @@ def load_model(
         UserError: where the weights, the device or the number format are not to be had.
     """
     import transformers
+    from safetensors import SafetensorError
 
     folder = weights.whole_folder()
     place = choose_device(device)
@@ -176,7 +183,7 @@ def load_model(
             device_map=device_map,
             trust_remote_code=trust_remote_code,
         )
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, SafetensorError) as error:
         raise UserError(f"the weights do not load: {_first_line(error)}", where=str(folder)) from error
     if device_map is None:
         model.to(place)
@@ -218,11 +225,15 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n", 1)[0]
 
 
-def _edges(path: Path) -> bytes:
+def _sample(path: Path) -> bytes:
+    """The digest of a file; of a large one, of pieces at even distances, which lie in every layer."""
     size = path.stat().st_size
+    found = hashlib.sha256()
     with path.open("rb") as file:
-        if size <= 64 * EDGE_BYTES:
-            return hashlib.sha256(file.read()).digest()
-        head = file.read(EDGE_BYTES)
-        file.seek(-EDGE_BYTES, 2)
-        return hashlib.sha256(head + file.read()).digest()
+        if size <= PIECES * PIECE_BYTES:
+            found.update(file.read())
+        else:
+            for number in range(PIECES):
+                file.seek((size - PIECE_BYTES) * number // (PIECES - 1))
+                found.update(file.read(PIECE_BYTES))
+    return found.digest()

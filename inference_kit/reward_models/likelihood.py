@@ -46,7 +46,8 @@ class Likelihood(RewardModel):
         if beta <= 0:
             raise ValueError(f"beta must be positive, got {beta}")
         self.separator, self.beta, self.max_batch_size = separator, beta, max_batch_size
-        self._weights, self._dtype, self._device = Weights(model_path), dtype, device
+        self._weights = Weights(model_path, flag="--reward-model-path")
+        self._dtype, self._device = dtype, device
         self._lock = threading.Lock()
 
     @cached_property

@@ -29,7 +29,8 @@ class TaggedRewardModel(RewardModel, ABC):
         self, model_path: str, *, dtype: str, device: str, max_batch_size: int, trust_remote_code: bool = False
     ) -> None:
         self.max_batch_size = max_batch_size
-        self._weights, self._dtype, self._device = Weights(model_path), dtype, device
+        self._weights = Weights(model_path, flag="--reward-model-path")
+        self._dtype, self._device = dtype, device
         self._trust_remote_code = trust_remote_code
         self._lock = threading.Lock()
 

@@ -204,7 +204,7 @@ def pool() -> GraderPool:
 
 @pytest.mark.parametrize(("a", "b"), _pairs(EQUAL))
 def test_equal_by_convention_in_either_direction(pool: GraderPool, a: str, b: str) -> None:
-    """MAIN-32: one documented convention for each kind of answer."""
+    """MAIN-66: one documented convention for each kind of answer."""
     assert pool.equal(a, b)
     assert pool.equal(b, a)
 

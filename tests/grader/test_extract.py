@@ -43,7 +43,7 @@ from inference_kit.grader.extract import boxes, candidates
     ],
 )
 def test_the_strict_answer(response: str, answer: str) -> None:
-    """MAIN-33: every usual way of marking an answer is found."""
+    """MAIN-68: every usual way of marking an answer is found."""
     assert extract(response) == answer
 
 
@@ -80,7 +80,7 @@ def test_the_words_of_an_option_name_its_letter() -> None:
 
 
 def test_any_box_may_be_right_by_the_lenient_rule_and_only_the_last_by_the_strict_one() -> None:
-    """MAIN-34: both verdicts are there, whichever is asked for."""
+    """MAIN-68: both verdicts are there, whichever is asked for."""
     response = r"First \boxed{5}, no, it is \boxed{6}."
     lenient = grade("5", response)
     assert lenient.correct and not lenient.strict and lenient.extracted == "5"

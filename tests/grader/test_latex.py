@@ -84,6 +84,8 @@ def test_an_answer_that_nobody_understands_is_a_text_or_unparsed() -> None:
     assert parse(r"\unknown{3}") == Unparsed(r"\unknown{3}")
 
 
-@pytest.mark.parametrize("text", [r"$\boxed{42}$", "**42**", "42.", "{42}", r"\text{42}", "= 42", r"\(42\)", "forty-two"])
+@pytest.mark.parametrize(
+    "text", [r"$\boxed{42}$", "**42**", "42.", "{42}", r"\text{42}", "= 42", r"\(42\)", "forty-two"]
+)
 def test_wrappers_come_off(text: str) -> None:
     assert parse(text) == number(42)

@@ -18,7 +18,7 @@ HOME = Path(__file__).parents[2]
 
 
 def test_plain_answers_start_no_worker_and_import_neither_sympy_nor_mpmath() -> None:
-    """MAIN-36: a benchmark of plain answers never pays for sympy."""
+    """A benchmark of plain answers never pays for sympy."""
     program = (
         "import sys; from inference_kit.grader import GraderPool; pool = GraderPool();"
         "assert pool.grade('1/2', 'The answer is 0.5.').correct;"
@@ -29,7 +29,7 @@ def test_plain_answers_start_no_worker_and_import_neither_sympy_nor_mpmath() -> 
 
 
 def test_a_comparison_past_its_limit_is_not_equal_says_so_and_costs_one_worker() -> None:
-    """MAIN-37: nothing that a response holds can hang a run."""
+    """BEY-11: nothing that a response holds can hang a run."""
     with GraderPool(workers=1, time_limit_seconds=0.5) as pool:
         assert pool.equal(*HARD)
         [worker] = pool._idle

@@ -1,4 +1,4 @@
-"""What holds for every answer: equality is reflexive and symmetric, writing does not matter, nothing raises or hangs."""
+"""What holds for every answer: equality is reflexive and symmetric, writing is free, nothing raises or hangs."""
 
 import time
 
@@ -54,8 +54,9 @@ NOISE = st.lists(
     st.sampled_from(
         [
             *"0123456789+-*/^_=<>(){}[]|,;:!%$&~'\"\\ \n.abcdeix",
-            *r"\frac \sqrt \boxed{ \left \right \text{ \begin{pmatrix} \end{pmatrix} \\ \pm \cup \in \le \circ \sum_{k=1} \int dx".split(),
-            *r"and or the answer is #### <think> </think> ½ ² √ 度 或 无解 \u202e ∞ { } \{ \} \over \log_2 \sin".split(),
+            *r"\frac \sqrt \boxed{ \left \right \text{ \begin{pmatrix} \end{pmatrix} \\ \pm \cup \in \le".split(),
+            *r"\circ \sum_{k=1} \int dx".split(),
+            *r"and or the answer is #### <think> </think> ½ ² √ 度 或 无解 ∞ { } \{ \} \over \log_2 \sin".split(),
         ]
     ),
     max_size=60,

@@ -4,7 +4,7 @@ from inference_kit.grader import math_similarity, similarity
 
 
 def test_the_nearer_answer_is_more_similar() -> None:
-    """MAIN-35: a run can report how near its wrong answers are."""
+    """MAIN-67: a run can report how near its wrong answers are."""
     near, far = similarity("x^2+2x+1", "x^2+2x+2"), similarity("x^2+2x+1", r"\sin y")
     assert 0 < far < near < 1
 

@@ -26,9 +26,7 @@ def model(request: pytest.FixtureRequest, model_folder: Callable[[str], Path]) -
 
 def rows() -> list[Row]:
     """Rows of many lengths, several with the same prompt."""
-    return [
-        Row(prompt, SAMPLED, seed, room=4 + 5 * seed + len(prompt) % 7) for prompt in PROMPTS for seed in range(4)
-    ]
+    return [Row(prompt, SAMPLED, seed, room=4 + 5 * seed + len(prompt) % 7) for prompt in PROMPTS for seed in range(3)]
 
 
 def finish(loop: DecodeLoop, given: Sequence[Row]) -> list[Row]:
@@ -67,7 +65,7 @@ class OutOfMemory:
         return output
 
 
-@pytest.mark.parametrize("slots", [1, 3, 8, 64])
+@pytest.mark.parametrize("slots", [3, 8, 64])
 def test_rows_say_the_same_in_any_number_of_slots(slots: int, model: Any, expected: list[list[int]]) -> None:
     given = rows()
     ended = finish(DecodeLoop(model, slots=slots, eos=frozenset({2})), given)
@@ -117,13 +115,15 @@ def test_running_out_of_memory_in_the_cache_changes_no_result(
     finish(loop, [longest, *given])
     assert loop.slots == 8
     assert written(given) == expected
-    assert longest.written[: len(expected[4])] == expected[4]
+    assert longest.written[: len(expected[3])] == expected[3]
     assert len(longest.written) == 60 or longest.written[-1] == 2
 
 
 def test_a_row_that_never_fits_fails_alone(model: Any, expected: list[list[int]]) -> None:
-    loop = DecodeLoop(OutOfMemory(model, too_large=lambda ids: ids.shape[1] > 1 and 60 in ids), slots=8, eos=frozenset({2}))
-    bad = Row((*range(10, 30), 60), SAMPLED, 0, room=5)
+    loop = DecodeLoop(
+        OutOfMemory(model, too_large=lambda ids: ids.shape[1] > 1 and 60 in ids), slots=8, eos=frozenset({2})
+    )
+    bad = Row((60, *range(10, 30)), SAMPLED, 0, room=5)
     given = rows()
     ended = finish(loop, [*given[:9], bad, *given[9:]])
     assert [row for row in ended if row.error] == [bad]
@@ -150,7 +150,9 @@ def test_an_error_that_is_not_about_memory_is_raised(model: Any) -> None:
         raise RuntimeError("shapes do not match")
 
     loop = DecodeLoop(model, slots=2, eos=frozenset())
-    loop.model = type("Broken", (), {"__call__": lambda self, **given: broken(**given), "device": "cpu", "dtype": model.dtype})()
+    loop.model = type(
+        "Broken", (), {"__call__": lambda self, **given: broken(**given), "device": "cpu", "dtype": model.dtype}
+    )()
     loop.waiting.append(Row((5,), SAMPLED, 0, 3))
     with pytest.raises(RuntimeError, match="shapes do not match"):
         loop.advance(1)

@@ -228,6 +228,15 @@ def test_a_chat_template_of_ones_own_replaces_the_models(model_folder: Folder, t
         HuggingFace(folder, chat_template=str(tmp_path / "none.jinja")).render(ask("So?").messages)
 
 
+def test_a_template_that_refuses_the_messages_fails_the_problem_alone(model_folder: Folder, tmp_path: Path) -> None:
+    template = tmp_path / "own.jinja"
+    template.write_text("{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}x")
+    engine = HuggingFace(str(model_folder("llama")), chat_template=str(template))
+    assert engine.render((Message("user", "So?"),)) == "x"
+    with pytest.raises(EngineError, match="the chat template refuses these messages: no system"):
+        engine.render((Message("system", "Be brief."), Message("user", "So?")))
+
+
 def test_identity_context_and_settings_are_known_without_torch(model_folder: Folder) -> None:
     """Promise: a finished run is replayed without loading anything."""
     program = (

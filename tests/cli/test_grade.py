@@ -1,0 +1,67 @@
+"""`grade`: one line out for each line in, and one pair explained."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from inference_kit.cli import main
+from inference_kit.cli.registries import Registries
+
+REGISTRIES = Registries({}, {}, {}, Path())
+
+
+def _write(path: Path, *lines: object) -> str:
+    path.write_text("".join(f"{line if isinstance(line, str) else json.dumps(line)}\n" for line in lines))
+    return str(path)
+
+
+def test_each_line_gets_one_in_the_same_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Results of any other program are graded."""
+    file = _write(
+        tmp_path / "lines.jsonl",
+        {"id": "b", "gold": "1/2", "response": r"So \boxed{0.5}."},
+        {"id": 7, "gold": ["3", "4"], "response": "The answer is 5."},
+        {"id": 8, "gold": 12, "response": "12"},
+    )
+    assert main(["grade", file], REGISTRIES) == 0
+    shown = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert shown == [
+        {"id": "b", "correct": True, "extracted": "0.5", "method": "number"},
+        {"id": 7, "correct": False, "extracted": "5", "method": "number"},
+        {"id": 8, "correct": True, "extracted": "12", "method": "string"},
+    ]
+
+
+def test_strict_takes_the_last_box(tmp_path: Path) -> None:
+    file = _write(tmp_path / "lines.jsonl", {"id": 1, "gold": "5", "response": r"\boxed{5} no, \boxed{6}"})
+    for rule, correct in (("--lenient", True), ("--strict", False)):
+        output = tmp_path / "grades.jsonl"
+        assert main(["grade", file, rule, "--output", str(output)], REGISTRIES) == 0
+        assert json.loads(output.read_text())["correct"] is correct
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        ('{"id": 1, "gold"', "not JSON"),
+        ("[1]", "not a JSON object"),
+        ('{"id": 1, "gold": "2"}', "field 'response' is missing"),
+        ('{"id": 1, "gold": null, "response": "2"}', "field 'gold'"),
+        ('{"id": 1, "gold": "2", "response": 3}', "field 'response' is not text"),
+    ],
+)
+def test_a_malformed_line_is_named_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], line: str, wrong: str
+) -> None:
+    file = _write(tmp_path / "lines.jsonl", {"id": 1, "gold": "1", "response": "1"}, line)
+    assert main(["grade", file], REGISTRIES) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert f"{file}:2: {wrong}" in captured.err
+
+
+def test_a_pair_is_explained_stage_by_stage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["grade", "--explain", r"\frac12", r"Hence $\boxed{0.5}$."], REGISTRIES) == 0
+    shown = capsys.readouterr().out
+    assert all(stage in shown for stage in ("candidate", "gold", "verdict     equal, by number", "lenient     correct"))
