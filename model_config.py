@@ -17,7 +17,7 @@ from inference_kit.reward_models.qwen_prm import QwenPRM
 bundled = Path(inference_kit.__file__).parent / "bundled"
 
 sft_model_groups = {
-    "abacus": partial(HuggingFace, str(bundled / "abacus"), separator="\n"),
+    "abacus": partial(HuggingFace, str(bundled / "abacus"), separator="\n", max_batch_size=128),
     "echo": partial(Echo),
     "qwen2.5-0.5b": partial(HuggingFace, "Qwen/Qwen2.5-0.5B-Instruct"),
     "qwen2.5-1.5b": partial(HuggingFace, "Qwen/Qwen2.5-1.5B-Instruct"),

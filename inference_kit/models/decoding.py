@@ -33,6 +33,8 @@ PROMPTS_AT_ONCE, ROWS_AHEAD = 8, 256
 STORED_TOKENS = 8192
 """Tokens of prompts whose keys and values are kept for candidates to come."""
 SHORTEST_SHARED_PREFIX = 16
+TOLERANCE = 0.05
+"""How far our logits may be off those without a cache, as a share of their spread; bfloat16 takes about 0.01."""
 
 
 @dataclass(slots=True, eq=False)
@@ -83,6 +85,34 @@ class DecodeLoop:
         """Take all slots, empty."""
         self.slots, self._tokens_at_once = self._all_slots, PREFILL_TOKENS
         self._cache = SlotCache(self.slots)
+
+    def check(self) -> None:
+        """See that the model says the same by way of our cache as without one, for prompts of unequal length.
+
+        Raises:
+            UserError: where it does not, so that an architecture nobody thought of is refused, never misread.
+        """
+        import torch
+
+        vocabulary = self.model.config.get_text_config().vocab_size
+        prompts = [tuple((7 * at + length) % vocabulary for at in range(length)) for length in (8, 4)][: self.slots]
+        try:
+            with torch.inference_mode():
+                plain = [self.model(torch.tensor([ids], device=self.model.device), use_cache=False) for ids in prompts]
+                self.waiting.extend(Row(ids[:-1], GenerationConfig(), 0, 2) for ids in prompts)
+                self._admit()
+                for row, ids in zip(self.live, prompts, strict=True):
+                    row.written.append(ids[-1])
+                ours = self._forward()
+            expected = torch.stack([output.logits[0, -1].float() for output in plain])
+            off = ((ours - expected).norm() / (expected - expected.mean()).norm()).item()
+            reason = "" if off < TOLERANCE else f"its logits are {off:.0%} off"
+        except (AttributeError, IndexError, TypeError, ValueError) as error:
+            reason = str(error).split("\n", 1)[0] or type(error).__name__
+        if reason:
+            raise _refused(self.model.config, reason)
+        self.live, self._read = [], OrderedDict()
+        self._begin()
 
     @property
     def busy(self) -> bool:
@@ -321,12 +351,16 @@ def sliding_windows(config: Any) -> dict[str, int | None]:
     kinds = set(getattr(config, "layer_types", None) or ["sliding_attention" if window else "full_attention"])
     known = {"full_attention": None, "sliding_attention": window}
     if not kinds <= set(known) or config.model_type in NOT_KEYS_AND_VALUES:
-        raise UserError(
-            f"architecture {config.model_type!r} does not keep plain keys and values for each token",
-            where="--model-path",
-            fix="This engine cannot run it; use a server or vLLM.",
-        )
+        raise _refused(config, "it has another kind of state")
     return {kind: known[kind] for kind in sorted(kinds)}
+
+
+def _refused(config: Any, reason: str) -> UserError:
+    return UserError(
+        f"architecture {config.model_type!r} does not keep plain keys and values for each token ({reason})",
+        where="--model-path",
+        fix="This engine cannot run it; use a server or vLLM.",
+    )
 
 
 NOT_KEYS_AND_VALUES = ("mamba", "mamba2", "rwkv", "falcon_mamba", "recurrent_gemma", "bloom", "mpt", "xlstm")

@@ -20,7 +20,7 @@ from inference_kit.errors import EngineError, UserError
 from inference_kit.models.base import Engine
 from inference_kit.models.batching import Pump
 from inference_kit.models.decoding import DecodeLoop, Row
-from inference_kit.models.weights import Weights, load_model, load_tokenizer
+from inference_kit.models.weights import Weights, choose_attention, load_model, load_tokenizer
 from inference_kit.records import Completion, FinishReason, GenerationConfig, Message, Prompt
 
 STEPS_AT_ONCE, STEPS_WHILE_STREAMING = 16, 2
@@ -63,7 +63,7 @@ class HuggingFace(Engine):
         self.concurrency = max_batch_size + max_batch_size // 2
         self._weights = Weights(model_path, revision)
         self._dtype, self._device, self._device_map = dtype, device, device_map
-        self._attention = _checked_attention(attn_implementation)
+        self._attention = attn_implementation
         self._chat_template = chat_template
         self._trust_remote_code = trust_remote_code
         self._lock = threading.Lock()
@@ -87,6 +87,13 @@ class HuggingFace(Engine):
         if own.get("do_sample") is False:
             found["temperature"] = 0.0
         return found
+
+    def check(self, config: GenerationConfig) -> None:
+        """Refuse what this model cannot do, and say at once where its weights are missing."""
+        super().check(config)
+        choose_attention(self._attention, self._weights.config)
+        if self._weights.is_local:
+            self._weights.whole_folder()
 
     def render(self, messages: Sequence[Message]) -> str:
         """The prompt with the chat template applied; needs the tokenizer, not the weights."""
@@ -154,6 +161,7 @@ class HuggingFace(Engine):
                     trust_remote_code=self._trust_remote_code,
                 )
                 loop = DecodeLoop(model, slots=self.max_batch_size, eos=self._eos())
+                loop.check()
                 self._loaded = _Loaded(self._tokenizer, Pump(loop, STEPS_AT_ONCE))
             return self._loaded
 
@@ -295,13 +303,3 @@ def _template_text(path: str) -> str:
         return Path(path).expanduser().read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"the chat template cannot be read: {error.strerror}", where=path) from error
-
-
-def _checked_attention(name: str) -> str:
-    if name in ("auto", "sdpa", "eager"):
-        return "sdpa" if name == "auto" else name
-    raise UserError(
-        f"unknown attn_implementation {name!r}",
-        where="--attn-implementation",
-        fix="Known: auto, sdpa, eager; sdpa takes PyTorch's own fused kernels.",
-    )

@@ -161,7 +161,7 @@ def load_model(
     dtype: str = "auto",
     device: str = "auto",
     device_map: str | None = None,
-    attention: str = "sdpa",
+    attention: str = "auto",
     trust_remote_code: bool = False,
 ) -> Any:
     """A model of `weights` by the `transformers` auto class of that name, ready to run.
@@ -179,7 +179,7 @@ def load_model(
         model = getattr(transformers, auto_class).from_pretrained(
             folder,
             dtype=choose_dtype(dtype, place, weights.config),
-            attn_implementation=attention,
+            attn_implementation=choose_attention(attention, weights.config),
             device_map=device_map,
             trust_remote_code=trust_remote_code,
         )
@@ -206,6 +206,30 @@ def choose_device(wanted: str) -> str:
         available = ", ".join(name for name, is_there in there.items() if is_there)
         raise UserError(f"device {wanted!r} is not here", where="--device", fix=f"Available: {available}.")
     return wanted
+
+
+def choose_attention(wanted: str, config: Mapping[str, Any]) -> str | None:
+    """The attention kernel by `transformers`' name; `auto` (None) is sdpa where the architecture has it, else eager.
+
+    Raises:
+        UserError: for an unknown kernel, and for sdpa with soft-capped attention scores, which it would leave uncapped.
+    """
+    capped = config.get("attn_logit_softcapping") is not None
+    if wanted == "sdpa" and capped:
+        raise UserError(
+            "sdpa cannot cap attention scores, as this model needs",
+            where="--attn-implementation",
+            fix="Use auto or eager.",
+        )
+    if wanted == "auto":
+        return "eager" if capped else None
+    if wanted in ("sdpa", "eager"):
+        return wanted
+    raise UserError(
+        f"unknown attn_implementation {wanted!r}",
+        where="--attn-implementation",
+        fix="Known: auto, sdpa, eager; sdpa takes PyTorch's own fused kernels.",
+    )
 
 
 def choose_dtype(wanted: str, device: str, config: Mapping[str, Any]) -> Any:

@@ -15,7 +15,9 @@ import tiny_models
 import torch
 
 from inference_kit.errors import EngineError, UserError
+from inference_kit.models.decoding import DecodeLoop
 from inference_kit.models.huggingface import HuggingFace
+from inference_kit.models.weights import choose_attention
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
 
 Folder = Callable[[str], Path]
@@ -263,9 +265,30 @@ def test_generation_defaults_are_those_of_the_model(model_folder: Folder, tmp_pa
     assert HuggingFace(str(folder)).generation_defaults()["temperature"] == 0.0
 
 
-def test_an_unknown_attention_is_named(model_folder: Folder) -> None:
+def test_an_unknown_attention_is_named_before_anything_is_loaded(model_folder: Folder) -> None:
+    """MAIN-31."""
     with pytest.raises(UserError, match="unknown attn_implementation 'flash'"):
-        HuggingFace(str(model_folder("llama")), attn_implementation="flash")  # type: ignore[arg-type]
+        HuggingFace(str(model_folder("llama")), attn_implementation="flash").check(GREEDY)  # type: ignore[arg-type]
+
+
+def test_capped_attention_scores_get_the_kernel_that_caps_them() -> None:
+    config = {"attn_logit_softcapping": 50.0}
+    assert choose_attention("auto", config) == "eager"
+    assert choose_attention("auto", {}) is None
+    with pytest.raises(UserError, match="cap attention scores"):
+        choose_attention("sdpa", config)
+
+
+def test_an_architecture_that_our_cache_misreads_is_refused_at_load(model_folder: Folder) -> None:
+    """GPT-Neo's local layers see a window that its configuration names in a way of its own."""
+    from transformers import GPTNeoConfig, GPTNeoForCausalLM
+
+    sizes = {"vocab_size": 64, "hidden_size": 16, "num_layers": 2, "num_heads": 2, "max_position_embeddings": 64}
+    ids = {"bos_token_id": 1, "eos_token_id": 2, "initializer_range": 1.0}
+    config = GPTNeoConfig(**sizes, **ids, attention_types=[[["global", "local"], 1]], window_size=2)
+    loop = DecodeLoop(GPTNeoForCausalLM(config).eval(), slots=4, eos=frozenset())
+    with pytest.raises(UserError, match="architecture 'gpt_neo'"):
+        loop.check()
 
 
 def test_what_ends_the_loop_reaches_every_caller_and_the_engine_lives_on(
