@@ -13,7 +13,8 @@ from typing import Any
 
 from inference_kit.errors import UserError
 from inference_kit.estimates import pass_at_k, wilson_interval
-from inference_kit.grader import Grade, GradeItem, GraderPool
+from inference_kit.grader import Grade, GradeItem, GraderPool, similarity
+from inference_kit.grader.extract import boxes
 from inference_kit.records import Record, Usage
 from inference_kit.registry import lookup
 from inference_kit.store.results import write_final
@@ -26,17 +27,21 @@ OwnMetrics = Callable[[Sequence[Mapping[str, Any]]], Mapping[str, Any]]
 """A data set's own metrics, computed from the result entries without their candidates."""
 
 RECORDS_AT_ONCE = 256
+MANY_BOXES = 3
+"""A response with more distinct boxes than this is counted: boxing every option wins under lenient grading."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
     """One problem, judged: each vote's winner by place, the winner's grade, and the verdict on every candidate.
 
-    `winners` is empty where there is no candidate; `grades` and `correct` also where there is no gold answer.
+    `similarity` says how like the gold answer the winner's is, 1 where it is right. `winners` is empty where there is
+    no candidate, the others also where there is no gold answer.
     """
 
     winners: Mapping[Vote, int] = field(default_factory=dict)
     grades: Mapping[Vote, Grade] = field(default_factory=dict)
+    similarity: Mapping[Vote, float] = field(default_factory=dict)
     correct: tuple[bool, ...] = ()
 
 
@@ -124,6 +129,7 @@ def result_entry(record: Record, judged: Judged, vote: Vote, *, strict: bool) ->
         "response": winner.text if winner else None,
         "correct": _headline(grade, strict=strict) if record.gold is not None else None,
         "grades": {"lenient": grade.correct, "strict": grade.strict, "method": grade.method} if grade else None,
+        "similarity": judged.similarity.get(vote),
         "votes": {name: record.candidates[place].answer for name, place in judged.winners.items() if name},
     } | {key: stored[key] for key in stored if key not in ("schema", "index", "input", "gold")}
 
@@ -141,6 +147,8 @@ class Tally:
     no_answer: int = 0
     cut_off: int = 0
     grading_limits: int = 0
+    many_boxes: int = 0
+    similarity: float = 0.0
     correct: dict[str, int] = field(default_factory=lambda: {"lenient": 0, "strict": 0})
     samples: list[tuple[int, int]] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
@@ -157,6 +165,8 @@ class Tally:
         self.no_answer += record.error is None and (winner is None or winner.answer is None)
         self.cut_off += winner is not None and winner.finish_reason == "length"
         self.grading_limits += grade is not None and grade.method == "timeout"
+        self.many_boxes += winner is not None and len(set(boxes(winner.text))) > MANY_BOXES
+        self.similarity += judged.similarity.get(self.vote, 0.0)
         self.correct["lenient"] += grade is not None and grade.correct
         self.correct["strict"] += grade is not None and grade.strict
         if record.gold is not None:
@@ -190,6 +200,8 @@ class Tally:
             "no_answer": self.no_answer,
             "cut_off": self.cut_off,
             "grading_limits": self.grading_limits,
+            "many_boxes": self.many_boxes,
+            "similarity": self.similarity / self.graded if self.graded else None,
             "pass_at": _pass_at(self.samples),
             "generated_tokens": self.usage.generated_tokens,
             "cached_tokens": self.usage.cached_tokens,
@@ -218,7 +230,18 @@ def _judged(record: Record, votes: Sequence[Vote], grades: Sequence[Grade]) -> J
     if not grades:
         return Judged(winners)
     chosen = {name: grades[place] for name, place in winners.items()}
-    return Judged(winners, chosen, tuple(grade.correct for grade in grades))
+    likeness = {place: _likeness(record, place, grades[place]) for place in set(winners.values())}
+    alike = {name: likeness[place] for name, place in winners.items()}
+    return Judged(winners, chosen, alike, tuple(grade.correct for grade in grades))
+
+
+def _likeness(record: Record, place: int, grade: Grade) -> float:
+    """1 for a right answer; for a wrong mathematical one its similarity to the nearest gold answer."""
+    answer = record.candidates[place].answer
+    if grade.correct or answer is None or record.answer_kind not in ("math", "number"):
+        return float(grade.correct)
+    golds = record.gold if isinstance(record.gold, list) else [record.gold or ""]
+    return max(similarity(gold, answer) for gold in golds)
 
 
 def _winner(record: Record, name: Vote) -> int:
