@@ -75,6 +75,24 @@ def test_greedy_asks_once_with_temperature_zero_and_no_seed(tmp_path: Path) -> N
     assert engine.completions == 1
 
 
+def test_best_of_n_writes_n_whole_solutions_and_scores_them_if_it_can() -> None:
+    """MAIN-46."""
+    scored = context(SeededEngine(), reward_model=Likes())
+    nodes = asyncio.run(best_of_n(scored, n=5))
+    assert [node.path for node in nodes] == [(0,), (1,), (2,), (3,), (4,)]
+    assert all(node.finished and scored.step_scores(node) for node in nodes)
+    assert not any(map(context(SeededEngine()).step_scores, asyncio.run(best_of_n(context(SeededEngine()), n=5))))
+
+
+def test_a_node_completed_again_gets_further_children_with_seeds_of_their_own() -> None:
+    held = context(SeededEngine(answers=1000))
+    first = asyncio.run(held.complete([held.root], 4))
+    second = asyncio.run(held.complete([held.root], 4))
+    assert [node.path[0] for node in first + second] == list(range(8))
+    at_once = context(SeededEngine(answers=1000))
+    assert asyncio.run(at_once.complete([at_once.root], 8)) == first + second
+
+
 def test_seeds_follow_from_run_problem_and_path_and_fit_32_bits() -> None:
     seeds = {derive_seed(run, index, path) for run in (0, 1) for index in (1, "1", 2) for path in ((), (0,), (0, 1))}
     assert len(seeds) == 18

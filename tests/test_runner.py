@@ -84,3 +84,18 @@ def test_what_concerns_the_whole_run_stops_it_and_keeps_what_is_stored(tmp_path:
     with pytest.raises(UserError, match="weights do not load"):
         solve(tmp_path / "a.jsonl", Broken(), concurrency=1)
     assert sorted(PartialFile(tmp_path / "a.jsonl").read()) == [0, 1, 2, 3, 4]
+
+
+def test_each_record_is_on_disk_before_the_next_problem_is_done(tmp_path: Path) -> None:
+    """MAIN-18: anyone may read the partial file while the run goes on."""
+    path = tmp_path / "a.jsonl"
+    lines_seen: list[int] = []
+
+    def watch(record: Record, correct: bool | None) -> None:
+        lines_seen.append(path.read_text().count("\n"))
+
+    with GraderPool() as grader:
+        solver = Solver(SeededEngine(), best_of_n, GenerationConfig(), grader)
+        partial = PartialFile(path, fsync_seconds=None)
+        asyncio.run(run(problems(4), solver, partial, concurrency=2, judged=lambda record: None, watch=watch))
+    assert lines_seen == [1, 2, 3, 4]

@@ -61,7 +61,7 @@ def reference(folder: Path, rendered: str, max_new_tokens: int) -> list[int]:
 
 @pytest.mark.parametrize("kind", tiny_models.CONFIGS)
 def test_greedy_text_equals_that_of_transformers(kind: str, model_folder: Folder) -> None:
-    """MAIN-29: one class serves every family, with prompts shorter and longer than a sliding window."""
+    """MAIN-29: MAIN-29: one class serves every family, with prompts shorter and longer than a sliding window."""
     engine = HuggingFace(str(model_folder(kind)), max_batch_size=3)
     prompts = [ask(question) for question in QUESTIONS]
     assert max(len(engine._tokenizer.encode(question)) for question in QUESTIONS) > 2 * tiny_models.WINDOW
@@ -162,7 +162,7 @@ def test_length_ends_a_completion_at_max_new_tokens_and_at_the_end_of_the_contex
 
 
 def test_a_prompt_beyond_the_context_fails_alone_with_both_lengths(model_folder: Folder) -> None:
-    """MAIN-85."""
+    """MAIN-86: MAIN-85."""
     engine = HuggingFace(str(model_folder("llama")))
 
     async def together() -> list[Any]:
@@ -220,6 +220,7 @@ def test_without_a_chat_template_the_contents_are_the_prompt(tmp_path: Path) -> 
 
 
 def test_a_chat_template_of_ones_own_replaces_the_models(model_folder: Folder, tmp_path: Path) -> None:
+    """MAIN-28."""
     template = tmp_path / "own.jinja"
     template.write_text("Q: {{ messages[0]['content'] }} A:")
     folder = str(model_folder("llama"))

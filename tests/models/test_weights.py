@@ -51,6 +51,7 @@ def test_identity_changes_with_the_weights(
 
 
 def test_a_missing_folder_is_named_and_never_looked_up_on_the_hub(tmp_path: Path) -> None:
+    """MAIN-81."""
     with pytest.raises(UserError, match="no such folder") as caught:
         _ = Weights(str(tmp_path / "nowhere")).config
     assert str(tmp_path / "nowhere") in str(caught.value)
@@ -64,6 +65,7 @@ def test_a_folder_without_config_names_what_is_there(copy: Path) -> None:
 
 
 def test_a_folder_without_weights_is_refused_when_they_are_needed(copy: Path) -> None:
+    """MAIN-81."""
     (copy / "model.safetensors").unlink()
     assert Weights(str(copy)).context_length
     with pytest.raises(UserError, match="no weights in this folder") as caught:
