@@ -13,7 +13,7 @@ from typing import Any
 
 from inference_kit.errors import UserError
 from inference_kit.estimates import pass_at_k, wilson_interval
-from inference_kit.grader import Grade, GradeItem, GraderPool, similarity
+from inference_kit.grader import Grade, GradeItem, GraderPool, is_parsed, similarity
 from inference_kit.grader.extract import boxes
 from inference_kit.records import Record, Usage
 from inference_kit.registry import lookup
@@ -27,6 +27,8 @@ OwnMetrics = Callable[[Sequence[Mapping[str, Any]]], Mapping[str, Any]]
 """A data set's own metrics, computed from the result entries without their candidates."""
 
 RECORDS_AT_ONCE = 256
+LIMITS = ("timeout", "too_large", "out_of_memory")
+"""Ways in which a comparison is given up and counts as not equal."""
 MANY_BOXES = 3
 """A response with more distinct boxes than this is counted: boxing every option wins under lenient grading."""
 
@@ -148,6 +150,7 @@ class Tally:
     cut_off: int = 0
     grading_limits: int = 0
     many_boxes: int = 0
+    unparsed_golds: int = 0
     similarity: float = 0.0
     correct: dict[str, int] = field(default_factory=lambda: {"lenient": 0, "strict": 0})
     samples: list[tuple[int, int]] = field(default_factory=list)
@@ -164,8 +167,9 @@ class Tally:
         self.failed += record.error is not None
         self.no_answer += record.error is None and (winner is None or winner.answer is None)
         self.cut_off += winner is not None and winner.finish_reason == "length"
-        self.grading_limits += grade is not None and grade.method == "timeout"
+        self.grading_limits += grade is not None and grade.method in LIMITS
         self.many_boxes += winner is not None and len(set(boxes(winner.text))) > MANY_BOXES
+        self.unparsed_golds += _unparsed(record)
         self.similarity += judged.similarity.get(self.vote, 0.0)
         self.correct["lenient"] += grade is not None and grade.correct
         self.correct["strict"] += grade is not None and grade.strict
@@ -201,6 +205,7 @@ class Tally:
             "cut_off": self.cut_off,
             "grading_limits": self.grading_limits,
             "many_boxes": self.many_boxes,
+            "unparsed_golds": self.unparsed_golds,
             "similarity": self.similarity / self.graded if self.graded else None,
             "pass_at": _pass_at(self.samples),
             "generated_tokens": self.usage.generated_tokens,
@@ -221,6 +226,13 @@ def _to_grade(record: Record) -> list[GradeItem]:
     gold = tuple(record.gold) if isinstance(record.gold, list) else record.gold
     choices = tuple(record.metadata.get("choices", ()))
     return [GradeItem(gold, candidate.text, record.answer_kind, choices) for candidate in record.candidates]
+
+
+def _unparsed(record: Record) -> bool:
+    """Whether a gold answer of mathematics is not understood, so that only its own writing equals it."""
+    golds = record.gold if isinstance(record.gold, list) else [record.gold or ""]
+    mathematical = record.gold is not None and record.answer_kind in ("math", "number")
+    return mathematical and not all(is_parsed(gold) for gold in golds)
 
 
 def _judged(record: Record, votes: Sequence[Vote], grades: Sequence[Grade]) -> Judged:

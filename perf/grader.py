@@ -116,12 +116,12 @@ def _cpu_seconds() -> float:
 
 
 def _math_verify() -> Grader:
-    """Math-Verify as its README uses it; a gold answer without dollars is put between some."""
+    """Math-Verify as its README uses it; a bare answer is put between dollars, which it needs."""
     from math_verify import parse, verify
 
     def graded(gold: str, response: str) -> bool:
         wrapped = gold if "$" in gold or "\\boxed" in gold else f"${gold}$"
-        return bool(verify(parse(wrapped), parse(response)))
+        return bool(verify(parse(wrapped), parse(response) or parse(f"${response}$")))
 
     graded("1", "$1$")
     return graded

@@ -72,7 +72,7 @@ class Likes(RewardModel):
 
 
 class SlowEngine(SeededEngine):
-    """Takes a few milliseconds for each completion, two problems at a time, so that a run can be killed in the middle."""
+    """Takes a few milliseconds for each completion, two problems at a time, so that a run can be killed half-way."""
 
     concurrency = 2
 

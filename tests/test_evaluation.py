@@ -91,6 +91,12 @@ def test_boxing_every_option_is_counted() -> None:
     assert tally([Record(0, "q", "1", candidates=(Candidate(text, "4", group=0),))], None)["many_boxes"] == 1
 
 
+def test_gold_answers_that_are_not_understood_are_counted() -> None:
+    """BEY-16."""
+    assert tally([record(0, ["1"], "\\unknown{")], None)["unparsed_golds"] == 1
+    assert tally([record(0, ["1"], "\\frac12")], None)["unparsed_golds"] == 0
+
+
 def test_a_vote_over_step_scores_needs_them() -> None:
     bare = Record(0, "q", "1", candidates=(Candidate("\\boxed{1}", "1", group=0),))
     with GraderPool() as grader, pytest.raises(UserError, match="min_vote weighs step scores"):

@@ -19,7 +19,18 @@ from inference_kit.solver import Solver
 
 PROG = "play.py"
 OF_A_DATASET = frozenset(
-    {"dataset", "dataset_path", "limit", "index", "shuffle_seed", "evaluate", "grading", "work_dir", "exp_name", "resume"}
+    {
+        "dataset",
+        "dataset_path",
+        "limit",
+        "index",
+        "shuffle_seed",
+        "evaluate",
+        "grading",
+        "work_dir",
+        "exp_name",
+        "resume",
+    }
     | {"overwrite", "concurrency", "explain", "dry_run", "json", "split", "subset", "prompt_template"}
 )
 """Flags of `run` that mean nothing in a conversation."""

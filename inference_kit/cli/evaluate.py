@@ -57,7 +57,9 @@ def execute(arguments: argparse.Namespace, registries: Registries) -> int:
             file.write(shown + "\n")
     rows = [accuracy_row(each["name"], each["metrics"]) for each in found]
     folders = sorted({str(Path(each["file"]).parent) for each in found})
-    print(shown if arguments.json else table(ACCURACY_HEADERS, rows) + "\n\nwritten to " + "\n           ".join(folders))
+    print(
+        shown if arguments.json else table(ACCURACY_HEADERS, rows) + "\n\nwritten to " + "\n           ".join(folders)
+    )
     return 1 if any(each["metrics"]["failed"] for each in found) else 0
 
 

@@ -57,9 +57,7 @@ class _Agree(argparse.Action):
 def setting_options(owner: Callable[..., Any], group: str, *, prefix: str = "") -> list[Option]:
     """The flags of a method's, engine's, reward model's or data set's settings; mappings have no flag."""
     return [
-        Option(
-            prefix + setting.name, read, setting.help, _shown_default(setting), group
-        )
+        Option(prefix + setting.name, read, setting.help, _shown_default(setting), group)
         for setting in settings_of(owner).values()
         if (read := reader_of(setting))
     ]

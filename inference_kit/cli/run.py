@@ -138,15 +138,14 @@ async def _solve_all(plan: Plan, solver: Solver, partial: PartialFile, progress:
         return verdict(record, plan.votes[0], solver.grader, strict=plan.strict)
 
     concurrency = plan.value("concurrency") or plan.engine.concurrency
+
     def watch(record: Record, correct: bool | None) -> None:
         outcome = record.error or {True: "right", False: "wrong", None: "no gold answer"}[correct]
         logger.debug("problem {}: {}, {:.1f} s", record.index, outcome, record.seconds)
         progress.finished(record, correct)
 
     try:
-        return await run(
-            _selected(plan), solver, partial, concurrency=concurrency, judged=judged, watch=watch
-        )
+        return await run(_selected(plan), solver, partial, concurrency=concurrency, judged=judged, watch=watch)
     finally:
         await solver.close()
 

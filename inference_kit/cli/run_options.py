@@ -41,6 +41,7 @@ _GENERATION_READERS: dict[str, Callable[[str], Any]] = {
     "stop": read_stops,
 }
 
+
 def _shown(name: str) -> str:
     """The library's own default of a generation setting, which every other level beats."""
     default = getattr(GenerationConfig(), name)

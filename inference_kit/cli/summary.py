@@ -79,6 +79,7 @@ def _remarks(metrics: Mapping[str, Any]) -> list[str]:
         "no_answer": "problems got an answer in which no final answer was found",
         "cut_off": "chosen answers were cut off at max_new_tokens",
         "grading_limits": "comparisons hit the grader's time limit and count as not equal",
+        "unparsed_golds": "gold answers are not understood as mathematics; only their own writing equals them",
         "many_boxes": "chosen responses have more than 3 different boxes, of which lenient grading takes any",
     }
     found = [f"note:  {metrics[name]} {text}" for name, text in remarks.items() if metrics[name]]

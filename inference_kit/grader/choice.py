@@ -14,12 +14,14 @@ LEADING = re.compile(
     r"(?:[)\]}】.:。、,，;*$\\]|选项|$|\s+[-–(0-9\\$])"
 )
 ARTICLE = re.compile(r"\s+[a-z]")
-GOLD = re.compile(r"\s*(?:\\(?:text|textbf|mathrm|mathbf)\s*\{)?\s*[(\[]?\s*([A-J])\s*[)\]]?\s*\}?\s*[.)]?\s*")
+LONGEST_LETTER = 24
+GOLD = re.compile(r"(?:\\(?:text|textbf|mathrm|mathbf)\s*\{)?\s*[(\[]?\s*([A-J])\s*[)\]]?\s*\}?\s*[.)]?\s*")
 
 
 def is_choice(gold: str) -> bool:
     """Whether a gold answer is the letter of a choice."""
-    return GOLD.fullmatch(gold) is not None
+    bare = gold.strip()
+    return len(bare) <= LONGEST_LETTER and GOLD.fullmatch(bare) is not None
 
 
 def letter_of(text: str, n_choices: int = 0, *, whole: bool = False, last: bool = False) -> str | None:
@@ -31,7 +33,7 @@ def letter_of(text: str, n_choices: int = 0, *, whole: bool = False, last: bool 
         whole: Only a letter that `text` begins with, as an answer does.
         last: The last letter that stands alone, for a text that reasons before it chooses.
     """
-    leading = LEADING.match(text[:80])
+    leading = LEADING.match(text.lstrip()[:80])
     if leading:
         return _within((leading.group(1) or leading.group(2)).upper(), n_choices)
     if whole:

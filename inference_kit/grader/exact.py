@@ -7,6 +7,7 @@ Promises: bounded: no number grows beyond `MOST_BITS`; what is irrational, unkno
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 
 from inference_kit.grader.values import Apply, Num, Value
 
@@ -19,6 +20,7 @@ class TooLarge(ArithmeticError):
     """A number beyond the limit, or an operation without a rational result."""
 
 
+@lru_cache(maxsize=256)
 def exact(value: Value) -> Fraction | None:
     """Return the rational value of an expression, None where it has none that can be had cheaply."""
     try:
@@ -144,8 +146,8 @@ OPERATIONS: dict[str, Callable[..., Fraction]] = {
     "abs": abs,
     "floor": lambda a: Fraction(math.floor(a)),
     "ceil": lambda a: Fraction(math.ceil(a)),
-    "max": max,
-    "min": min,
+    "max": lambda *numbers: max(numbers),
+    "min": lambda *numbers: min(numbers),
     "gcd": _whole_numbers(math.gcd),
     "lcm": _whole_numbers(math.lcm),
     "mod": lambda a, b: a % b,

@@ -192,10 +192,11 @@ def _unboxed(text: str) -> list[str]:
 
 def _is_prose(text: str) -> bool:
     """Whether a text is a sentence: it has a word, a formula or foreign letters, and is no program."""
-    return CODE.search(text) is None and (
-        any(word not in ("and", "or") for word in PROSE_WORD.findall(text[-LOOKED_AT:]))
-        or FORMULA.search(text) is not None
-        or any(sign.isalpha() for sign in text if not sign.isascii())
+    ending = text[-4 * BARE_LENGTH :]
+    return CODE.search(ending) is None and (
+        any(word not in ("and", "or") for word in PROSE_WORD.findall(ending))
+        or FORMULA.search(ending) is not None
+        or any(sign.isalpha() for sign in ending if not sign.isascii())
     )
 
 

@@ -318,7 +318,7 @@ class Parser:
                 value = self.linked(Apply("factorial2" if double else "factorial", (value,)))
             elif token in ("%", r"\%"):
                 self.take()
-                value = self.linked(Apply("percent", (value,)))
+                value = self._marked("percent", value)
             elif token == "^" or token == "**":
                 self.take()
                 value = self._raised(value)
@@ -334,7 +334,7 @@ class Parser:
 
     def _raised(self, base: Value) -> Value:
         if self.accept(r"\circ") or self._braced(r"\circ"):
-            return Apply("degree", (base,))
+            return self._marked("degree", base)
         if self.accept(r"\prime") or self._braced(r"\prime"):
             return Apply("prime1", (base,))
         if self._braced("T", r"\top") or self.accept(r"\top"):
@@ -343,6 +343,12 @@ class Parser:
             return base
         exponent = self.deeper(self.argument_of_power)
         return Apply("pow", (base, exponent))
+
+    def _marked(self, head: str, value: Value) -> Value:
+        """A percentage or an angle in degrees; of such a one there is no other."""
+        if isinstance(value, Apply) and value.head in ("percent", "degree"):
+            raise ParseError("a second sign of its kind")
+        return Apply(head, (value,))
 
     def _braced(self, *tokens: str) -> bool:
         if self.peek() == "{" and self.peek(1) in tokens and self.peek(2) == "}":
@@ -394,12 +400,12 @@ class Parser:
     def primary(self) -> Value:
         """A number, letter, function, group or command."""
         token = self.take()
-        if token[0].isdigit() or (token[0] == "." and token[-1].isdigit()) or "\\" in token[1:]:
+        if token[0] == '"':
+            return self._text(token[1:])
+        if token[0].isdigit() or (token[0] == "." and token[-1] in "0123456789}"):
             return self._number(token)
         if token[0].isalpha():
             return self._word(token)
-        if token[0] == '"':
-            return self._text(token[1:])
         if token == "{":
             return self._braces("}")
         if token == r"\{" or token == r"\lbrace":

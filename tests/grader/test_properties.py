@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from inference_kit.grader.choice import is_choice
 from inference_kit.grader.compare import Unsettled, compare_texts
 from inference_kit.grader.extract import candidates, extract
 from inference_kit.grader.grading import GradeItem, grade_item
@@ -161,6 +162,11 @@ def test_what_is_right_by_the_strict_rule_is_right_by_the_lenient_one(gold: str,
         r"\{" * 1000,
         r"3\frac{1}{2}" * 300,
         "((((1,2),3),4),5)" * 100,
+        "9" + "度" * 200,
+        "9" + r"\%" * 200,
+        " " * 3000 + "x",
+        r"\text{ \alpha 1}" * 50,
+        "x" + "^2" * 40,
     ],
 )
 def test_what_is_meant_to_explode_is_refused_at_once(text: str) -> None:
@@ -168,6 +174,7 @@ def test_what_is_meant_to_explode_is_refused_at_once(text: str) -> None:
     parse(text)
     candidates(text)
     candidates(text, wants_letter=True)
+    is_choice(text)
     assert _verdict("42", text) is not True
     similarity(text, text)
     assert time.perf_counter() - started < SLOW_SECONDS
