@@ -40,7 +40,7 @@ supported_dataset = {
         split="train",
     ),
     "svamp": partial(SVAMP, dataset_name="svamp", dataset_path="ChilleD/SVAMP", split="train+test"),
-    "college_math": partial(QuestionAnswer, dataset_name="college_math", dataset_path="qq8933/College_Math_Test"),
+    "college_math": partial(QuestionAnswer, dataset_name="college_math", dataset_path="di-zhang-fdu/College_Math_Test"),
     "cmath": partial(
         QuestionAnswer,
         dataset_name="cmath",

@@ -7,6 +7,7 @@ Promises: prints a table and draws the plot of the README from stored files alon
 """
 
 import argparse
+import math
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +33,13 @@ SUBSETS = 200
 """Of the subsets of a size, so many are drawn for each problem where there are more."""
 
 MARKED = re.compile(r"(?<=<!-- results -->\n).*?(?=<!-- /results -->)", flags=re.DOTALL)
-COLOURS = {"majority": "#1f77b4", "last_vote": "#2ca02c", "best_last": "#d62728", "pass": "#7f7f7f"}
+COLOURS = {
+    "majority": "#1f77b4",
+    "last_vote": "#2ca02c",
+    "best_last": "#d62728",
+    "best_prod": "#9467bd",
+    "pass": "#7f7f7f",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,11 +219,18 @@ def _pool(entry: Mapping[str, Any]) -> Pool:
     return Pool(tuple(map(Candidate.from_json, candidates)), tuple(each["correct"] for each in candidates))
 
 
-def _best_last(pool: Pool, k: int) -> float:
-    scores = [
-        each.step_scores[-1] if each.group >= 0 else -1.0 for each in pool.candidates
-    ]  # the vote passes them over
-    return best_at_k(scores, pool.correct, k)
+def _best(aggregate: Callable[[Sequence[float]], float]) -> Callable[[Pool, int], float]:
+    """The one candidate with the highest aggregated step scores; those without an answer come last, as in the vote."""
+
+    def at_k(pool: Pool, k: int) -> float:
+        scores = [aggregate(each.step_scores) if each.group >= 0 else -math.inf for each in pool.candidates]
+        return best_at_k(scores, pool.correct, k)
+
+    return at_k
+
+
+def _log_product(scores: Sequence[float]) -> float:
+    return sum(math.log(score) if score > 0 else -math.inf for score in scores)
 
 
 def _pass(pool: Pool, k: int) -> float:
@@ -231,10 +245,17 @@ def _voted(vote: str) -> Callable[[Pool, int], float]:
 AT_K: Mapping[str, Callable[[Pool, int], float]] = {
     "majority": _voted("majority_vote"),
     "last_vote": _voted("last_vote"),
-    "best_last": _best_last,
+    "best_last": _best(lambda scores: scores[-1]),
+    "best_prod": _best(_log_product),
     "pass": _pass,
 }
-HEADERS = {"majority": "majority@k", "last_vote": "last_vote@k", "best_last": "best_last@k", "pass": "pass@k"}
+HEADERS = {
+    "majority": "majority@k",
+    "last_vote": "last_vote@k",
+    "best_last": "best_last@k",
+    "best_prod": "best_prod@k",
+    "pass": "pass@k",
+}
 
 if __name__ == "__main__":
     main()

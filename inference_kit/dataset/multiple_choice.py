@@ -8,7 +8,7 @@ Source: Ling et al. 2017, "Program induction by rationale generation", arXiv:170
 import re
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from inference_kit.dataset import values
 from inference_kit.dataset.base import Dataset, lettered
@@ -82,6 +82,7 @@ class SATMath(MultipleChoice):
     """Problems of the SAT; all options stand in one text, after their letters."""
 
     fields = ("question", "options", "Answer")
+    other_names: ClassVar[Mapping[str, str]] = {"Question": "question", "Possible Answers": "options"}
     index_field = "id"
 
     def choices(self, row: Mapping[str, Any]) -> tuple[str, ...]:

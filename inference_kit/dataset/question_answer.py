@@ -16,7 +16,7 @@ class QuestionAnswer(Dataset):
     """Questions with short answers in a field of their own."""
 
     fields = ("question", "answer")
-    other_names: ClassVar[Mapping[str, str]] = {"problem": "question"}
+    other_names: ClassVar[Mapping[str, str]] = {"problem": "question", "golden": "answer"}
     metadata_fields = ("source", "data_source", "data_topic", "grade")
 
     def problem(self, row: Mapping[str, Any], number: int) -> Problem:

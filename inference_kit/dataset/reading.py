@@ -25,8 +25,19 @@ LARGEST_CELL = 2**31 - 1
 SHOWN = 20
 BLANKS = re.compile(r"[ \t\r\n]*")
 
+
+def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; of two fields with one name, Python alone would keep the last."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UserError(f"field {twice!r} is there twice")
+    return found
+
+
 # NaN and the infinities are no JSON, but Python writes them; they are read as the null that the house stores for them.
-DECODER = json.JSONDecoder(parse_float=WrittenFloat, parse_constant=lambda _: None)
+DECODER = json.JSONDecoder(object_pairs_hook=_fields, parse_float=WrittenFloat, parse_constant=lambda _: None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +177,8 @@ def _parsed(shown: str, position: int, path: Path, line: int) -> tuple[Any, int]
     """The JSON value at `position`, which is on `line`, and where it ends."""
     try:
         return DECODER.raw_decode(shown, position)
+    except UserError as error:
+        raise UserError(error.what, where=f"{path}:{line}") from error
     except json.JSONDecodeError as error:
         breaks = shown.count("\n", position, error.pos)
         found = repr(shown[error.pos : error.pos + SHOWN]) if error.pos < len(shown) else "its end"

@@ -20,6 +20,7 @@ OPTIONS = "(A) 5(√3 + 1)\n(B) $x$"
         (MMLU, {"question": "Which?", "choices": ["5(√3 + 1)", "$x$"], "answer": 1}),
         (MMLU, {"question": "Which?", "choices": ["5(√3 + 1)", "$x$"], "answer": "b"}),
         (SATMath, {"question": "Which?", "options": "A) 5(√3 + 1) B) $x$", "Answer": "B"}),
+        (SATMath, {"Question": "Which?", "Possible Answers": "A) 5(√3 + 1) B) $x$", "Answer": "B"}),
         (SATMath, {"question": "Which?", "options": "A. 5(√3 + 1)\nB. $x$", "Answer": "B "}),
     ],
 )

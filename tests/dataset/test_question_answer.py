@@ -24,6 +24,11 @@ def test_answers_lose_their_dollars_and_no_digit(read: Callable[..., Problem], a
     assert read(QuestionAnswer, {"question": "?", "answer": answer}).answer == gold
 
 
+def test_cmath_reads_both_published_forms(read: Callable[..., Problem]) -> None:
+    for name in ("golden", "answer"):
+        assert read(QuestionAnswer, {"grade": 1, "question": "?", name: "9"}).answer == "9"
+
+
 def test_a_contest_problem_has_an_id(read: Callable[..., Problem]) -> None:
     problem = read(Contest, {"id": 60, "problem": "Find it.", "answer": "204"})
     assert (problem.index, problem.question.partition("\n")[0]) == (60, "Find it.")

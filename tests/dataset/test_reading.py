@@ -91,6 +91,8 @@ def test_nan_is_read_as_null(tmp_path: Path) -> None:
         ("a.jsonl", '{"index": 0}\n\n{"index": oops}', r"a\.jsonl:3: not JSON \(Expecting value, found 'oops}'\)"),
         ("a.jsonl", '{"index": 0} {"index": 1}', r"a\.jsonl:1: more than one JSON value on a line"),
         ("a.jsonl", '{"index": 0}\n[1, 2]', r"a\.jsonl:2: expected an object with fields, found a list"),
+        ("a.jsonl", '{"a": 1}\n{"a": 1, "b": 2, "a": 3}', r"a\.jsonl:2: field 'a' is there twice"),
+        ("a.json", '[{"a": 1},\n{"b": {"c": 1, "c": 2}}]', r"a\.json:2: field 'c' is there twice"),
         ("a.jsonl", "17", r"a\.jsonl:1: expected an object with fields, found a number"),
         ("a.jsonl", b'{"a": 1}\n{"a": "\xe9"}', r"a\.jsonl:2: not UTF-8 text \(byte 0xe9\)\. Save the file as UTF-8"),
         ("a.jsonl", '{"a": ' + "9" * 5000 + "}", r"a\.jsonl:1: a number that is too long"),
