@@ -152,7 +152,15 @@ def nearest_existing(path: Path) -> str:
     names = [each.name for each in folder.iterdir()] if folder.is_dir() else []
     below = path.relative_to(folder).parts[0] if path != folder else path.name
     near = difflib.get_close_matches(below, names, n=1)
-    return f"Did you mean {folder / near[0]}?" if near else f"{folder} exists, and nothing named {below!r} is in it."
+    return (
+        f"Did you mean {folder / near[0]}?"
+        if near
+        else f"{_spoken(folder)} exists, and nothing named {below!r} is in it."
+    )
+
+
+def _spoken(folder: Path) -> str:
+    return "the current folder" if folder == Path() else str(folder)
 
 
 def _with_do_sample(level: Level) -> Level:

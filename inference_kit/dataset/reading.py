@@ -9,6 +9,7 @@ import csv
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -30,8 +31,7 @@ def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object of JSON; of two fields with one name, Python alone would keep the last."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
         raise UserError(f"field {twice!r} is there twice")
     return found
 
