@@ -152,11 +152,9 @@ def nearest_existing(path: Path) -> str:
     names = [each.name for each in folder.iterdir()] if folder.is_dir() else []
     below = path.relative_to(folder).parts[0] if path != folder else path.name
     near = difflib.get_close_matches(below, names, n=1)
-    return (
-        f"Did you mean {folder / near[0]}?"
-        if near
-        else f"{_spoken(folder)} exists, and nothing named {below!r} is in it."
-    )
+    if near:
+        return f"Did you mean {folder / near[0]}?"
+    return f"{_spoken(folder)} exists, and nothing named {below!r} is in it."
 
 
 def _spoken(folder: Path) -> str:

@@ -11,7 +11,7 @@ from training import benchmark
 from training.loop import Recipe
 from training.policy import RECIPE as POLICY_RECIPE
 from training.problems import BENCHMARK_MIX, LARGEST_VALUE, TRAINING_MIX, Problem, problems, renderings, solution
-from training.reward_model import RECIPE as REWARD_MODEL_RECIPE
+from training.reward_model import FIRST, SECOND
 
 EQUATION = re.compile(r"(\d+(?: [-+*/] \d+)+) = (\d+)")
 
@@ -91,7 +91,7 @@ def test_the_committed_benchmark_is_exactly_what_is_made() -> None:
     assert benchmark.PATH.read_text(encoding="utf-8") == made
 
 
-@pytest.mark.parametrize("recipe", [POLICY_RECIPE, REWARD_MODEL_RECIPE], ids=["policy", "reward_model"])
+@pytest.mark.parametrize("recipe", [POLICY_RECIPE, FIRST, SECOND], ids=["policy", "reward model", "its second round"])
 def test_no_problem_that_is_trained_on_is_in_the_benchmark(recipe: Recipe) -> None:
     tested = {sentences(row["question"]) for row in benchmark_rows()}
     trained = {sentences(problem.question) for problem in islice(problems(recipe.seed, "train", TRAINING_MIX), 1000)}
