@@ -1,6 +1,6 @@
 """Measure our decode loop beside `transformers.generate`: the same model, prompts, machine and number of rows.
 
-Run it as `python perf/engine.py [--model FOLDER] [--problems 64] [--slots 64] [--repeats 5] [--threads 2]`. Equal
+Run it as `python perf/engine.py [--model FOLDER] [--problems 64] [--slots 128] [--repeats 5] [--threads 2]`. Equal
 lengths: nothing ends before the last token. Mixed lengths: each completion ends where the model ends it. The two take
 turns and the medians are shown; on a machine that does other things too, trust the ratio of CPU time with one thread.
 """
@@ -71,7 +71,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--model", type=Path, default=HOME / "inference_kit/bundled/abacus")
     parser.add_argument("--data", type=Path, default=HOME / "benchmark/abacus.jsonl")
     parser.add_argument("--problems", type=int, default=64)
-    parser.add_argument("--slots", type=int, default=64)
+    parser.add_argument("--slots", type=int, default=128)
     parser.add_argument("--equal-tokens", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
