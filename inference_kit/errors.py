@@ -26,7 +26,3 @@ class UserError(Exception):
 
 class EngineError(UserError):
     """An engine could not answer one call; the problem fails with this line and the run goes on."""
-
-
-class BudgetSpent(Exception):
-    """A problem has used what it was given; the solver keeps what is whole."""

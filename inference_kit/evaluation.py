@@ -7,7 +7,7 @@ counts as not correct and is counted apart.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +38,16 @@ class Judged:
     """One problem, judged: each vote's winner by place, the winner's grade, and the verdict on every candidate.
 
     `similarity` says how like the gold answer the winner's is, 1 where it is right. `winners` is empty where there is
-    no candidate, the others also where there is no gold answer.
+    no candidate, the next three also where there is no gold answer. `many_boxes` holds the votes whose winner boxes
+    more than `MANY_BOXES` different answers.
     """
 
     winners: Mapping[Vote, int] = field(default_factory=dict)
     grades: Mapping[Vote, Grade] = field(default_factory=dict)
     similarity: Mapping[Vote, float] = field(default_factory=dict)
     correct: tuple[bool, ...] = ()
+    many_boxes: frozenset[Vote] = frozenset()
+    unparsed_gold: bool = False
 
 
 def judge(records: Iterable[Record], votes: Sequence[Vote], grader: GraderPool) -> Iterator[tuple[Record, Judged]]:
@@ -55,9 +58,10 @@ def judge(records: Iterable[Record], votes: Sequence[Vote], grader: GraderPool) 
     """
     stream = iter(records)
     while batch := list(islice(stream, RECORDS_AT_ONCE)):
-        grades = grader.grade_many(item for record in batch for item in _to_grade(record))
-        for record in batch:
-            yield record, _judged(record, votes, list(islice(grades, len(_to_grade(record)))))
+        items = [_to_grade(record) for record in batch]
+        grades = grader.grade_many(chain.from_iterable(items))
+        for record, own in zip(batch, items, strict=True):
+            yield record, _judged(record, votes, list(islice(grades, len(own))))
 
 
 def write_finals(
@@ -168,8 +172,8 @@ class Tally:
         self.no_answer += record.error is None and (winner is None or winner.answer is None)
         self.cut_off += winner is not None and winner.finish_reason == "length"
         self.grading_limits += grade is not None and grade.method in LIMITS
-        self.many_boxes += winner is not None and len(set(boxes(winner.text))) > MANY_BOXES
-        self.unparsed_golds += _unparsed(record)
+        self.many_boxes += self.vote in judged.many_boxes
+        self.unparsed_golds += judged.unparsed_gold
         self.similarity += judged.similarity.get(self.vote, 0.0)
         self.correct["lenient"] += grade is not None and grade.correct
         self.correct["strict"] += grade is not None and grade.strict
@@ -228,32 +232,46 @@ def _to_grade(record: Record) -> list[GradeItem]:
     return [GradeItem(gold, candidate.text, record.answer_kind, choices) for candidate in record.candidates]
 
 
-def _unparsed(record: Record) -> bool:
-    """Whether a gold answer of mathematics is not understood, so that only its own writing equals it."""
-    golds = record.gold if isinstance(record.gold, list) else [record.gold or ""]
-    mathematical = record.gold is not None and record.answer_kind in ("math", "number")
-    return mathematical and not all(is_parsed(gold) for gold in golds)
-
-
 def _judged(record: Record, votes: Sequence[Vote], grades: Sequence[Grade]) -> Judged:
+    unparsed = _mathematical(record) and not all(is_parsed(gold) for gold in _golds(record))
     if not record.candidates:
-        return Judged()
+        return Judged(unparsed_gold=unparsed)
     winners = {name: _winner(record, name) for name in votes}
+    places = set(winners.values())
+    boxing = {place for place in places if len(set(boxes(record.candidates[place].text))) > MANY_BOXES}
+    judged = Judged(
+        winners,
+        many_boxes=frozenset(name for name, place in winners.items() if place in boxing),
+        unparsed_gold=unparsed,
+    )
     if not grades:
-        return Judged(winners)
-    chosen = {name: grades[place] for name, place in winners.items()}
-    likeness = {place: _likeness(record, place, grades[place]) for place in set(winners.values())}
-    alike = {name: likeness[place] for name, place in winners.items()}
-    return Judged(winners, chosen, alike, tuple(grade.correct for grade in grades))
+        return judged
+    likeness = {place: _likeness(record, place, grades[place]) for place in places}
+    return replace(
+        judged,
+        grades={name: grades[place] for name, place in winners.items()},
+        similarity={name: likeness[place] for name, place in winners.items()},
+        correct=tuple(grade.correct for grade in grades),
+    )
+
+
+def _golds(record: Record) -> Sequence[str]:
+    """The acceptable answers, none where there is no gold answer."""
+    if record.gold is None:
+        return []
+    return record.gold if isinstance(record.gold, list) else [record.gold]
+
+
+def _mathematical(record: Record) -> bool:
+    return record.answer_kind in ("math", "number")
 
 
 def _likeness(record: Record, place: int, grade: Grade) -> float:
     """1 for a right answer; for a wrong mathematical one its similarity to the nearest gold answer."""
     answer = record.candidates[place].answer
-    if grade.correct or answer is None or record.answer_kind not in ("math", "number"):
+    if grade.correct or answer is None or not _mathematical(record):
         return float(grade.correct)
-    golds = record.gold if isinstance(record.gold, list) else [record.gold or ""]
-    return max(similarity(gold, answer) for gold in golds)
+    return max(similarity(gold, answer) for gold in _golds(record))
 
 
 def _winner(record: Record, name: Vote) -> int:

@@ -2,13 +2,11 @@
 
 import argparse
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from inference_kit.cli.registries import Registries
 from inference_kit.cli.stored import StoredRun, stored_runs
-from inference_kit.dataset.base import Dataset
 from inference_kit.evaluation import OwnMetrics, check_votes, write_finals
 from inference_kit.grader import GraderPool
 from inference_kit.report.tables import ACCURACY_HEADERS, accuracy_row, table
@@ -75,12 +73,9 @@ def _votes(run: StoredRun, asked: str) -> tuple[str | None, ...]:
 
 
 def _own_metrics(run: StoredRun, registries: Registries) -> OwnMetrics | None:
-    """The `evaluate` of the run's data set class, where it has one of its own."""
+    """The metrics of the run's data set class, where it has some of its own."""
     entry = registries.datasets.get(str(run.header["dataset"]))
-    target = entry.func if isinstance(entry, partial) else entry
-    if entry is None or getattr(target, "evaluate", None) is Dataset.evaluate:
-        return None
-    own: OwnMetrics = entry().evaluate
+    own: OwnMetrics | None = entry().own_metrics if entry else None
     return own
 
 

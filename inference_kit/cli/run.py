@@ -16,7 +16,6 @@ from inference_kit.cli.progress import Progress
 from inference_kit.cli.registries import Registries
 from inference_kit.cli.summary import show_summary, summary_of_run
 from inference_kit.config import Resolved
-from inference_kit.dataset.base import Dataset
 from inference_kit.dataset.selection import Selection
 from inference_kit.errors import UserError
 from inference_kit.evaluation import verdict, write_finals
@@ -47,7 +46,7 @@ def execute(arguments: Sequence[str], registries: Registries) -> int:
         return 0
     survey = _survey(plan)
     plan.engine.check(plan.generation)
-    plan.depends_on()
+    plan.depends_on()  # reads what identifies model, reward model and data, so that what is missing is said before work
     if plan.value("dry_run"):
         print(_dry_run(plan, survey))
         return 0
@@ -176,23 +175,24 @@ def _conclude(
 ) -> int:
     """Vote, grade, write the final files and show the summary."""
     order = survey.indices
-    failed = sum(record.error is not None for record in partial.ordered(order))
+    finished = partial.finished()
+    failed = sum(index not in finished for index in order)
     if plan.value("evaluate") is False:
         print(f"{len(order)} problems generated, {failed} failed; records in {partial.path}")
         return 1 if failed else 0
     paths = {vote: plan.file(vote) for vote in plan.votes}
-    own = type(plan.dataset).evaluate is not Dataset.evaluate
     metrics = write_finals(
         lambda: partial.ordered(order),
         paths,
         plan.header(),
         grader,
         strict=plan.strict,
-        own_metrics=plan.dataset.evaluate if own else None,
+        own_metrics=plan.dataset.own_metrics,
     )
     summary = summary_of_run(plan, paths, metrics, progress, arguments)
-    logger.debug("{}", show_summary(summary))
-    print(json.dumps(summary, ensure_ascii=False, indent=1) if plan.value("json") else show_summary(summary))
+    shown = show_summary(summary)
+    logger.debug("{}", shown)
+    print(json.dumps(summary, ensure_ascii=False, indent=1) if plan.value("json") else shown)
     return 1 if failed else 0
 
 

@@ -6,7 +6,7 @@ and no two have the same index; what is wrong with the data is one line that nam
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -69,6 +69,11 @@ class Dataset(ABC):
             results: The `results` of a final file (index, gold, prediction, response, correct, ...) without candidates.
         """
         return {}
+
+    @property
+    def own_metrics(self) -> Callable[[Sequence[Mapping[str, Any]]], dict[str, Any]] | None:
+        """The family's `evaluate`, None where it has none of its own."""
+        return None if type(self).evaluate is Dataset.evaluate else self.evaluate
 
     def problems(self) -> Iterator[Problem]:
         """Read the problems one by one.
