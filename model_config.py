@@ -10,9 +10,15 @@ from pathlib import Path
 import inference_kit
 from inference_kit.models.echo import Echo
 from inference_kit.models.huggingface import HuggingFace
+from inference_kit.reward_models.implicit_prm import ImplicitPRM
+from inference_kit.reward_models.judge import Judge
 from inference_kit.reward_models.likelihood import Likelihood
 from inference_kit.reward_models.math_shepherd import MathShepherd
+from inference_kit.reward_models.oracle import Oracle
 from inference_kit.reward_models.qwen_prm import QwenPRM
+from inference_kit.reward_models.rlhflow_prm import RLHFlowPRM
+from inference_kit.reward_models.sequence_orm import SequenceORM
+from inference_kit.reward_models.skywork_prm import SkyworkPRM
 
 bundled = Path(inference_kit.__file__).parent / "bundled"
 
@@ -36,5 +42,15 @@ sft_model_groups = {
 reward_model_groups = {
     "abacus_prm": partial(Likelihood, str(bundled / "abacus_prm"), separator="\n"),
     "math-shepherd": partial(MathShepherd, "peiyi9979/math-shepherd-mistral-7b-prm"),
+    "rlhflow-prm-deepseek": partial(RLHFlowPRM, "RLHFlow/Llama3.1-8B-PRM-Deepseek-Data"),
+    "rlhflow-prm-mistral": partial(RLHFlowPRM, "RLHFlow/Llama3.1-8B-PRM-Mistral-Data"),
+    "skywork-prm-1.5b": partial(SkyworkPRM, "Skywork/Skywork-o1-Open-PRM-Qwen-2.5-1.5B"),
+    "skywork-prm-7b": partial(SkyworkPRM, "Skywork/Skywork-o1-Open-PRM-Qwen-2.5-7B"),
     "qwen2.5-math-prm-7b": partial(QwenPRM, "Qwen/Qwen2.5-Math-PRM-7B"),
+    "qwen2.5-math-prm800k-7b": partial(QwenPRM, "Qwen/Qwen2.5-Math-7B-PRM800K"),
+    "eurus-prm": partial(ImplicitPRM, "PRIME-RL/EurusPRM-Stage2", reference_path="Qwen/Qwen2.5-Math-7B-Instruct"),
+    "skywork-reward-0.6b": partial(SequenceORM, "Skywork/Skywork-Reward-V2-Qwen3-0.6B"),
+    "skywork-reward-8b": partial(SequenceORM, "Skywork/Skywork-Reward-V2-Llama-3.1-8B"),
+    "judge-qwen2.5-7b": partial(Judge, "Qwen/Qwen2.5-7B-Instruct"),
+    "oracle": partial(Oracle),
 }

@@ -23,7 +23,9 @@ SYNONYMS = {
     "cot_method": "method",
     "voting_method": "vote",
 }
-GENERATION_SETTINGS = tuple(each.name for each in fields(GenerationConfig) if each.name not in ("boundary", "logprobs"))
+GENERATION_SETTINGS = tuple(
+    each.name for each in fields(GenerationConfig) if each.name not in ("boundary", "logprobs", "branch_first")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,10 @@ _RANGES: dict[str, tuple[type, float, float, str]] = {
 
 
 def _checked(name: str, setting: Resolved) -> Resolved:
+    if name == "token_details":
+        if not isinstance(setting.value, bool):
+            raise UserError(f"token_details must be true or false, got {setting.value!r}", where=setting.source)
+        return setting
     if name == "stop":
         given = setting.value
         stops = (given,) if isinstance(given, str) else tuple(given)

@@ -1,28 +1,56 @@
 """What a search method sees of one problem: it hands over nodes and gets nodes, or scores, back.
 
-Why: seeds, the call log, merging and accounting live here once, so that a method is straight-line code like the
-paper's.
+Why: seeds, steps, the call log, merging, budgets and accounting live here once, so that a method is straight-line code
+like the paper's.
 Promises: a node's seed follows from the run's seed, the problem and its place in the tree, never from time or order;
-every completion and every scored solution is in the call log before a method sees it; equal texts are scored once.
+every completion and every scored solution is in the call log before a method sees it; equal siblings are one node and
+equal texts are scored once; a budget counts cached calls too, so that a replay stops at the same place.
 """
 
+import asyncio
 import hashlib
+import random
+import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
+from inference_kit.budget import RunBudget
+from inference_kit.errors import BudgetSpent, UserError
 from inference_kit.flow import all_of
+from inference_kit.grader import GraderPool, extract
 from inference_kit.models.base import Engine
-from inference_kit.records import Completion, GenerationConfig, Index, Node, Problem, Prompt, StepScores, Usage
+from inference_kit.records import Completion, GenerationConfig, Index, Message, Node, Problem, Prompt, StepScores, Usage
 from inference_kit.reward_models.base import RewardModel
 from inference_kit.store.call_log import CallLog, LoggedCall, call_key
+from inference_kit.voting import AGGREGATES
 
 Method = Callable[["Context"], Awaitable[list[Node]]]
 """A search method with its settings bound."""
 
+END_OF_THINKING = "</think>"
+WAVE = 4
+"""Whole solutions in flight at once under a token budget, so that it is not overrun by more than these."""
 
-@dataclass(slots=True)
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds for every problem of a run, whatever the method.
+
+    `aggregate` makes one score of step scores; `step_tokens` ends a step after so many tokens instead of at the
+    separator, 0 for never; `max_tokens` and `max_calls` are what one problem may cost, None for no limit.
+    """
+
+    seed: int = 0
+    aggregate: str = "last"
+    step_tokens: int = 0
+    max_tokens: int | None = None
+    max_calls: int | None = None
+
+
+@dataclass
 class Context:
     """One problem under search; made by the solver, handed to the method."""
 
@@ -30,48 +58,204 @@ class Context:
     engine: Engine
     reward_model: RewardModel | None
     config: GenerationConfig
-    call_log: CallLog | None
-    seed: int = 0
-    root: Node = field(default_factory=Node)
+    call_log: CallLog | None = None
+    grader: GraderPool | None = None
+    rules: Rules = field(default_factory=Rules)
+    run_budget: RunBudget = field(default_factory=RunBudget)
     usage: Usage = field(default_factory=Usage)
+    nodes: list[Node] = field(default_factory=list)
+    notes: dict[tuple[int, ...], dict[str, float]] = field(default_factory=dict)
     _born: Counter[tuple[int, ...]] = field(default_factory=Counter)
     _step_scores: dict[tuple[int, ...], tuple[float, ...]] = field(default_factory=dict)
+    _kept: list[Node] = field(default_factory=list)
+
+    @cached_property
+    def root(self) -> Node:
+        """Where the reply to the problem begins."""
+        return Node(messages=self.problem.messages)
+
+    @cached_property
+    def rng(self) -> random.Random:
+        """Random numbers that follow from the run's seed and the problem."""
+        return random.Random(f"{self.rules.seed}|{type(self.problem.index).__name__}|{self.problem.index}")
+
+    @property
+    def tokens_left(self) -> int | None:
+        """What the problem may still cost, None for no limit."""
+        spent = self.usage.generated_tokens + self.usage.cached_tokens
+        return None if self.rules.max_tokens is None else max(0, self.rules.max_tokens - spent)
+
+    @property
+    def calls_left(self) -> int | None:
+        """Completions that may still be asked for, None for no limit."""
+        return None if self.rules.max_calls is None else max(0, self.rules.max_calls - self.usage.calls)
 
     async def complete(self, nodes: Sequence[Node], n: int, *, temperature: float | None = None) -> list[Node]:
         """Write each of `nodes` to its end, `n` times; the new nodes come in the order of `nodes`.
 
         A node that is completed again gets further children, with seeds of their own.
+
+        Raises:
+            BudgetSpent: where the budget does not reach; what was written until then is in `nodes`.
         """
-        config = self.config if temperature is None else replace(self.config, temperature=temperature)
-        families = await all_of([self._children(node, n, _greedy_once(config)) for node in nodes])
+        families = await self._grow(nodes, n, self._config(temperature), None)
         return [child for family in families for child in family]
 
+    async def expand(self, nodes: Sequence[Node], n: int, *, temperature: float | None = None) -> list[Node]:
+        """Write `n` next steps below each of `nodes`; the new nodes come in the order of `nodes`.
+
+        A step ends at the engine's separator, or after `step_tokens`; equal texts below one node are one child.
+
+        Raises:
+            BudgetSpent: like `complete`.
+        """
+        return [child for family in await self.expand_each(nodes, n, temperature=temperature) for child in family]
+
+    async def expand_each(
+        self,
+        nodes: Sequence[Node],
+        n: int | Sequence[int],
+        *,
+        temperature: float | None = None,
+        boundary: str | None = None,
+        until_tokens: int | None = None,
+    ) -> list[list[Node]]:
+        """Like `expand`, with the children of each node apart; a node that is named twice has two families.
+
+        Args:
+            nodes: Unfinished nodes, or roots.
+            n: Children for each node, or one number for each.
+            temperature: Instead of the one set.
+            boundary: Text that ends a step, instead of the run's own step boundary.
+            until_tokens: Also end a step where the reply has so many tokens.
+        """
+        config, step = self._config(temperature), _Step(self.rules.step_tokens, until_tokens)
+        if boundary is not None:
+            config, step = replace(config, boundary=boundary), _Step(until_tokens=until_tokens)
+        elif not self.rules.step_tokens:
+            config = replace(config, boundary=self.engine.separator)
+        return [_distinct(family) for family in await self._grow(nodes, n, config, step)]
+
+    async def branch(self, node: Node, n: int) -> list[Node]:
+        """Write `node` to its end greedily from each of its `n` likeliest first tokens."""
+        config = replace(self._config(0.0), branch_first=True, token_details=True)
+        [family] = await self._grow([node], n, config, None)
+        return family
+
+    def follow_up(self, node: Node, text: str) -> Node:
+        """Begin the next turn of the conversation: what `node` replied, then `text` as the user."""
+        said = (*node.root.messages, Message("assistant", node.whole_text), Message("user", text))
+        return self._begin(node.path, said)
+
+    def ask(self, text: str) -> Node:
+        """Begin a conversation of its own, apart from the problem's."""
+        return self._begin((), (Message("user", text),))
+
+    def rewrite(self, node: Node, text: str) -> Node:
+        """Put `text` in the place of what `node` wrote; the reply goes on behind it, and the cost stays."""
+        path = self._place_below(node.path[:-1])
+        rewritten = replace(node, text=text, path=path, finish_reason="boundary", token_ids=(), details=())
+        self.nodes.append(rewritten)
+        return rewritten
+
     async def score(self, nodes: Sequence[Node]) -> list[float]:
-        """Score the text from the root to each node; its last step score, 0 where there is no text."""
-        assert self.reward_model is not None, "the solver refuses a method that needs a reward model without one"
-        texts = {node.path: self.steps_of(node) for node in nodes}
+        """Score the text from the root to each node; the aggregate of its step scores, 0 where there is no text."""
+        if self.reward_model is None:
+            raise UserError("this method scores steps, and there is no reward model", fix="Add --reward-model NAME.")
+        texts = {node.path: self.steps_of(node) for node in nodes if node.path not in self._step_scores}
         unique = list(dict.fromkeys(steps for steps in texts.values() if steps))
         found = dict(zip(unique, await all_of([self._scores(steps) for steps in unique]), strict=True))
         for path, steps in texts.items():
             self._step_scores[path] = found[steps].scores if steps else ()
-        return [scores[-1] if (scores := self._step_scores[node.path]) else 0.0 for node in nodes]
+        return [self.score_of(node) for node in nodes]
+
+    async def best_first(self, nodes: Sequence[Node]) -> list[Node]:
+        """Score `nodes` and rank them; ties go to the newest step score, then to the earlier node."""
+        await self.score(nodes)
+        return sorted(nodes, key=lambda node: (self.score_of(node), self.newest_score(node)), reverse=True)
 
     def step_scores(self, node: Node) -> tuple[float, ...]:
         """The scores that `score` found for `node`; empty where it was not scored."""
         return self._step_scores.get(node.path, ())
 
+    def score_of(self, node: Node) -> float:
+        """The aggregate of the step scores found for `node`, 0 where there are none."""
+        scores = self.step_scores(node)
+        return AGGREGATES[self.rules.aggregate](scores) if scores else 0.0
+
+    def newest_score(self, node: Node) -> float:
+        """The score found for the newest step, 0 where there is none."""
+        return (self.step_scores(node) or (0.0,))[-1]
+
     def steps_of(self, node: Node) -> tuple[str, ...]:
-        """The reply up to `node` cut at the engine's separator; blank pieces are no steps."""
-        pieces = node.whole_text.split(self.engine.separator) if self.engine.separator else [node.whole_text]
+        """The reply up to `node` cut at the engine's separator and behind its thought; blank pieces are no steps."""
+        regions = re.split(f"(?<={re.escape(END_OF_THINKING)})", node.whole_text)
+        separator = self.engine.separator
+        pieces = [piece for region in regions for piece in (region.split(separator) if separator else [region])]
         return tuple(piece.strip() for piece in pieces if piece.strip())
 
-    async def _children(self, node: Node, n: int, config: GenerationConfig) -> list[Node]:
-        first = derive_seed(self.seed, self.problem.index, node.path)
+    def answer_of(self, node: Node) -> str | None:
+        """The final answer in the reply that ends with `node`."""
+        return extract(node.whole_text, self.problem.answer_kind, tuple(self.problem.metadata.get("choices", ())))
+
+    async def groups(self, nodes: Sequence[Node]) -> list[int]:
+        """Number the groups of equal answers in order of first appearance; -1 where there is no answer."""
+        assert self.grader is not None, "a solver has a grader"
+        answers = [self.answer_of(node) for node in nodes]
+        return await asyncio.to_thread(self.grader.group, answers, self.problem.answer_kind)
+
+    def keep(self, nodes: Sequence[Node]) -> None:
+        """Take replies of further turns for whole solutions, like those of the first."""
+        self._kept += nodes
+
+    def whole_solutions(self) -> list[Node]:
+        """Every solution that was written to its end so far, in the order they were made."""
+        return [node for node in self.nodes if node.finished and node.root is self.root] + self._kept
+
+    def note(self, node: Node, **values: float) -> None:
+        """Add what the method computed for `node`, such as visits and value, to the stored tree."""
+        self.notes.setdefault(node.path, {}).update(values)
+
+    def _config(self, temperature: float | None) -> GenerationConfig:
+        config = self.config if temperature is None else replace(self.config, temperature=temperature)
+        # At temperature 0 the sampling settings change nothing, so they take no part in what is looked up.
+        return config if config.temperature else replace(config, top_p=1.0, top_k=0, min_p=0.0)
+
+    async def _grow(
+        self, nodes: Sequence[Node], n: int | Sequence[int], config: GenerationConfig, step: "_Step | None"
+    ) -> list[list[Node]]:
+        """Write `n` children below each of `nodes`, as far as the budget reaches; without `step` to their end."""
+        sizes = [n] * len(nodes) if isinstance(n, int) else n
+        families: list[list[Node]] = [[] for _ in nodes]
+        for wave in self._waves(sizes, whole=step is None):
+            wanted = Counter(wave[: self.calls_left])
+            self.run_budget.check()
+            if self.tokens_left == 0 or not wanted:
+                raise BudgetSpent(f"problem {self.problem.index} has spent its budget")
+            grown = await all_of([self._children(nodes[place], size, config, step) for place, size in wanted.items()])
+            for place, children in zip(wanted, grown, strict=True):
+                families[place] += children
+                self.nodes += children
+            if wanted.total() < len(wave):
+                raise BudgetSpent(f"problem {self.problem.index} has spent its calls")
+        return families
+
+    def _waves(self, sizes: Sequence[int], *, whole: bool) -> Iterator[list[int]]:
+        """The places of the nodes whose children are written together; all at once, or few where tokens are counted."""
+        places = [place for place, size in enumerate(sizes) for _ in range(size)]
+        at_once = WAVE if whole and self.rules.max_tokens is not None else max(1, len(places))
+        for start in range(0, len(places), at_once):
+            yield places[start : start + at_once]
+
+    async def _children(self, node: Node, n: int, config: GenerationConfig, step: "_Step | None") -> list[Node]:
+        room = self._room_behind(node)
+        step_tokens = step.tokens_behind(node, room) if step else room
+        asked_config = replace(config, max_new_tokens=step_tokens)
         born = self._born[node.path]
         ordinals = range(born, born + n)
         self._born[node.path] += n
-        seeds = [0 if config.temperature == 0 else first + ordinal for ordinal in ordinals]
-        asked = self._asked(node, config)
+        seeds = self._seeds(node, ordinals, config)
+        asked = self._asked(node, asked_config)
         keys = [call_key(asked=asked, seed=seed) for seed in seeds]
         completions: dict[str, Completion] = {}
         for key in dict.fromkeys(keys):
@@ -82,18 +266,38 @@ class Context:
         if wanted:
             prompt = self._prompt(node, tuple(wanted.values()))
             missing = list(wanted)
-            async for position, completion in self.engine.generate(prompt, config):
+            async for position, completion in self.engine.generate(prompt, asked_config):
                 self._log(missing[position], completion.to_json())
                 completions[missing[position]] = completion
                 self._count(completion, paid=True)
         prompt_tokens = max((each.prompt_tokens for each in completions.values()), default=0)
-        self.usage += Usage(prompt_tokens=prompt_tokens)
-        return [_child(node, ordinal, completions[key]) for ordinal, key in zip(ordinals, keys, strict=True)]
+        self._spend(Usage(prompt_tokens=prompt_tokens))
+        return [
+            _child(node, ordinal, _bounded(completions[key], step_tokens, room))
+            for ordinal, key in zip(ordinals, keys, strict=True)
+        ]
+
+    def _room_behind(self, node: Node) -> int:
+        """Tokens that the solution may still take; one that was cut off and goes on has as many again."""
+        written = 0 if node.finish_reason == "length" else node.whole_tokens
+        return max(1, self.config.max_new_tokens - written)
+
+    def _seeds(self, node: Node, ordinals: Sequence[int], config: GenerationConfig) -> list[int]:
+        if config.branch_first:
+            return list(ordinals)
+        if config.temperature == 0:
+            return [0] * len(ordinals)
+        first = derive_seed(self.rules.seed, self.problem.index, node.path)
+        return [first + ordinal for ordinal in ordinals]
 
     async def _scores(self, steps: tuple[str, ...]) -> StepScores:
         assert self.reward_model is not None
-        question = [message.to_json() for message in self.problem.messages]
-        key = call_key(reward_model=self.reward_model.identity, problem=question, steps=steps)
+        asked = {
+            "problem": [message.to_json() for message in self.problem.messages],
+            "question": self.problem.question,
+            "gold": self.problem.answer,
+        }
+        key = call_key(reward_model=self.reward_model.identity, steps=steps, **asked)
         if logged := self._logged(key):
             scores = StepScores(tuple(logged.payload["scores"]), logged.payload["tokens"])
             paid = logged.same_run
@@ -103,9 +307,20 @@ class Context:
         self.usage += Usage(reward_tokens=scores.tokens, reward_calls=1, cached_reward_calls=0 if paid else 1)
         return scores
 
+    def _begin(self, path: tuple[int, ...], messages: tuple[Message, ...]) -> Node:
+        root = Node(path=self._place_below(path), messages=messages)
+        self.nodes.append(root)
+        return root
+
+    def _place_below(self, path: tuple[int, ...]) -> tuple[int, ...]:
+        self._born[path] += 1
+        return (*path, self._born[path] - 1)
+
     def _prompt(self, node: Node, seeds: tuple[int, ...]) -> Prompt:
-        prefix_tokens = tuple(token for each in node.lineage for token in each.token_ids)
-        return Prompt(self.problem.messages, node.whole_text, seeds, prefix_tokens)
+        lineage = node.lineage
+        known = all(each.token_ids or not each.text for each in lineage)
+        prefix_tokens = tuple(token for each in lineage for token in each.token_ids) if known else ()
+        return Prompt(node.root.messages, node.whole_text, seeds, prefix_tokens)
 
     def _asked(self, node: Node, config: GenerationConfig) -> str:
         """The digest of all that the children of a node have in common, so that sixteen keys cost about one."""
@@ -119,12 +334,18 @@ class Context:
         )
 
     def _count(self, completion: Completion, *, paid: bool) -> None:
-        self.usage += Usage(
-            generated_tokens=completion.tokens if paid else 0,
-            cached_tokens=0 if paid else completion.tokens,
-            calls=1,
-            cached_calls=0 if paid else 1,
+        self._spend(
+            Usage(
+                generated_tokens=completion.tokens if paid else 0,
+                cached_tokens=0 if paid else completion.tokens,
+                calls=1,
+                cached_calls=0 if paid else 1,
+            )
         )
+
+    def _spend(self, usage: Usage) -> None:
+        self.usage += usage
+        self.run_budget.count(usage)
 
     def _logged(self, key: str) -> LoggedCall | None:
         return self.call_log.find(key) if self.call_log else None
@@ -144,9 +365,33 @@ def derive_seed(run_seed: int, index: Index, path: tuple[int, ...]) -> int:
     return int.from_bytes(digest[:8], "big") % (2**31 - 2**16)
 
 
-def _greedy_once(config: GenerationConfig) -> GenerationConfig:
-    """At temperature 0 the sampling settings change nothing, so they take no part in what is looked up."""
-    return config if config.temperature else replace(config, top_p=1.0, top_k=0, min_p=0.0)
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """How long a step may get: so many tokens, or until the reply has so many."""
+
+    tokens: int = 0
+    until_tokens: int | None = None
+
+    def tokens_behind(self, node: Node, room: int) -> int:
+        """The most tokens of the next step behind `node`, at least 1."""
+        until = room if self.until_tokens is None else self.until_tokens - node.whole_tokens
+        return max(1, min(self.tokens or room, until, room))
+
+
+def _distinct(family: Sequence[Node]) -> list[Node]:
+    """The first of each text; one that goes on and one that ends there are two."""
+    first: dict[tuple[str, bool], Node] = {}
+    for node in family:
+        first.setdefault((node.text, node.finished), node)
+    return list(first.values())
+
+
+def _bounded(completion: Completion, step_tokens: int, room: int) -> Completion:
+    """A step cut by its own length is at a boundary, and one that used up the solution's room at its end."""
+    if completion.finish_reason not in ("length", "boundary"):
+        return completion
+    goes_on = completion.tokens < room and (completion.finish_reason == "boundary" or completion.tokens >= step_tokens)
+    return replace(completion, finish_reason="boundary" if goes_on else "length")
 
 
 def _child(parent: Node, ordinal: int, completion: Completion) -> Node:
@@ -158,4 +403,5 @@ def _child(parent: Node, ordinal: int, completion: Completion) -> Node:
         completion.tokens,
         completion.logprob,
         completion.token_ids,
+        completion.details,
     )

@@ -26,3 +26,11 @@ class UserError(Exception):
 
 class EngineError(UserError):
     """An engine could not answer one call; the problem fails with this line and the run goes on."""
+
+
+class RunStopped(Exception):
+    """A limit of the whole run is reached, and this is its name; everything finished is kept."""
+
+
+class BudgetSpent(Exception):
+    """A problem's tokens or calls are used up; the solver keeps what was written until then."""

@@ -2,12 +2,13 @@
 
 Why: one pool of n candidates tells the accuracy at every k up to n, so a curve costs no more than its last point.
 Promises: exact wherever that is cheap; where subsets are drawn instead, the same seed gives the same figure.
-Source: pass@k Chen et al. 2021, arXiv:2107.03374; interval Wilson 1927, doi:10.1080/01621459.1927.10502953.
+Source: pass@k Chen et al. 2021, arXiv:2107.03374; interval Wilson 1927, doi:10.1080/01621459.1927.10502953; sure
+majorities Aggarwal et al. 2023, arXiv:2305.11860.
 """
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from itertools import combinations
+from itertools import accumulate, combinations
 from random import Random
 from statistics import NormalDist, fmean
 from typing import TypeVar
@@ -28,6 +29,44 @@ def wilson_interval(correct: int, total: int, confidence: float = 0.95) -> tuple
     low = 0.0 if correct == 0 else centre - half
     high = 1.0 if correct == total else centre + half
     return low, high
+
+
+def beta_majority(counts: Sequence[int]) -> float:
+    """The probability that the first answer beats the second: P(p > 1/2) under Beta(v1 + 1, v2 + 1).
+
+    Args:
+        counts: Votes of each answer, most first; at least one.
+    """
+    first, second = [*counts, 0][:2]
+    flips = first + second + 1
+    return 1 - sum(math.comb(flips, heads) for heads in range(second + 1)) / float(2**flips)
+
+
+def dirichlet_majority(counts: Sequence[int]) -> float:
+    """The probability that the first answer has the largest share under Dirichlet(v + 1), one more answer unseen.
+
+    Integrates over the gamma variates whose shares are Dirichlet: the first one's density times the chance that each
+    other one is smaller, by Simpson's rule.
+
+    Args:
+        counts: Votes of each answer, most first; at least one.
+    """
+    first, *others = [*counts, 0]
+    end, parts = first + 1 + 12 * math.sqrt(first + 1) + 12, 512
+
+    def density(x: float) -> float:
+        return math.exp(first * math.log(x) - x - math.lgamma(first + 1)) if x else float(first == 0)
+
+    def smaller(votes: int, x: float) -> float:
+        terms = accumulate(range(1, votes + 1), lambda term, k: term * x / k, initial=1.0)
+        return max(0.0, 1 - math.exp(-x) * math.fsum(terms))
+
+    def height(x: float) -> float:
+        return density(x) * math.prod(smaller(votes, x) for votes in others)
+
+    width = end / parts
+    inner = (height(place * width) * (4 if place % 2 else 2) for place in range(1, parts))
+    return min(1.0, width / 3 * (height(0.0) + math.fsum(inner) + height(end)))
 
 
 def pass_at_k(n: int, correct: int, k: int) -> float:

@@ -5,7 +5,7 @@ Promises: the same records give the same final file; each candidate is graded on
 counts as not correct and is counted apart.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -18,7 +18,7 @@ from inference_kit.grader.extract import boxes
 from inference_kit.records import Record, Usage
 from inference_kit.registry import lookup
 from inference_kit.store.results import write_final
-from inference_kit.voting import VOTES
+from inference_kit.voting import VOTES, Need, known_of
 
 Vote = str | None
 """A vote's name; None takes the first candidate, as for greedy and vanilla."""
@@ -29,6 +29,15 @@ OwnMetrics = Callable[[Sequence[Mapping[str, Any]]], Mapping[str, Any]]
 RECORDS_AT_ONCE = 256
 LIMITS = ("timeout", "too_large", "out_of_memory")
 """Ways in which a comparison is given up and counts as not equal."""
+_DETAILS = "Run with --token-details on an engine that gives log-probabilities, or take majority_vote."
+_LACKING: Mapping[Need, tuple[str, str]] = {
+    "step_scores": ("step scores, and there are none", "Run with --reward-model, or take majority_vote."),
+    "logprob": ("log-probabilities, and this engine gives none", "Use another engine, or take majority_vote."),
+    "self_certainty": ("the self-certainty of tokens, which was not recorded", _DETAILS),
+    "tail_confidence": ("the confidence of tokens, which was not recorded", _DETAILS),
+    "answer_margin": ("the margin of the answer's tokens, which was not recorded", _DETAILS),
+}
+"""What is said where a vote cannot be taken, and what to do."""
 MANY_BOXES = 3
 """A response with more distinct boxes than this is counted: boxing every option wins under lenient grading."""
 
@@ -54,7 +63,7 @@ def judge(records: Iterable[Record], votes: Sequence[Vote], grader: GraderPool) 
     """Take each vote over each record's candidates, and grade them all.
 
     Raises:
-        UserError: where a vote weighs step scores and a record has none.
+        UserError: where a vote weighs what a record's candidates do not have, such as step scores.
     """
     stream = iter(records)
     while batch := list(islice(stream, RECORDS_AT_ONCE)):
@@ -108,15 +117,12 @@ def verdict(record: Record, vote: Vote, grader: GraderPool, *, strict: bool) -> 
     return _headline(grade, strict=strict)
 
 
-def check_votes(votes: Sequence[Vote], *, scored: bool) -> None:
-    """Refuse an unknown vote, and one that weighs step scores where there are none."""
+def check_votes(votes: Sequence[Vote], known: Collection[Need]) -> None:
+    """Refuse an unknown vote, and one that weighs what is not among `known`."""
     for name in votes:
-        if name is not None and lookup(VOTES, name, "vote", where="--vote").needs_scores and not scored:
-            raise UserError(
-                f"{name} weighs step scores, and there are none",
-                where="--vote",
-                fix="Run with --reward-model, or take majority_vote.",
-            )
+        needs = lookup(VOTES, name, "vote", where="--vote").needs if name is not None else ""
+        if needs and needs not in known:
+            raise UserError(f"{name} weighs {_LACKING[needs][0]}", where="--vote", fix=_LACKING[needs][1])
 
 
 def result_entry(record: Record, judged: Judged, vote: Vote, *, strict: bool) -> dict[str, Any]:
@@ -157,6 +163,8 @@ class Tally:
     unparsed_golds: int = 0
     similarity: float = 0.0
     correct: dict[str, int] = field(default_factory=lambda: {"lenient": 0, "strict": 0})
+    candidates: int = 0
+    one_step: int = 0
     samples: list[tuple[int, int]] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
     run_seconds: float = 0.0
@@ -177,6 +185,8 @@ class Tally:
         self.similarity += judged.similarity.get(self.vote, 0.0)
         self.correct["lenient"] += grade is not None and grade.correct
         self.correct["strict"] += grade is not None and grade.strict
+        self.candidates += len(record.candidates)
+        self.one_step += sum(len(candidate.steps) < 2 for candidate in record.candidates)
         if record.gold is not None:
             self.samples.append((len(record.candidates), sum(judged.correct)))
         self.usage += record.usage
@@ -211,6 +221,8 @@ class Tally:
             "many_boxes": self.many_boxes,
             "unparsed_golds": self.unparsed_golds,
             "similarity": self.similarity / self.graded if self.graded else None,
+            "candidates": self.candidates,
+            "one_step": self.one_step,
             "pass_at": _pass_at(self.samples),
             "generated_tokens": self.usage.generated_tokens,
             "cached_tokens": self.usage.cached_tokens,
@@ -277,7 +289,7 @@ def _likeness(record: Record, place: int, grade: Grade) -> float:
 def _winner(record: Record, name: Vote) -> int:
     if name is None:
         return 0
-    check_votes([name], scored=any(candidate.step_scores for candidate in record.candidates))
+    check_votes([name], known_of(record.candidates))
     return VOTES[name].choose(record.candidates)
 
 

@@ -39,18 +39,24 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One item of a data set; `answer` is the gold answer, several where any is right, None where there is none."""
+    """One item of a data set; `answer` is the gold answer, several where any is right, None where there is none.
+
+    `bare_question` is the last message without the prompt template around it, empty where that is not known; it is not
+    stored.
+    """
 
     index: Index
     messages: tuple[Message, ...]
     answer: Gold = None
     answer_kind: AnswerKind = "math"
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    bare_question: str = ""
 
     @property
     def question(self) -> str:
-        """The last thing the user said: what a reward model shows above the solution."""
-        return next((message.content for message in reversed(self.messages) if message.role == "user"), "")
+        """What a reward model shows above the solution: the bare question, or all that the user said last."""
+        said = next((message.content for message in reversed(self.messages) if message.role == "user"), "")
+        return self.bare_question or said
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,9 @@ class GenerationConfig:
     """How an engine writes. Temperature 0 is greedy.
 
     `stop` texts end a completion and are cut from it; `boundary` ends a step and stays at its end (finish reason
-    `boundary`). `logprobs` asks for the log-probability of what was written, summed.
+    `boundary`). `logprobs` asks for the log-probability of what was written, summed; `token_details` for how sure the
+    model was of each token. With `branch_first` a completion begins with the first token of rank `seed` (0 is the
+    likeliest) and goes on as the other settings say.
     """
 
     max_new_tokens: int = 1024
@@ -72,6 +80,8 @@ class GenerationConfig:
     stop: tuple[str, ...] = ()
     boundary: str = ""
     logprobs: bool = True
+    token_details: bool = False
+    branch_first: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return _fields(self) | {"stop": list(self.stop)}
@@ -97,12 +107,31 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
+class Token:
+    """One generated token and how sure the model was of it, before temperature and truncation.
+
+    `margin` is the probability of the likeliest token less that of the second; `confidence` the mean of -ln p over the
+    20 likeliest tokens (DeepConf, arXiv:2508.15260); `certainty` the divergence KL(uniform || p) over the vocabulary in
+    nats (arXiv:2502.18581), None where the engine sees only the likeliest tokens.
+    """
+
+    text: str
+    logprob: float
+    margin: float
+    confidence: float
+    certainty: float | None = None
+
+    def to_json(self) -> list[Any]:
+        return [self.text, self.logprob, self.margin, self.confidence, self.certainty]
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """What an engine wrote.
 
     `tokens` counts generated tokens and `prompt_tokens` the tokens read before them; `logprob` is the sum over the
     generated tokens in nats, None if unknown. `token_ids` are kept where the text may be continued (finish reason
-    `boundary` or `length`), else empty.
+    `boundary` or `length`), else empty; `details` where they were asked for.
     """
 
     text: str
@@ -111,13 +140,22 @@ class Completion:
     logprob: float | None = None
     prompt_tokens: int = 0
     token_ids: tuple[int, ...] = ()
+    details: tuple[Token, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return _fields(self) | {"token_ids": list(self.token_ids)}
+        shown = _fields(self) | {
+            "token_ids": list(self.token_ids),
+            "details": [each.to_json() for each in self.details],
+        }
+        return shown if self.details else {name: value for name, value in shown.items() if name != "details"}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Completion":
-        return cls(**{**_known(cls, data), "token_ids": tuple(data.get("token_ids", ()))})
+        lists = {
+            "token_ids": tuple(data.get("token_ids", ())),
+            "details": tuple(Token(*each) for each in data.get("details", ())),
+        }
+        return cls(**{**_known(cls, data), **lists})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +168,11 @@ class StepScores:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One step in the tree of a problem. `path` holds ordinals from the root; the root has no parent and no text."""
+    """One step in the tree of a problem. `path` holds ordinals from the root.
+
+    A root has no parent and no text, and `messages` is the conversation that it begins; a problem has one, and one more
+    for each further turn.
+    """
 
     text: str = ""
     parent: "Node | None" = None
@@ -139,6 +181,8 @@ class Node:
     tokens: int = 0
     logprob: float | None = None
     token_ids: tuple[int, ...] = ()
+    details: tuple[Token, ...] = ()
+    messages: tuple[Message, ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -156,6 +200,14 @@ class Node:
         return tuple(reversed(nodes))
 
     @property
+    def root(self) -> "Node":
+        """The node that begins this one's turn."""
+        node = self
+        while node.parent is not None:
+            node = node.parent
+        return node
+
+    @property
     def whole_text(self) -> str:
         """The reply so far, from its first step to the end of this one."""
         return "".join(node.text for node in self.lineage)
@@ -170,8 +222,10 @@ class Node:
 class Candidate:
     """A whole solution, ready for the vote.
 
-    Equal answers share a `group` number, -1 where there is no answer. `score` is the last step score, None without a
-    reward model. `finish_reason` is `length` where the solution was cut off.
+    Equal answers share a `group` number, -1 where there is no answer. `score` is the aggregate of the step scores, None
+    without a reward model. `finish_reason` is `length` where the solution was cut off. `self_certainty` is the mean
+    certainty of its tokens, `tail_confidence` the mean confidence of the last 2048 of them, `answer_margin` the mean
+    margin of the tokens of its answer; None where the engine was not asked or cannot say.
     """
 
     text: str
@@ -183,6 +237,9 @@ class Candidate:
     finish_reason: FinishReason = "stop"
     tokens: int = 0
     logprob: float | None = None
+    self_certainty: float | None = None
+    tail_confidence: float | None = None
+    answer_margin: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         return _fields(self) | {"steps": list(self.steps), "step_scores": list(self.step_scores)}
@@ -223,19 +280,51 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class TreeNode:
+    """One node of a stored search tree, in the order they were made.
+
+    The node above it has the path without its last number. `notes` are what the method computed, such as visits and
+    value; `candidate` is the place of the candidate that ends here, -1 where none does.
+    """
+
+    path: tuple[int, ...]
+    text: str
+    finish_reason: FinishReason
+    tokens: int = 0
+    logprob: float | None = None
+    step_scores: tuple[float, ...] = ()
+    candidate: int = -1
+    notes: Mapping[str, float] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return _fields(self) | {
+            "path": list(self.path),
+            "step_scores": list(self.step_scores),
+            "notes": dict(self.notes),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "TreeNode":
+        lists = {name: tuple(data.get(name, ())) for name in ("path", "step_scores")}
+        return cls(**{**_known(cls, data), **lists})
+
+
+@dataclass(frozen=True, slots=True)
 class Solution:
-    """What a solver made of a problem: its candidates in the order they were made, and their cost."""
+    """What a solver made of a problem: its candidates in the order they were made, their cost, and the tree if kept."""
 
     candidates: tuple[Candidate, ...]
     usage: Usage
+    tree: tuple[TreeNode, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
     """What is stored for one problem.
 
-    `error` is the one line that says why it failed, None where it did not. `seconds` is what the problem took,
-    `run_seconds` how long its run had worked when it was done, over all processes of the run.
+    `error` is the one line that says why it failed, None where it did not; `tree` is empty unless it was kept.
+    `seconds` is what the problem took, `run_seconds` how long its run had worked when it was done, over all processes
+    of the run.
     """
 
     index: Index
@@ -248,6 +337,7 @@ class Record:
     seconds: float = 0.0
     run_seconds: float = 0.0
     error: str | None = None
+    tree: tuple[TreeNode, ...] = ()
 
     @classmethod
     def of(cls, problem: Problem, solution: Solution | None, error: str | None = None) -> "Record":
@@ -262,6 +352,7 @@ class Record:
             candidates=solution.candidates if solution else (),
             usage=solution.usage if solution else Usage(),
             error=error,
+            tree=solution.tree if solution else (),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -277,7 +368,7 @@ class Record:
             "seconds": self.seconds,
             "run_seconds": self.run_seconds,
             "error": self.error,
-        }
+        } | ({"tree": [node.to_json() for node in self.tree]} if self.tree else {})
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Record":
@@ -286,6 +377,7 @@ class Record:
                 **_known(cls, data),
                 "candidates": tuple(Candidate.from_json(each) for each in data.get("candidates", ())),
                 "usage": Usage.from_json(data.get("usage", {})),
+                "tree": tuple(TreeNode.from_json(each) for each in data.get("tree", ())),
             }
         )
 

@@ -10,7 +10,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from inference_kit.errors import UserError
 
@@ -19,13 +19,29 @@ Entry = TypeVar("Entry")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One keyword-only parameter: its name, type, default (`required` where there is none) and help text."""
+    """One keyword-only parameter: its name, type, default (`required` where there is none) and help text.
+
+    `least` is the smallest integer that it may be: 1, unless its type is `Annotated[int, least]`.
+    """
 
     name: str
     type: Any
     default: Any
     help: str
     required: bool = False
+    least: int = 1
+
+    def check(self, value: Any) -> None:
+        """Refuse an integer that is too small, and a name that is not among those of a `Literal`.
+
+        Raises:
+            UserError: naming the flag.
+        """
+        flag = f"--{self.name.replace('_', '-')}"
+        if isinstance(value, int) and not isinstance(value, bool) and value < self.least:
+            raise UserError(f"{self.name} must be at least {self.least}, got {value}", where=flag)
+        if get_origin(self.type) is Literal and value not in get_args(self.type):
+            raise unknown(str(value), get_args(self.type), self.name, where=flag)
 
 
 def lookup(table: Mapping[str, Entry], name: str, kind: str, *, where: str = "") -> Entry:
@@ -48,21 +64,34 @@ def unknown(name: str, known: Iterable[str], kind: str, *, where: str = "") -> U
 
 
 def settings_of(function: Callable[..., Any]) -> dict[str, Setting]:
-    """The settings of a method, class or function: its keyword-only parameters, described under `Args:`."""
+    """The settings of a method, class or function: its keyword-only parameters, described under `Args:`.
+
+    A class that adds none to those of its base is described there.
+    """
     target = function.__init__ if inspect.isclass(function) else function
-    described = argument_help(inspect.getdoc(function) or "") | argument_help(inspect.getdoc(target) or "")
-    hints = get_type_hints(target)
+    documented = [*reversed(inspect.getmro(function)), target] if inspect.isclass(function) else [function]
+    described = {name: text for each in documented for name, text in argument_help(inspect.getdoc(each) or "").items()}
+    hints = get_type_hints(target, include_extras=True)
     return {
         name: Setting(
             name,
-            hints.get(name, str),
+            _bare(hints.get(name, str)),
             None if parameter.default is parameter.empty else parameter.default,
             described.get(name, ""),
             required=parameter.default is parameter.empty,
+            least=_least(hints.get(name, str)),
         )
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY
     }
+
+
+def _bare(hint: Any) -> Any:
+    return get_args(hint)[0] if get_origin(hint) is Annotated else hint
+
+
+def _least(hint: Any) -> int:
+    return next((note for note in get_args(hint)[1:] if isinstance(note, int)), 1) if _bare(hint) is not hint else 1
 
 
 def argument_help(docstring: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from loguru import logger
 
-from inference_kit.errors import EngineError, UserError
+from inference_kit.errors import EngineError, RunStopped, UserError
 from inference_kit.flow import unordered_map
 from inference_kit.records import Problem, Record
 from inference_kit.solver import Solver
@@ -48,6 +48,7 @@ async def run(
 
     Raises:
         UserError: what concerns the whole run, such as weights that do not load or a full disk; stored records stay.
+        RunStopped: where the run's budget is spent; likewise.
     """
     finished = partial.finished()
     worked_before = partial.run_seconds()
@@ -76,7 +77,7 @@ async def _solved(problem: Problem, solver: Solver) -> Record:
     except EngineError as error:
         logger.warning("problem {} failed: {}", problem.index, error)
         return Record.of(problem, None, str(error))
-    except UserError:
+    except (UserError, RunStopped):
         raise
     except Exception as error:  # noqa: BLE001 - one problem's bug must not end the others; run.log has the traceback
         logger.opt(exception=error).error("problem {} failed: {!r}", problem.index, error)

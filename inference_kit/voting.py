@@ -5,13 +5,16 @@ Promises: candidates without an answer do not vote unless none has one; equal an
 the first sample of the winning group; ties go to the first sampled, in the majority vote to the highest sum of scores
 before that, so the same candidates give the same winner; a score that is missing or NaN counts 0.
 Source: majority Wang et al. 2022, arXiv:2203.11171; weighted Li et al. 2022, arXiv:2206.02336; best of N Cobbe et al.
-2021, arXiv:2110.14168; aggregates of step scores Lightman et al. 2023, arXiv:2305.20050.
+2021, arXiv:2110.14168; aggregates of step scores Lightman et al. 2023, arXiv:2305.20050; Borda by self-certainty Kang
+et al. 2025, arXiv:2502.18581; tail confidence Fu et al. 2025, arXiv:2508.15260; margin Wang and Zhou 2024,
+arXiv:2402.10200.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from inference_kit.records import Candidate
 
@@ -21,16 +24,22 @@ Aggregate = Callable[[Sequence[float]], float]
 Choose = Callable[[Sequence[Candidate]], int]
 """From candidates, at least one, to the position of the winner."""
 
+Need = Literal["", "step_scores", "logprob", "self_certainty", "tail_confidence", "answer_margin"]
+
 Weigh = Callable[[Sequence[Candidate]], list[float]]
 """From candidates to a weight for each, none negative; only their ratios matter."""
 
 
+BORDA_POWER = 0.5
+KEPT_SHARE = 0.9
+
+
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """A way to choose; `needs_scores` where it means nothing without step scores, which the caller checks."""
+    """A way to choose; `needs` is the field of a candidate that it means nothing without, which the caller checks."""
 
     choose: Choose
-    needs_scores: bool
+    needs: Need
     summary: str
 
 
@@ -44,6 +53,46 @@ def relative_product(candidates: Sequence[Candidate]) -> list[float]:
     logs = [_log_product(_counted(each.step_scores)) for each in candidates]
     largest = max(logs)
     return [math.exp(log - largest) if log > -math.inf else 0.0 for log in logs]
+
+
+def sequence_probability(candidates: Sequence[Candidate]) -> list[float]:
+    """Weigh by the probability of the whole text, as a share of the largest."""
+    logprobs = [-math.inf if each.logprob is None else each.logprob for each in candidates]
+    largest = max(logprobs)
+    return [math.exp(logprob - largest) if logprob > -math.inf else 0.0 for logprob in logprobs]
+
+
+def token_probability(candidates: Sequence[Candidate]) -> list[float]:
+    """Weigh by the geometric mean of the tokens' probabilities, the inverse of the perplexity."""
+    return [0.0 if each.logprob is None else math.exp(each.logprob / max(1, each.tokens)) for each in candidates]
+
+
+def reward_and_confidence(candidates: Sequence[Candidate]) -> list[float]:
+    """Weigh by the last step score times the geometric mean of the tokens' probabilities."""
+    rewards = aggregated(_last)(candidates)
+    return [reward * sure for reward, sure in zip(rewards, token_probability(candidates), strict=True)]
+
+
+def borda_by_certainty(candidates: Sequence[Candidate]) -> list[float]:
+    """Weigh by rank in self-certainty: rank r of N gets (N - r + 1) to the power `BORDA_POWER` points."""
+    certainties = _counted([each.self_certainty for each in candidates])
+    surest_first = sorted(range(len(candidates)), key=lambda each: -certainties[each])
+    rank = {place: number for number, place in enumerate(surest_first)}
+    return [(len(candidates) - rank[place]) ** BORDA_POWER for place in range(len(candidates))]
+
+
+def surest_tails(candidates: Sequence[Candidate]) -> list[float]:
+    """Weigh by tail confidence; the least sure tenth of the candidates counts nothing."""
+    confidences = _counted([each.tail_confidence for each in candidates])
+    kept = sorted(range(len(candidates)), key=lambda each: -confidences[each])[
+        : math.ceil(KEPT_SHARE * len(candidates))
+    ]
+    return [confidences[place] if place in kept else 0.0 for place in range(len(candidates))]
+
+
+def margins(candidates: Sequence[Candidate]) -> list[float]:
+    """Weigh by how far the tokens of the answer were ahead of the second likeliest."""
+    return _counted([each.answer_margin for each in candidates])
 
 
 def weighted_vote(weigh: Weigh) -> Choose:
@@ -74,6 +123,12 @@ def majority(candidates: Sequence[Candidate]) -> int:
     return max(_groups(candidates), key=lambda members: (len(members), math.fsum(scores[each] for each in members)))[0]
 
 
+def known_of(candidates: Iterable[Candidate]) -> frozenset[Need]:
+    """What these candidates give a vote to weigh."""
+    needs = [need for need in get_args(Need) if need]
+    return frozenset(need for each in candidates for need in needs if getattr(each, need) not in (None, ()))
+
+
 def _groups(candidates: Sequence[Candidate]) -> list[list[int]]:
     """The positions of each answer's samples, in the order of their first; one group where none has an answer."""
     groups: dict[int, list[int]] = defaultdict(list)
@@ -102,13 +157,31 @@ def _mean(scores: Sequence[float]) -> float:
 AGGREGATES: dict[str, Aggregate] = {"last": _last, "min": min, "mean": _mean, "prod": math.prod}
 
 VOTES: dict[str, Vote] = {
-    "majority_vote": Vote(majority, False, "the answer most samples have; self-consistency"),
-    "min_vote": Vote(weighted_vote(aggregated(min)), True, "samples weighted by their lowest step score"),
-    "last_vote": Vote(weighted_vote(aggregated(_last)), True, "samples weighted by their last step score"),
-    "mean_vote": Vote(weighted_vote(aggregated(_mean)), True, "samples weighted by their mean step score"),
-    "prod_vote": Vote(weighted_vote(relative_product), True, "samples weighted by the product of their step scores"),
-    "best_min": Vote(best_candidate(aggregated(min)), True, "the sample with the highest lowest step score"),
-    "best_last": Vote(best_candidate(aggregated(_last)), True, "the sample with the highest last step score"),
-    "best_mean": Vote(best_candidate(aggregated(_mean)), True, "the sample with the highest mean step score"),
-    "best_prod": Vote(best_candidate(relative_product), True, "the sample with the highest product of step scores"),
+    "majority_vote": Vote(majority, "", "the answer most samples have; self-consistency"),
+    "min_vote": Vote(weighted_vote(aggregated(min)), "step_scores", "samples weighted by their lowest step score"),
+    "last_vote": Vote(weighted_vote(aggregated(_last)), "step_scores", "samples weighted by their last step score"),
+    "mean_vote": Vote(weighted_vote(aggregated(_mean)), "step_scores", "samples weighted by their mean step score"),
+    "prod_vote": Vote(
+        weighted_vote(relative_product), "step_scores", "samples weighted by the product of their step scores"
+    ),
+    "best_min": Vote(best_candidate(aggregated(min)), "step_scores", "the sample with the highest lowest step score"),
+    "best_last": Vote(best_candidate(aggregated(_last)), "step_scores", "the sample with the highest last step score"),
+    "best_mean": Vote(best_candidate(aggregated(_mean)), "step_scores", "the sample with the highest mean step score"),
+    "best_prod": Vote(
+        best_candidate(relative_product), "step_scores", "the sample with the highest product of step scores"
+    ),
+    "confidence_vote": Vote(weighted_vote(sequence_probability), "logprob", "samples weighted by their probability"),
+    "best_confidence": Vote(best_candidate(token_probability), "logprob", "the sample with the lowest perplexity"),
+    "mixed_vote": Vote(
+        weighted_vote(reward_and_confidence), "step_scores", "last step score times the mean probability of a token"
+    ),
+    "self_certainty_vote": Vote(
+        weighted_vote(borda_by_certainty), "self_certainty", "samples weighted by their rank in self-certainty (Borda)"
+    ),
+    "tail_confidence_vote": Vote(
+        weighted_vote(surest_tails), "tail_confidence", "the surest nine tenths, weighted by tail confidence (DeepConf)"
+    ),
+    "margin_vote": Vote(
+        weighted_vote(margins), "answer_margin", "samples weighted by the margin of their answer's tokens"
+    ),
 }

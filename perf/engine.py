@@ -51,11 +51,11 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     prompts = _prompts(arguments.data, arguments.problems)
     engine = HuggingFace(str(arguments.model), max_batch_size=arguments.slots)
-    loaded = engine._load()
-    model, tokenizer, eos = loaded.pump._loop.model, loaded.tokenizer, loaded.pump._loop.eos
+    loop, tokenizer = engine._load()._loop, engine.tokenizer
+    model, eos = loop.model, loop.eos
     print(f"{len(prompts)} prompts, n={N}, {arguments.slots} rows at once, {arguments.threads} threads")
     for title, length, ends in (("equal lengths", arguments.equal_tokens, False), ("mixed lengths", 200, True)):
-        loaded.pump._loop.eos = eos if ends else frozenset()
+        loop.eos = eos if ends else frozenset()
         model.generation_config.eos_token_id = sorted(eos) if ends else None
         config = GenerationConfig(max_new_tokens=length, temperature=0.8)
         _compare(
@@ -107,7 +107,7 @@ def _ours(engine: HuggingFace, prompts: Sequence[Prompt], config: GenerationConf
     async def all_at_once() -> int:
         return sum(await asyncio.gather(*map(write, prompts)))
 
-    engine._load().pump._loop._read.clear()
+    engine._load()._loop._read.clear()
     return Speed.of(lambda: asyncio.run(all_at_once()))
 
 

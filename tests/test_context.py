@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fakes import Likes, OutOfOrderEngine, SeededEngine
 
-from inference_kit.context import Context, derive_seed
+from inference_kit.context import Context, Rules, derive_seed
 from inference_kit.records import GenerationConfig, Message, Problem
 from inference_kit.search.best_of_n import best_of_n
 from inference_kit.search.greedy import greedy
@@ -69,7 +69,12 @@ def test_greedy_asks_once_with_temperature_zero_and_no_seed(tmp_path: Path) -> N
     engine = SeededEngine()
     for seed in (1, 2):
         held = Context(
-            PROBLEM, engine, None, GenerationConfig(), CallLog(tmp_path, "run", fsync_seconds=None), seed=seed
+            PROBLEM,
+            engine,
+            None,
+            GenerationConfig(),
+            CallLog(tmp_path, "run", fsync_seconds=None),
+            rules=Rules(seed=seed),
         )
         asyncio.run(greedy(held))
     assert engine.completions == 1

@@ -133,6 +133,6 @@ def test_equal_weights_make_every_weighted_vote_the_majority(groups: list[int]) 
 
 def test_every_vote_says_what_it_is_and_whether_it_needs_scores() -> None:
     """MAIN-58."""
-    assert [name for name, vote in VOTES.items() if not vote.needs_scores] == ["majority_vote"]
+    assert [name for name, vote in VOTES.items() if not vote.needs] == ["majority_vote"]
     assert all(vote.summary for vote in VOTES.values())
     assert set(VOTES) == {"majority_vote", *WEIGHTED, *BEST}

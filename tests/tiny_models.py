@@ -1,5 +1,6 @@
 """Models of a few thousand random weights, one of each kind of attention, written as folders in Hugging Face layout."""
 
+import copy
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -110,17 +111,96 @@ CONFIGS: dict[str, Callable[[], Any]] = {
 """One of each: plain, grouped queries, a sliding window, sliding and full layers in turn, absolute positions."""
 
 
-def write(folder: Path, kind: str = "llama", *, seed: int = 0, chat: bool = True) -> Path:
-    """Write a model of `kind` with weights from `seed`; without `chat` its tokenizer has no chat template."""
-    import torch
-    from transformers import AutoModelForCausalLM
+def write(
+    folder: Path,
+    kind: str = "llama",
+    *,
+    seed: int = 0,
+    chat: bool = True,
+    auto_class: str = "AutoModelForCausalLM",
+    tokens: tuple[str, ...] = (),
+    **settings: Any,
+) -> Path:
+    """Write a model of `kind` with weights from `seed`; without `chat` its tokenizer has no chat template.
 
+    `tokens` are added to the vocabulary; `settings` are put into the configuration.
+    """
+    import torch
+    import transformers
+
+    words = tokenizer()
+    if tokens:
+        words = copy.deepcopy(words)
+        words.add_tokens(list(tokens))
     config = CONFIGS[kind]()
+    for name, value in {**settings, "vocab_size": len(words)}.items():
+        setattr(config, name, value)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = AutoModelForCausalLM.from_config(config)
+        model = getattr(transformers, auto_class).from_config(config)
     model.save_pretrained(folder)
-    tokenizer().save_pretrained(folder)
+    words.save_pretrained(folder)
     if not chat:
         (folder / "chat_template.jinja").unlink()
+    return folder
+
+
+def write_head(folder: Path, layers: dict[str, tuple[int, int]], *, seed: int = 7) -> Path:
+    """Put random linear layers {name: (outputs, inputs)} beside the weights in `folder`, as value heads are stored."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    stored = load_file(folder / "model.safetensors")
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        for name, (outputs, inputs) in layers.items():
+            stored |= {f"{name}.weight": torch.randn(outputs, inputs), f"{name}.bias": torch.randn(outputs)}
+    save_file(stored, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def write_llava(folder: Path, *, seed: int = 0) -> Path:
+    """Write a model that reads images of 16 x 16 points as four tokens."""
+    import copy
+
+    import torch
+    from transformers import CLIPVisionConfig, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+    words = copy.deepcopy(tokenizer())
+    words.add_special_tokens({"additional_special_tokens": ["<image>"]})
+    words.chat_template = (
+        "{% for message in messages %}<|{{ message['role'] }}|>{% if message['content'] is string %}"
+        "{{ message['content'] }}{% else %}{% for part in message['content'] %}"
+        "{{ '<image>' if part['type'] == 'image' else part['text'] }}{% endfor %}{% endif %}{% endfor %}<|assistant|>"
+    )
+    text = _llama()
+    text.vocab_size = len(words)
+    eyes = CLIPVisionConfig(
+        hidden_size=16,
+        intermediate_size=24,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=16,
+        patch_size=8,
+        projection_dim=16,
+        initializer_range=0.4,
+    )
+    config = LlavaConfig(
+        vision_config=eyes,
+        text_config=text,
+        image_token_index=words.convert_tokens_to_ids("<image>"),
+        image_seq_length=4,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = LlavaForConditionalGeneration(config)
+    model.save_pretrained(folder)
+    LlavaProcessor(
+        image_processor=CLIPImageProcessorPil(size={"shortest_edge": 16}, crop_size={"height": 16, "width": 16}),
+        tokenizer=words,
+        patch_size=8,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+    ).save_pretrained(folder)
     return folder

@@ -77,7 +77,9 @@ def _defaults(words: Sequence[str]) -> dict[str, object]:
 def _conversation(plan: Plan, grader: GraderPool) -> Conversation:
     config = replace(plan.generation, temperature=0.0) if plan.method_name == "greedy" else plan.generation
     plan.engine.check(config)
-    solver = Solver(plan.engine, plan.method, config, grader, plan.reward_model, seed=plan.value("seed"))
+    if plan.reward_model is not None:
+        plan.reward_model.check()
+    solver = Solver(plan.engine, plan.method, config, grader, plan.reward_model, rules=plan.rules)
     vote = None if plan.method_name in ONE_SOLUTION else plan.votes[0]
     return Conversation(solver, vote, system=plan.value("system") or "")
 

@@ -27,16 +27,20 @@ SET_UP = "rm -rf .venv/installed && bash scripts/setup.sh"
 
 ENGINE_PACKAGES = {
     "echo": (),
-    "huggingface": ("torch", "transformers"),
+    "huggingface": ("torch", "transformers", "peft"),
     "vllm": ("vllm",),
     "openai": ("aiohttp",),
     "ollama": ("aiohttp",),
     "modelscope": ("modelscope",),
+    "vision": ("torch", "transformers", "pillow"),
 }
 """What each engine needs installed."""
 
 OPTIONAL_PACKAGES = {
-    "flash_attn": "faster attention on CUDA",
+    "bitsandbytes": "weights of 4 and 8 bits (--quantization-bit); requirements-quantization.txt",
+    "flash_attn": "--attn-implementation flash_attention_2 on CUDA",
+    "flash_attn_3": "--attn-implementation flash_attention_3 on CUDA",
+    "gptqmodel": "weights quantised by GPTQ and AWQ",
     "gradio": "the web chat",
     "ray": "the vLLM engine on several machines",
 }

@@ -12,7 +12,7 @@ from inference_kit.grader import GraderPool
 from inference_kit.report.tables import ACCURACY_HEADERS, accuracy_row, table
 from inference_kit.search import ONE_SOLUTION
 from inference_kit.store.atomic import write_atomically
-from inference_kit.voting import VOTES
+from inference_kit.voting import VOTES, known_of
 
 
 def add_parser(subparsers: Any) -> None:
@@ -64,11 +64,11 @@ def execute(arguments: argparse.Namespace, registries: Registries) -> int:
 def _votes(run: StoredRun, asked: str) -> tuple[str | None, ...]:
     if not asked or run.header["method"] in ONE_SOLUTION:
         return run.votes
-    scored = any(candidate.step_scores for record in run.records() for candidate in record.candidates)
+    known = known_of(candidate for record in run.records() for candidate in record.candidates)
     if asked == "all":
-        return tuple(name for name, vote in VOTES.items() if scored or not vote.needs_scores)
+        return tuple(name for name, vote in VOTES.items() if vote.needs in ("", *known))
     names = tuple(dict.fromkeys(name.strip() for name in asked.split(",") if name.strip()))
-    check_votes(names, scored=scored)
+    check_votes(names, known)
     return names
 
 

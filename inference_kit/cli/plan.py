@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from inference_kit import __version__
-from inference_kit.cli.run_options import OF_THE_PROCESS
+from inference_kit.cli.run_options import OF_THE_PROCESS, OF_THE_SEARCH
 from inference_kit.config import GENERATION_SETTINGS, Resolved
-from inference_kit.context import Method
+from inference_kit.context import Method, Rules
 from inference_kit.dataset.base import Dataset
 from inference_kit.models.base import Engine
 from inference_kit.records import GenerationConfig
@@ -42,6 +42,17 @@ class Plan:
     def value(self, name: str) -> Any:
         """The value of a run option; None where it was not given and has no default."""
         return self.settings[name].value if name in self.settings else None
+
+    @property
+    def rules(self) -> Rules:
+        """What holds for every problem, whatever the method."""
+        return Rules(
+            seed=self.value("seed"),
+            aggregate=self.value("aggregate"),
+            step_tokens=self.value("step_tokens"),
+            max_tokens=self.value("max_tokens_per_problem"),
+            max_calls=self.value("max_calls_per_problem"),
+        )
 
     @property
     def strict(self) -> bool:
@@ -79,7 +90,7 @@ class Plan:
             "dataset": self.dataset.digest(),
             "prompt": self.dataset.template,
             "method": self.method_name,
-            "seed": self.value("seed"),
+            **{name: self.value(name) for name in OF_THE_SEARCH},
             "system": self.value("system"),
             **{name: list(value) if isinstance(value, tuple) else value for name, value in chosen.items()},
         }

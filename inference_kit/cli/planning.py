@@ -11,6 +11,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from inference_kit.cli.method_choice import (
+    check_method,
+    method_settings_of,
+    needs_details,
+    resolved_votes,
+    turned_on,
+    votes_of,
+)
 from inference_kit.cli.options import Option, parse, parse_known, read_value, setting_options
 from inference_kit.cli.plan import Plan, safe_name
 from inference_kit.cli.registries import Entry, Registries
@@ -27,14 +35,13 @@ from inference_kit.config import (
 )
 from inference_kit.dataset.simpledataset import SimpleDataset
 from inference_kit.errors import UserError
-from inference_kit.evaluation import check_votes
 from inference_kit.models import ENGINES
 from inference_kit.models.huggingface import HuggingFace
 from inference_kit.records import GenerationConfig
 from inference_kit.registry import lookup, settings_of, unknown
 from inference_kit.reward_models import REWARD_MODELS
-from inference_kit.search import ALIASES, METHODS, ONE_SOLUTION
-from inference_kit.voting import VOTES
+from inference_kit.search import ALIASES, METHODS
+from inference_kit.voting import AGGREGATES
 
 SECTIONS = ("generation", "model_args", "reward_model_args", "dataset_args", "method_args")
 REWARD_PREFIX = "reward_"
@@ -121,9 +128,12 @@ class _Planner:
             else (None, {})
         )
         dataset, dataset_settings = _build(choice.dataset[1], "dataset", settings, levels)
-        method_settings = _method_settings(choice.method, levels)
-        votes = _votes(choice.method, settings.get("vote"), scored=reward_model is not None)
-        settings["vote"] = _resolved_votes(votes, settings.get("vote"))
+        method_settings = method_settings_of(choice.method, levels)
+        check_method(choice.method, engine, scored=reward_model is not None)
+        votes = votes_of(choice.method, settings, generation, engine, scored=reward_model is not None)
+        if needs_details(choice.method, votes):
+            generation["token_details"] = turned_on(generation["token_details"])
+        settings["vote"] = resolved_votes(votes, settings.get("vote"))
         return Plan(
             model_name=model_name,
             reward_model_name=choice.reward_model[0] if choice.reward_model else "none",
@@ -188,7 +198,7 @@ def _short_context(context_length: int | None) -> list[Level]:
 
 def _flags_of_methods() -> dict[str, str]:
     """Every flag that some method has, and the name of one that has it."""
-    return {option.flag: name for name in METHODS for option in setting_options(METHODS[name], "")}
+    return {option.flag: name for name in reversed(METHODS) for option in setting_options(METHODS[name], "")}
 
 
 def _target(entry: Entry) -> Entry:
@@ -268,39 +278,13 @@ def _build(
     return target(*positional, **fixed, **chosen), resolved
 
 
-def _method_settings(method: str, levels: Sequence[Level]) -> dict[str, Resolved]:
-    known = settings_of(METHODS[method])
-    defaults = Level("default", {name: setting.default for name, setting in known.items()})
-    resolved = resolve(list(known), [*levels, defaults])
-    for name, each in resolved.items():
-        if known[name].type is int and each.value < 1:
-            raise UserError(f"{name} must be at least 1, got {each.value}", where=f"--{name.replace('_', '-')}")
-    return resolved
-
-
-def _votes(method: str, asked: Resolved | None, *, scored: bool) -> tuple[str | None, ...]:
-    if method in ONE_SOLUTION:
-        return (None,)
-    if asked is None:
-        return ("best_last",) if scored else ("majority_vote",)
-    if asked.value == ("all",):
-        return tuple(name for name, vote in VOTES.items() if scored or not vote.needs_scores)
-    check_votes(asked.value, scored=scored)
-    return tuple(dict.fromkeys(asked.value))
-
-
-def _resolved_votes(votes: Sequence[str | None], asked: Resolved | None) -> Resolved:
-    """The votes to take with their source; a method that writes one solution beats what was asked."""
-    if asked is None:
-        return Resolved(list(votes), "default")
-    if list(votes) == [None]:
-        return Resolved([], "the method writes one solution", ((asked.source, list(asked.value)), *asked.beaten))
-    return Resolved(list(votes), asked.source, asked.beaten)
-
-
 def _check_run(settings: Mapping[str, Resolved]) -> None:
-    for name in ("limit", "concurrency"):
+    for name in ("limit", "concurrency", "max_tokens_per_problem", "max_calls_per_problem", "max_tokens_total"):
         if name in settings and settings[name].value < 1:
-            raise UserError(f"{name} must be at least 1, got {settings[name].value}", where=f"--{name}")
+            flag = f"--{name.replace('_', '-')}"
+            raise UserError(f"{name} must be at least 1, got {settings[name].value}", where=flag)
+    if settings["step_tokens"].value < 0:
+        raise UserError(f"step_tokens must be at least 0, got {settings['step_tokens'].value}", where="--step-tokens")
+    lookup(AGGREGATES, settings["aggregate"].value, "aggregate", where="--aggregate")
     if settings["grading"].value not in ("lenient", "strict"):
         raise unknown(str(settings["grading"].value), ("lenient", "strict"), "grading", where="--grading")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from loguru import logger
 
+from inference_kit.budget import RunBudget
 from inference_kit.cli.logs import log_to_folder, log_to_terminal
 from inference_kit.cli.options import Parser, add_to
 from inference_kit.cli.plan import Plan
@@ -17,12 +18,13 @@ from inference_kit.cli.registries import Registries
 from inference_kit.cli.summary import show_summary, summary_of_run
 from inference_kit.config import Resolved
 from inference_kit.dataset.selection import Selection
-from inference_kit.errors import UserError
+from inference_kit.errors import RunStopped, UserError
 from inference_kit.evaluation import verdict, write_finals
 from inference_kit.grader import GraderPool
 from inference_kit.records import Index, Message, Problem, Record
 from inference_kit.report.tables import table
-from inference_kit.runner import Outcome, run
+from inference_kit.report.tree import drawn_tree
+from inference_kit.runner import run
 from inference_kit.solver import Solver
 from inference_kit.store.atomic import make_folder
 from inference_kit.store.call_log import CallLog
@@ -46,6 +48,8 @@ def execute(arguments: Sequence[str], registries: Registries) -> int:
         return 0
     survey = _survey(plan)
     plan.engine.check(plan.generation)
+    if plan.reward_model is not None:
+        plan.reward_model.check()
     plan.depends_on()  # reads what identifies model, reward model and data, so that what is missing is said before work
     if plan.value("dry_run"):
         print(_dry_run(plan, survey))
@@ -110,18 +114,22 @@ def _run(plan: Plan, survey: _Survey, arguments: Sequence[str], *, shown: bool) 
             grader=grader,
             reward_model=plan.reward_model,
             call_log=CallLog(plan.log_folder, run_id),
-            seed=plan.value("seed"),
+            rules=plan.rules,
+            run_budget=_run_budget(plan, partial),
+            keep_trees=bool(plan.value("keep_trees")),
         )
         finished = partial.finished()
         stored = sum(index in finished for index in survey.indices)
         try:
             with Progress(total=len(survey.indices), done=stored, shown=shown) as progress:
-                asyncio.run(_solve_all(plan, solver, partial, progress))
-        except KeyboardInterrupt:
-            done = len(partial.finished())
+                asyncio.run(_solve_all(plan, survey, solver, partial, progress))
+        except (KeyboardInterrupt, RunStopped) as reason:
+            done = sum(index in partial.finished() for index in survey.indices)
+            limit = str(reason)
             print(
-                f"Interrupted with {done} of {len(survey.indices)} problems done; all of them are in {partial.path}. "
-                "The same command goes on from there.",
+                f"{f'Stopped, {limit},' if limit else 'Interrupted'} with {done} of {len(survey.indices)} problems "
+                f"done; all of them are in {partial.path}. The same command{' with a higher limit' if limit else ''} "
+                "goes on from there.",
                 file=sys.stderr,
             )
             return 130
@@ -130,7 +138,21 @@ def _run(plan: Plan, survey: _Survey, arguments: Sequence[str], *, shown: bool) 
         return _conclude(plan, survey, partial, grader, progress, arguments)
 
 
-async def _solve_all(plan: Plan, solver: Solver, partial: PartialFile, progress: Progress) -> Outcome:
+def _run_budget(plan: Plan, partial: PartialFile) -> RunBudget:
+    """What the run may cost, less what its stored problems did."""
+    budget = RunBudget(plan.value("max_tokens_total"), plan.value("max_cost"), plan.engine.prices)
+    if budget.max_cost is not None and budget.prices is None:
+        raise UserError(
+            f"{plan.model_name} has no prices, so its cost is not known",
+            where="--max-cost",
+            fix="Add --price-prompt and --price-completion, in dollars for a million tokens.",
+        )
+    for record in partial.records():
+        budget.count(record.usage)
+    return budget
+
+
+async def _solve_all(plan: Plan, survey: _Survey, solver: Solver, partial: PartialFile, progress: Progress) -> None:
     def judged(record: Record) -> bool | None:
         if plan.value("evaluate") is False:
             return None
@@ -144,9 +166,24 @@ async def _solve_all(plan: Plan, solver: Solver, partial: PartialFile, progress:
         progress.finished(record, correct)
 
     try:
-        return await run(_selected(plan), solver, partial, concurrency=concurrency, judged=judged, watch=watch)
+        async with asyncio.timeout(plan.value("max_seconds")):
+            await run(_selected(plan), solver, partial, concurrency=concurrency, judged=judged, watch=watch)
+        if plan.value("show_tree"):
+            await _show_tree(plan, survey.first, solver)
+    except TimeoutError as error:
+        raise RunStopped(f"--max-seconds {plan.value('max_seconds'):g} is over") from error
     finally:
         await solver.close()
+
+
+async def _show_tree(plan: Plan, problem: Problem, solver: Solver) -> None:
+    """Draw the search of one problem; the call log answers all that it asks."""
+    from rich.console import Console
+
+    solution = await replace(solver, keep_trees=True).solve(problem)
+    vote = plan.votes[0]
+    chosen = VOTES[vote].choose(solution.candidates) if vote else 0
+    Console(file=sys.stderr if plan.value("json") else sys.stdout).print(drawn_tree(problem, solution, chosen))
 
 
 def _claim(plan: Plan, arguments: Sequence[str]) -> str:

@@ -19,6 +19,10 @@ DEFAULTS: dict[str, Any] = {
     "resume": True,
     "overwrite": False,
     "grading": "lenient",
+    "aggregate": "last",
+    "step_tokens": 0,
+    "keep_trees": False,
+    "show_tree": False,
     "explain": False,
     "dry_run": False,
     "json": False,
@@ -34,11 +38,13 @@ _GENERATION_HELP = {
     "frequency_penalty": "taken off for each time a token was written",
     "presence_penalty": "taken off once a token was written",
     "stop": "text that ends a completion and is cut from it; several as a JSON list",
+    "token_details": "ask how sure the model is of each token; votes and methods that need it turn it on",
 }
 _GENERATION_READERS: dict[str, Callable[[str], Any]] = {
     "max_new_tokens": read_integer,
     "top_k": read_integer,
     "stop": read_stops,
+    "token_details": read_boolean,
 }
 
 
@@ -62,6 +68,10 @@ RUN_OPTIONS: tuple[Option, ...] = (
     Option(
         "vote", read_list, "how candidates become one answer; several with commas, or all", "best_last or majority_vote"
     ),
+    Option("aggregate", str, "what one score is made of step scores by: last, min, mean or prod", "last"),
+    Option("step_tokens", read_integer, "end a step after so many tokens, not at the separator; 1 is token level", "0"),
+    Option("max_tokens_per_problem", read_integer, "tokens after which a search returns its best so far", "no limit"),
+    Option("max_calls_per_problem", read_integer, "completions after which it does, cached ones counted", "no limit"),
     Option("evaluate", read_boolean, "vote and grade at the end", "where there are gold answers"),
     Option("grading", str, "lenient (any correct box counts) or strict (the last box)", "lenient"),
     Option("seed", read_integer, "the run's seed", "0"),
@@ -77,6 +87,13 @@ RUN_OPTIONS: tuple[Option, ...] = (
     Option("resume", read_boolean, "go on from what is there", "true", "how to run"),
     Option("overwrite", read_boolean, "start anew", "false", "how to run"),
     Option("concurrency", read_integer, "problems in flight", "chosen by the engine", "how to run"),
+    Option(
+        "max_tokens_total", read_integer, "stop the run after so many tokens, to go on later", "no limit", "how to run"
+    ),
+    Option("max_seconds", read_number, "stop the run after so many seconds, to go on later", "no limit", "how to run"),
+    Option("max_cost", read_number, "stop the run after so many dollars, to go on later", "no limit", "how to run"),
+    Option("keep_trees", read_boolean, "store every node of every search", "false", "how to run"),
+    Option("show_tree", read_boolean, "draw the search tree of the first problem", "false", "how to run"),
     Option("explain", read_boolean, "print every setting with its source, and stop", "", "how to run"),
     Option("dry_run", read_boolean, "check everything, show the first prompt, and stop", "", "how to run"),
     Option("json", read_boolean, "print the summary as one JSON object", "", "how to run"),
@@ -84,8 +101,18 @@ RUN_OPTIONS: tuple[Option, ...] = (
     Option("log_level", str, "ERROR, WARNING, INFO or DEBUG", "INFO, or LOG_LEVEL", "how to run"),
 )
 
+OF_THE_SEARCH = (
+    "seed",
+    "aggregate",
+    "step_tokens",
+    "max_tokens_per_problem",
+    "max_calls_per_problem",
+    "keep_trees",
+)
+"""Settings of every method alike, which change what is stored."""
+
 OF_THE_PROCESS = frozenset(
     {"work_dir", "exp_name", "resume", "overwrite", "concurrency", "explain", "dry_run", "json", "debug", "log_level"}
-    | {"config", "evaluate", "vote"}
+    | {"config", "evaluate", "vote", "max_tokens_total", "max_seconds", "max_cost", "show_tree"}
 )
 """Settings that say how or where a run is done, and change nothing in its results."""

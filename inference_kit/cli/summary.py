@@ -29,6 +29,7 @@ def summary_of_run(
         "reward_model": plan.reward_model_name,
         "method": plan.method_name,
         "command": list(command),
+        "separator": plan.engine.separator,
         "folder": str(plan.folder),
         "files": {vote or plan.method_name: str(path) for vote, path in paths.items()},
         "votes": {vote or plan.method_name: dict(each) for vote, each in metrics.items()},
@@ -68,12 +69,13 @@ def show_summary(summary: Mapping[str, Any]) -> str:
         f"{this_time['seconds']:.1f} s"
     )
     title = f"{summary['dataset']} · {summary['model']} + {summary['reward_model']} · {summary['method']}"
-    lines = [title, "", table(ACCURACY_HEADERS, rows), "", cost, now, *_remarks(metrics), f"files: {summary['folder']}"]
+    lines = [title, "", table(ACCURACY_HEADERS, rows), "", cost, now, *_remarks(summary), f"files: {summary['folder']}"]
     return "\n".join([*lines, f"next:  {_next_command(summary)}"])
 
 
-def _remarks(metrics: Mapping[str, Any]) -> list[str]:
+def _remarks(summary: Mapping[str, Any]) -> list[str]:
     """What a reader of the accuracies should know; nothing where all went well."""
+    metrics = summary["metrics"]
     remarks = {
         "failed": "problems failed and count as not correct; the same command tries them again",
         "no_answer": "problems got an answer in which no final answer was found",
@@ -83,6 +85,11 @@ def _remarks(metrics: Mapping[str, Any]) -> list[str]:
         "many_boxes": "chosen responses have more than 3 different boxes, of which lenient grading takes any",
     }
     found = [f"note:  {metrics[name]} {text}" for name, text in remarks.items() if metrics[name]]
+    if summary["reward_model"] != "none" and 0 < metrics["candidates"] == metrics["one_step"]:
+        found.append(
+            f"note:  the step separator {summary['separator']!r} stands in none of {metrics['candidates']} candidates, "
+            "so every answer is one step; set --separator to what ends a step of this model"
+        )
     if metrics["lenient_accuracy"] != metrics["strict_accuracy"]:
         found.append(
             f"note:  lenient accuracy {percent(metrics['lenient_accuracy'])} (any box counts), "

@@ -7,6 +7,7 @@ and no two have the same index; what is wrong with the data is one line that nam
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -16,7 +17,7 @@ from inference_kit.dataset.sources import Source, source_of
 from inference_kit.dataset.values import Row
 from inference_kit.errors import UserError
 from inference_kit.records import Index, Message, Problem
-from inference_kit.templates import fill, load_prompt
+from inference_kit.templates import fill, filled_in, load_prompt
 
 QUESTION_NAMES = ("question", "input", "problem")
 
@@ -138,11 +139,16 @@ class Dataset(ABC):
             for field in self.fields:
                 if field not in row:
                     raise values.missing(field, placed.row, self.fields)
-            return self.problem(row, number)
+            return self._with_bare_question(self.problem(row, number))
         except UserError as error:
             if error.where:
                 raise
             raise UserError(error.what, where=placed.place, fix=error.fix) from error
+
+    def _with_bare_question(self, problem: Problem) -> Problem:
+        """Keep the question without the template around it, for reward models that want it so."""
+        names = (*QUESTION_NAMES, "choices")
+        return replace(problem, bare_question=filled_in(self.template, names, problem.question).strip())
 
     def _renamed(self, row: Row) -> Row:
         found = {name: row[other] for other, name in self.other_names.items() if name not in row and other in row}

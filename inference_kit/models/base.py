@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from inference_kit.budget import Prices
 from inference_kit.errors import UserError
 from inference_kit.models.batching import Batcher
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
@@ -21,10 +22,14 @@ NEUTRAL = GenerationConfig()
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What an engine cannot do, by the names of the settings; `prefix` is the continuation of a partial answer."""
+    """What an engine can do; `refused_settings` are names of settings that it cannot apply.
+
+    `prefix` is the continuation of a partial answer; `logprobs` that completions come with their log-probability.
+    """
 
     refused_settings: frozenset[str] = field(default_factory=frozenset)
     prefix: bool = True
+    logprobs: bool = True
     images: bool = False
     deterministic: bool = False
 
@@ -32,7 +37,8 @@ class Capabilities:
 class Engine:
     """Runs a language model.
 
-    `separator` is the text that ends a step; `concurrency` is how many problems keep the engine full; `max_batch_size`
+    `separator` is the text that ends a step; `concurrency` is how many problems keep the engine full; `prices`
+    are None where tokens cost no money; `max_batch_size`
     is how many completions one `vanilla_generate` is asked for.
     """
 
@@ -40,6 +46,7 @@ class Engine:
     separator: str = "\n\n"
     capabilities: Capabilities = Capabilities()
     concurrency: int = 16
+    prices: Prices | None = None
     max_batch_size: int = 64
 
     def vanilla_generate(self, prompts: Sequence[Prompt], config: GenerationConfig) -> list[list[Completion]]:

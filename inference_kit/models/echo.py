@@ -13,7 +13,11 @@ class Echo(Engine):
     """Answers every prompt with its last message, at most `max_new_tokens` words of it."""
 
     capabilities = Capabilities(
-        refused_settings=frozenset({"repetition_penalty", "frequency_penalty", "presence_penalty", "stop"})
+        refused_settings=frozenset(
+            {"repetition_penalty", "frequency_penalty", "presence_penalty", "stop", "token_details", "branch_first"}
+        ),
+        prefix=False,
+        logprobs=False,
     )
 
     def __init__(self, model_path: str = "echo", *, separator: str = "\n\n") -> None:

@@ -51,8 +51,11 @@ class SlotCache:
         if layer == len(self._layers):
             self._layers.append((self._empty(keys), self._empty(values)))
         stored_keys, stored_values = self._layers[layer]
-        stored_keys[self._rows, :, self._positions] = keys.transpose(1, 2)
-        stored_values[self._rows, :, self._positions] = values.transpose(1, 2)
+        assert self._rows is not None
+        assert self._positions is not None
+        places = self._rows.to(keys.device), slice(None), self._positions.to(keys.device)  # layers may be spread
+        stored_keys[places] = keys.transpose(1, 2)
+        stored_values[places] = values.transpose(1, 2)
         rows = keys.shape[0]
         return stored_keys[:rows, :, : self._length], stored_values[:rows, :, : self._length]
 
@@ -60,9 +63,10 @@ class SlotCache:
         """Asked by models that are given no positions; ours always are."""
         return self._length
 
-    def read(self, slot: int, length: int) -> Layers:
-        """A copy of the first `length` tokens of a slot."""
-        return [(keys[slot, :, :length].clone(), values[slot, :, :length].clone()) for keys, values in self._layers]
+    def read(self, slot: int, start: int, end: int) -> Layers:
+        """A copy of a slot's tokens from `start` to before `end`."""
+        part = slice(start, end)
+        return [(keys[slot, :, part].clone(), values[slot, :, part].clone()) for keys, values in self._layers]
 
     def write(self, slots: Sequence[int], layers: Layers) -> None:
         """Put the same tokens at the beginning of each of `slots`."""
@@ -73,10 +77,11 @@ class SlotCache:
             self._layers = [(self._empty(keys[None]), self._empty(values[None])) for keys, values in layers]
         if length > self._capacity:
             self._grow(-(-length // GROWTH) * GROWTH)
-        rows = torch.tensor(slots, device=layers[0][0].device)
+        rows = torch.tensor(slots)
         for (stored_keys, stored_values), (keys, values) in zip(self._layers, layers, strict=True):
-            stored_keys[rows, :, :length] = keys
-            stored_values[rows, :, :length] = values
+            here = rows.to(keys.device)
+            stored_keys[here, :, :length] = keys
+            stored_values[here, :, :length] = values
 
     def move(self, source: int, target: int, length: int) -> None:
         """Copy the first `length` tokens of one slot over another."""

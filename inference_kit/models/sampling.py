@@ -3,11 +3,13 @@
 Why: what a candidate says must not depend on what else is in the batch, so no generator is shared; the uniform number
 of a draw is a hash of (seed, position).
 Promises: the same logits, settings, seed and position give the same token, on every device and in every batch;
-temperature 0 takes the likeliest token; the log-probability is that of the model's own distribution, before
-temperature and penalties.
+temperature 0 takes the likeliest token; log-probabilities and `Sureness` are those of the model's own distribution,
+before temperature and penalties.
 """
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inference_kit.records import GenerationConfig
@@ -17,6 +19,21 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     Bits = np.ndarray[tuple[int], np.dtype[np.uint64]]
+
+LIKELIEST = 20
+"""Tokens over which `confidence` is taken (Fu et al. 2025, "Deep Think with Confidence", arXiv:2508.15260)."""
+LEAST_LOGPROB = -87.0
+"""About the smallest log-probability of a float32; what a model rules out altogether counts as this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sureness:
+    """How sure the model was of one token; `Token` says what the numbers are."""
+
+    logprob: float
+    margin: float
+    confidence: float
+    certainty: float | None
 
 
 def uniforms(seeds: Sequence[int], positions: Sequence[int]) -> list[float]:
@@ -32,7 +49,11 @@ def uniforms(seeds: Sequence[int], positions: Sequence[int]) -> list[float]:
 
 
 def sample(
-    logits: "Tensor", configs: Sequence[GenerationConfig], draws: Sequence[float], history: "History | None" = None
+    logits: "Tensor",
+    configs: Sequence[GenerationConfig],
+    draws: Sequence[float],
+    history: "History | None" = None,
+    ranks: Sequence[int | None] = (),
 ) -> "tuple[Tensor, Tensor]":
     """Choose a token for each row.
 
@@ -41,6 +62,7 @@ def sample(
         configs: The settings of each row.
         draws: A uniform number for each row.
         history: What each row has read and written, where a row has a penalty.
+        ranks: For each row the rank of the token to take (0 is the likeliest), None to draw; empty where all draw.
 
     Returns:
         The chosen ids and their log-probabilities in nats, each (rows,).
@@ -61,7 +83,25 @@ def sample(
         drawn = torch.searchsorted(cumulative, aims.minimum(below), right=True)[:, 0].clamp_(max=logits.shape[-1] - 1)
         sampled = torch.tensor([config.temperature > 0 for config in configs], device=device)
         tokens = torch.where(sampled, drawn, tokens)
+    for row, rank in enumerate(ranks):
+        if rank is not None:
+            tokens[row] = scores[row].topk(rank + 1).indices[rank]
     return tokens, raw.gather(1, tokens[:, None])[:, 0]
+
+
+def sureness(logits: "Tensor", tokens: "Tensor") -> list[Sureness]:
+    """How sure the model is of each row's chosen token, (rows, vocabulary) and (rows,)."""
+    import torch
+
+    logprobs = torch.log_softmax(logits, dim=-1)
+    chosen = logprobs.gather(1, tokens[:, None])[:, 0]
+    top = logprobs.topk(min(LIKELIEST, logits.shape[-1]), dim=-1).values
+    margin = top[:, 0].exp() - top[:, 1].exp()
+    bounded = logprobs.clamp(min=LEAST_LOGPROB)
+    confidence = -top.clamp(min=LEAST_LOGPROB).mean(dim=-1)
+    certainty = -bounded.mean(dim=-1) - math.log(logits.shape[-1])
+    columns = torch.stack((chosen, margin, confidence, certainty), dim=1)
+    return [Sureness(*row) for row in columns.tolist()]
 
 
 class History:

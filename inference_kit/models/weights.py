@@ -10,7 +10,7 @@ moved.
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,10 +19,16 @@ from typing import Any
 from loguru import logger
 
 from inference_kit.errors import UserError
+from inference_kit.models.attention import check_flash, choose_attention
+from inference_kit.models.devices import choose_device, choose_dtype
+from inference_kit.models.hub import SMALL, Fetch, from_huggingface, is_local
+from inference_kit.models.quantization import check_quantization, quantization_config
 
 SMALL_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "tokenizer.model")
 WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")
 PIECES, PIECE_BYTES = 256, 1 << 18
+ADAPTER_CONFIG = "adapter_config.json"
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json")
 CONTEXT_NAMES = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length", "n_ctx")
 
 
@@ -33,30 +39,48 @@ class Weights:
     path: str
     revision: str | None = None
     flag: str = "--model-path"
+    fetch: Fetch = from_huggingface
 
     @property
     def is_local(self) -> bool:
         """Whether the path is a folder of this machine (or is meant to be one)."""
-        return self.path.startswith((".", "/", "~")) or Path(self.path).expanduser().exists()
+        return is_local(self.path)
 
     @cached_property
-    def folder(self) -> Path:
-        """The folder with at least the small files; those of a hub id are fetched.
-
-        Raises:
-            UserError: naming what is missing.
-        """
-        folder = Path(self.path).expanduser() if self.is_local else self._from_hub(["*.json", "*.jinja", "*.model"])
+    def _found(self) -> Path:
+        """The folder, whatever is in it; of a hub id the small files are fetched."""
+        folder = Path(self.path).expanduser() if self.is_local else self._fetched(SMALL)
         if not folder.is_dir():
             raise UserError(
                 "no such folder", where=self.path, fix=f"Set {self.flag} to a folder with weights, or a hub id."
             )
+        return folder
+
+    @property
+    def is_adapter(self) -> bool:
+        """Whether there is an adapter and no model."""
+        return (self._found / ADAPTER_CONFIG).is_file() and not (self._found / "config.json").is_file()
+
+    @property
+    def has_tokenizer(self) -> bool:
+        """Whether a tokenizer comes with it."""
+        return any((self._found / name).is_file() for name in TOKENIZER_FILES)
+
+    @cached_property
+    def folder(self) -> Path:
+        """The folder with at least the small files.
+
+        Raises:
+            UserError: naming what is missing.
+        """
+        folder = self._found
         if not (folder / "config.json").is_file():
             there = ", ".join(sorted(each.name for each in folder.iterdir())[:8]) or "nothing"
             raise UserError(
                 "no config.json in this folder",
                 where=self.path,
-                fix=f"It holds {there}; {self.flag} wants config.json, weights (*.safetensors) and tokenizer files.",
+                fix=f"It holds {there}; {self.flag} wants config.json, weights (*.safetensors) and tokenizer.json, "
+                f"or {ADAPTER_CONFIG} and an adapter.",
             )
         return folder
 
@@ -64,23 +88,44 @@ class Weights:
         """The folder with the weights as well; those of a hub id are fetched now.
 
         Raises:
-            UserError: where the folder holds no weights.
+            UserError: where the folder holds no weights, or not all.
         """
-        folder = self.folder if self.is_local else self._from_hub(None)
+        folder = self.folder if self.is_local else self._fetched(None)
         if not self._weight_files(folder):
             raise UserError(
                 "no weights in this folder",
                 where=str(folder),
                 fix=f"Looked for *.safetensors and pytorch_model*.bin; set {self.flag} to the folder that has them.",
             )
+        index = folder / "model.safetensors.index.json"
+        named = set(self._json(index.name)["weight_map"].values()) if index.is_file() else set()
+        if missing := sorted(name for name in named if not (folder / name).is_file()):
+            raise UserError(
+                f"{len(missing)} of {len(named)} files are missing, such as {missing[0]}", where=str(folder)
+            )
         return folder
 
     @cached_property
     def config(self) -> Mapping[str, Any]:
         """config.json; of a multimodal model its part on text."""
-        config = self._json("config.json")
-        text: Mapping[str, Any] = config.get("text_config") or config
+        text: Mapping[str, Any] = self.whole_config.get("text_config") or self.whole_config
         return text
+
+    @cached_property
+    def whole_config(self) -> Mapping[str, Any]:
+        """config.json."""
+        return self._json("config.json")
+
+    @property
+    def architectures(self) -> tuple[str, ...]:
+        """The names of the model's classes; empty where config.json does not tell."""
+        return tuple(self._json("config.json").get("architectures") or ())
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of a classification head's labels; two where config.json does not tell, as in `transformers`."""
+        names: Mapping[str, str] = self._json("config.json").get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
+        return tuple(names[number] for number in sorted(names, key=int))
 
     @property
     def context_length(self) -> int | None:
@@ -101,7 +146,7 @@ class Weights:
         for path in [self.folder / name for name in SMALL_FILES] + self._weight_files(self.folder) * self.is_local:
             if path.is_file():
                 found.update(f"{path.name}:{path.stat().st_size}:".encode())
-                found.update(_sample(path))
+                found.update(sampled_digest(path))
         return found.hexdigest()[:16]
 
     @property
@@ -111,7 +156,8 @@ class Weights:
 
     @staticmethod
     def _weight_files(folder: Path) -> list[Path]:
-        return sorted(path for pattern in WEIGHT_FILES for path in folder.glob(pattern))
+        found = (path for pattern in WEIGHT_FILES for path in folder.glob(pattern))
+        return sorted(path for path in found if not path.name.startswith("adapter_model"))
 
     def _json(self, name: str) -> Mapping[str, Any]:
         path = self.folder / name
@@ -121,18 +167,8 @@ class Weights:
             raise UserError(f"cannot be read: {error}", where=str(path), fix="Fetch the model again.") from error
         return data
 
-    def _from_hub(self, patterns: list[str] | None) -> Path:
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-        try:
-            return Path(snapshot_download(self.path, revision=self.revision, allow_patterns=patterns))
-        except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-            raise UserError(
-                f"{self.path!r} is no folder here and could not be fetched as a hub id ({_first_line(error)})",
-                where=self.flag,
-                fix="Check the id and the network, or give a local folder.",
-            ) from error
+    def _fetched(self, patterns: Sequence[str] | None) -> Path:
+        return self.fetch(self.path, self.revision, patterns, self.flag)
 
 
 def load_tokenizer(weights: Weights, *, trust_remote_code: bool = False) -> Any:
@@ -143,14 +179,13 @@ def load_tokenizer(weights: Weights, *, trust_remote_code: bool = False) -> Any:
     """
     from transformers import AutoTokenizer
 
-    folder = weights.folder if weights.is_local else weights.whole_folder()
+    folder = weights._found if weights.is_local else weights._fetched(None)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, ImportError) as error:
         raise UserError(f"the tokenizer does not load: {_first_line(error)}", where=str(folder)) from error
-    tokenizer.model_max_length = (
-        sys.maxsize
-    )  # lengths are checked against the model, with an error instead of a warning
+    # Lengths are checked against the model, with an error instead of a warning.
+    tokenizer.model_max_length = sys.maxsize
     return tokenizer
 
 
@@ -162,94 +197,71 @@ def load_model(
     device: str = "auto",
     device_map: str | None = None,
     attention: str = "auto",
+    quantization_bit: int = 0,
     trust_remote_code: bool = False,
 ) -> Any:
     """A model of `weights` by the `transformers` auto class of that name, ready to run.
 
     Raises:
-        UserError: where the weights, the device or the number format are not to be had.
+        UserError: where the weights, the device, its memory or the number format are not to be had.
     """
+    import torch
     import transformers
     from safetensors import SafetensorError
 
     folder = weights.whole_folder()
     place = choose_device(device)
+    number_format = choose_dtype(dtype, place, weights.config)
+    kernel = choose_attention(attention, weights.config)
+    check_flash(kernel, place, number_format)
+    quantized = check_quantization(quantization_bit, weights.whole_config)
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         model = getattr(transformers, auto_class).from_pretrained(
             folder,
-            dtype=choose_dtype(dtype, place, weights.config),
-            attn_implementation=choose_attention(attention, weights.config),
-            device_map=device_map,
+            dtype=number_format,
+            attn_implementation=kernel,
+            device_map=device_map or ({"": place} if quantized else None),
+            quantization_config=quantization_config(quantization_bit, number_format),
             trust_remote_code=trust_remote_code,
         )
+        if device_map is None and not quantized:
+            model.to(place)
+    except torch.OutOfMemoryError as error:
+        raise UserError(
+            f"the weights do not fit into the memory of {place} ({_first_line(error)})",
+            where=str(folder),
+            fix="Spread them over all GPUs with --device-map auto, or use --dtype bfloat16, --quantization-bit 4, or a "
+            "smaller model.",
+        ) from error
     except (OSError, ValueError, ImportError, SafetensorError) as error:
-        raise UserError(f"the weights do not load: {_first_line(error)}", where=str(folder)) from error
-    if device_map is None:
-        model.to(place)
+        raise _not_loaded(folder, error) from error
     logger.info("{} is loaded: {}, {}", weights.name, model.device, model.dtype)
     return model.eval()
 
 
-def choose_device(wanted: str) -> str:
-    """The device to use: `auto` takes CUDA, then MPS, then the CPU.
+def _not_loaded(folder: Path, error: Exception) -> UserError:
+    """The error for weights that do not load; a damaged file is named."""
+    from safetensors import SafetensorError, safe_open
 
-    Raises:
-        UserError: where the wanted one is not there.
-    """
-    import torch
-
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if wanted == "auto":
-        return next(name for name, available in there.items() if available)
-    if not there.get(wanted.partition(":")[0], False):
-        available = ", ".join(name for name, is_there in there.items() if is_there)
-        raise UserError(f"device {wanted!r} is not here", where="--device", fix=f"Available: {available}.")
-    return wanted
-
-
-def choose_attention(wanted: str, config: Mapping[str, Any]) -> str | None:
-    """The attention kernel by `transformers`' name; `auto` (None) is sdpa where the architecture has it, else eager.
-
-    Raises:
-        UserError: for an unknown kernel, and for sdpa with soft-capped attention scores, which it would leave uncapped.
-    """
-    capped = config.get("attn_logit_softcapping") is not None
-    if wanted == "sdpa" and capped:
-        raise UserError(
-            "sdpa cannot cap attention scores, as this model needs",
-            where="--attn-implementation",
-            fix="Use auto or eager.",
-        )
-    if wanted == "auto":
-        return "eager" if capped else None
-    if wanted in ("sdpa", "eager"):
-        return wanted
-    raise UserError(
-        f"unknown attn_implementation {wanted!r}",
-        where="--attn-implementation",
-        fix="Known: auto, sdpa, eager; sdpa takes PyTorch's own fused kernels.",
-    )
-
-
-def choose_dtype(wanted: str, device: str, config: Mapping[str, Any]) -> Any:
-    """The torch type of the weights: `auto` takes the model's own on an accelerator and float32 on the CPU."""
-    import torch
-
-    types = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
-    if wanted in types:
-        return types[wanted]
-    if wanted != "auto":
-        raise UserError(f"unknown dtype {wanted!r}", where="--dtype", fix=f"Known: auto, {', '.join(types)}.")
-    own = str(config.get("dtype") or config.get("torch_dtype") or "bfloat16")
-    return torch.float32 if device == "cpu" else types.get(own, torch.bfloat16)
+    for path in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(path, framework="np"):
+                pass
+        except SafetensorError as damage:
+            return UserError(
+                f"the weights do not load: this file of {path.stat().st_size} bytes is damaged ({_first_line(damage)})",
+                where=str(path),
+                fix="Fetch it again.",
+            )
+    return UserError(f"the weights do not load: {_first_line(error)}", where=str(folder))
 
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n", 1)[0]
 
 
-def _sample(path: Path) -> bytes:
+def sampled_digest(path: Path) -> bytes:
     """The digest of a file; of a large one, of pieces at even distances, which lie in every layer."""
     size = path.stat().st_size
     found = hashlib.sha256()

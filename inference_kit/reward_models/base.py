@@ -2,14 +2,17 @@
 
 Why: a process reward model, an outcome reward model and a rule differ in how they read text, not in what they are
 asked.
-Promises: scores are in [0, 1], one for each step or one for the whole; NaN counts 0; a wrong number of scores is an
-error, never padded; `identity` is known without weights, which load at the first call.
+Promises: scores are in [0, 1], one for each step or one for the whole; blank steps are dropped before they are shown;
+NaN counts 0 and is reported; a wrong number of scores is an error, never padded; `identity` is known without weights,
+which load at the first call.
 """
 
 import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
+
+from loguru import logger
 
 from inference_kit.errors import EngineError
 from inference_kit.models.batching import Batcher
@@ -22,12 +25,13 @@ class RewardModel:
     """Scores solutions of a problem, step by step or as a whole.
 
     `separator` is what stands between steps in the text that this reward model reads; `max_batch_size` is how many
-    solutions one `score_batch` is asked for.
+    solutions one `score_batch` is asked for; `n_nan` counts the scores that were not numbers.
     """
 
     identity: str = ""
     separator: str = "\n\n"
     max_batch_size: int = 64
+    n_nan: int = 0
 
     def score(self, problem: Problem, steps: Sequence[str]) -> list[float]:
         """Score one solution; blocking.
@@ -47,13 +51,28 @@ class RewardModel:
 
     async def scores(self, problem: Problem, steps: Sequence[str]) -> StepScores:
         """Score one solution together with all that wait at the same time."""
-        found = await self._batcher.submit((problem, tuple(steps)))
-        if len(found.scores) not in (1, len(steps)):
+        shown = tuple(step for step in steps if step.strip())
+        if not shown:
+            return StepScores(())
+        found = await self._batcher.submit((problem, shown))
+        if len(found.scores) not in (1, len(shown)):
             raise EngineError(
-                f"reward model {self.identity} gave {len(found.scores)} scores for {len(steps)} steps",
+                f"reward model {self.identity} gave {len(found.scores)} scores for {len(shown)} steps",
                 fix="It must give one for each step, or one for the whole.",
             )
-        return StepScores(tuple(_in_range(score) for score in found.scores), found.tokens)
+        return StepScores(tuple(self._in_range(score) for score in found.scores), found.tokens)
+
+    def check(self) -> None:
+        """Refuse what cannot work, from settings, config.json and tokenizer alone; by default nothing is refused.
+
+        Raises:
+            UserError: such as for weights with another kind of head.
+        """
+
+    async def close(self) -> None:
+        """Say how many scores were not numbers."""
+        if self.n_nan > 1:
+            logger.warning("{} scores of reward model {} were not numbers and counted 0", self.n_nan, self.identity)
 
     @cached_property
     def _batcher(self) -> Batcher[ScoreItem, StepScores]:
@@ -62,6 +81,10 @@ class RewardModel:
 
         return Batcher(run, self.max_batch_size)
 
-
-def _in_range(score: float) -> float:
-    return 0.0 if math.isnan(score) else min(1.0, max(0.0, float(score)))
+    def _in_range(self, score: float) -> float:
+        if not math.isnan(score):
+            return min(1.0, max(0.0, float(score)))
+        if not self.n_nan:
+            logger.warning("a score of reward model {} is not a number and counts 0", self.identity)
+        self.n_nan += 1
+        return 0.0

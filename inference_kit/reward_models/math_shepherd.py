@@ -8,8 +8,12 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from inference_kit.errors import EngineError
 from inference_kit.records import Problem
-from inference_kit.reward_models.tagged import TaggedRewardModel
+from inference_kit.reward_models.beginnings import Reading
+from inference_kit.reward_models.reader import Reader
+from inference_kit.reward_models.transformer import CACHE_BYTES, TransformerRewardModel
+from inference_kit.reward_models.verdicts import at_places
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,35 +21,57 @@ if TYPE_CHECKING:
 TAG, GOOD, BAD = "ки", "+", "-"
 
 
-class MathShepherd(TaggedRewardModel):
+class MathShepherd(TransformerRewardModel):
     """Question and steps in one text, a tag behind each step; the score is the probability of + against -.
 
     Args:
         dtype: auto, bfloat16, float16 or float32.
         device: auto, cuda, mps or cpu.
         max_batch_size: Solutions in one forward pass at the most.
+        cache_bytes: Memory for beginnings of solutions, so that one that grows is not read again; 0 is none.
     """
 
-    auto_class = "AutoModelForCausalLM"
     kind = "math_shepherd"
     separator = "\n"
+    marks = (TAG,)
 
-    def __init__(self, model_path: str, *, dtype: str = "auto", device: str = "auto", max_batch_size: int = 16) -> None:
-        super().__init__(model_path, dtype=dtype, device=device, max_batch_size=max_batch_size)
+    def __init__(
+        self,
+        model_path: str,
+        *,
+        dtype: str = "auto",
+        device: str = "auto",
+        max_batch_size: int = 16,
+        cache_bytes: int = CACHE_BYTES,
+    ) -> None:
+        super().__init__(model_path, dtype=dtype, device=device, max_batch_size=max_batch_size, cache_bytes=cache_bytes)
+
+    def check_tokens(self) -> None:
+        """The tag and both verdicts are one token each."""
+        assert self._tag and self._verdicts
+
+    def reading(self, problem: Problem, steps: Sequence[str]) -> Reading:
+        """`question step ки`, one step a line; the output at the tag predicts the verdict."""
+        text = self.separator.join(f"{step} {TAG}" for step in steps)
+        ids = tuple(self.tokenizer.encode(f"{self.plain(problem.question)} {text}"))
+        places = tuple(place for place, token in enumerate(ids) if token == self._tag)
+        if len(places) != len(steps):
+            raise EngineError(f"{len(places)} tags of the reward model stand in a text of {len(steps)} steps")
+        return Reading(ids, places)
+
+    def reader(self) -> Reader:
+        """Compare the logits of + and - only."""
+        verdicts = self._verdicts
+
+        def probabilities(logits: "Tensor") -> "Tensor":
+            return logits[:, verdicts].softmax(-1)[:, 0]
+
+        return Reader(self.load(), at_places(probabilities, keeps_logits=True), cache_bytes=self.cache_bytes)
 
     @cached_property
-    def tag(self) -> int:
-        """The id of the tag."""
-        return self._last_id(TAG)
+    def _tag(self) -> int:
+        return self.single_id(TAG, behind_space=True)
 
-    def ids_of(self, problem: Problem, steps: Sequence[str]) -> list[int]:
-        """`question step ки`, one step a line."""
-        text = self.separator.join(f"{step} {TAG}" for step in steps)
-        return list(self.tokenizer.encode(f"{problem.question} {text}"))
-
-    def probabilities(self, logits: "Tensor") -> "Tensor":
-        """Softmax over the two verdicts; the position of the tag predicts the verdict."""
-        return logits[:, [self._last_id(GOOD), self._last_id(BAD)]].softmax(-1)[:, 0]
-
-    def _last_id(self, text: str) -> int:
-        return int(self.tokenizer.encode(f" {text}", add_special_tokens=False)[-1])
+    @cached_property
+    def _verdicts(self) -> list[int]:
+        return [self.single_id(sign, behind_space=True) for sign in (GOOD, BAD)]

@@ -1,35 +1,43 @@
 """Qwen2.5-Math-PRM: a two-class head read at <extra_0> behind each step.
 
 Source: Zhang et al. 2025, "The Lessons of Developing Process Reward Models in Mathematical Reasoning",
-arXiv:2501.07301.
+arXiv:2501.07301, and the card of Qwen/Qwen2.5-Math-PRM-7B.
 """
 
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from inference_kit.errors import EngineError, UserError
 from inference_kit.records import Problem
-from inference_kit.reward_models.tagged import TaggedRewardModel
+from inference_kit.reward_models.beginnings import Reading
+from inference_kit.reward_models.heads import Headed, head_outputs, load_head
+from inference_kit.reward_models.reader import Reader
+from inference_kit.reward_models.transformer import CACHE_BYTES, TransformerRewardModel
+from inference_kit.reward_models.verdicts import at_places
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 TAG = "<extra_0>"
 SYSTEM = "Please reason step by step, and put your final answer within \\boxed{}."
+HEAD = r"score\.(?:\d+\.)?weight"
 
 
-class QwenPRM(TaggedRewardModel):
+class QwenPRM(TransformerRewardModel):
     """A chat of question and solution; the score is the probability of class 1 at the tag behind each step.
 
     Args:
         dtype: auto, bfloat16, float16 or float32.
         device: auto, cuda, mps or cpu.
         max_batch_size: Solutions in one forward pass at the most.
-        trust_remote_code: Run the code that comes with the weights, which the published ones need.
+        cache_bytes: Memory for beginnings of solutions, so that one that grows is not read again; 0 is none.
     """
 
-    auto_class = "AutoModel"
     kind = "qwen_prm"
+    auto_class = "AutoModel"
+    heads = ("ForProcessRewardModel", "ForTokenClassification")
+    marks = (TAG,)
 
     def __init__(
         self,
@@ -38,27 +46,43 @@ class QwenPRM(TaggedRewardModel):
         dtype: str = "auto",
         device: str = "auto",
         max_batch_size: int = 16,
-        trust_remote_code: bool = True,
+        cache_bytes: int = CACHE_BYTES,
     ) -> None:
-        super().__init__(
-            model_path, dtype=dtype, device=device, max_batch_size=max_batch_size, trust_remote_code=trust_remote_code
-        )
+        super().__init__(model_path, dtype=dtype, device=device, max_batch_size=max_batch_size, cache_bytes=cache_bytes)
+
+    def check_head(self) -> None:
+        """The head, where its files are here, has two classes."""
+        outputs = head_outputs(self._weights.folder, HEAD) if self._weights.is_local else None
+        if outputs not in (None, 2):
+            raise UserError(
+                f"the head tells {outputs} classes apart, and {self.kind} reads one of two",
+                where=self._weights.path,
+                fix="Try --reward-model token_prm." if outputs == 3 else "Choose another format.",
+            )
+
+    def check_tokens(self) -> None:
+        """The tag is one token, and there is a chat template."""
+        assert self._tag and self.chat([("user", "?")])
+
+    def reading(self, problem: Problem, steps: Sequence[str]) -> Reading:
+        """The published chat: system message, question, and the steps each followed by the tag."""
+        solution = "".join(step + TAG for step in steps)
+        text = self.chat([("system", SYSTEM), ("user", self.plain(problem.question)), ("assistant", solution)])
+        ids = tuple(self.encode(text))
+        places = tuple(place for place, token in enumerate(ids) if token == self._tag)
+        if len(places) != len(steps):
+            raise EngineError(f"{len(places)} tags of the reward model stand in a text of {len(steps)} steps")
+        return Reading(ids, places)
+
+    def reader(self) -> Reader:
+        """Softmax over the two classes, of which the second is good."""
+
+        def probabilities(logits: "Tensor") -> "Tensor":
+            return logits.softmax(-1)[:, 1]
+
+        model = Headed(self.load(), load_head(self._weights.whole_folder(), HEAD))
+        return Reader(model, at_places(probabilities, keeps_logits=False), cache_bytes=self.cache_bytes)
 
     @cached_property
-    def tag(self) -> int:
-        """The id of the tag."""
-        return int(self.tokenizer.encode(TAG, add_special_tokens=False)[0])
-
-    def ids_of(self, problem: Problem, steps: Sequence[str]) -> list[int]:
-        """The published chat: system message, question, and the steps each followed by the tag."""
-        turns = [
-            {"role": "system", "content": SYSTEM},
-            {"role": "user", "content": problem.question},
-            {"role": "assistant", "content": "".join(step + TAG for step in steps)},
-        ]
-        text = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=False)
-        return list(self.tokenizer.encode(text, add_special_tokens=False))
-
-    def probabilities(self, logits: "Tensor") -> "Tensor":
-        """Softmax over the two classes, of which the second is good."""
-        return logits.softmax(-1)[:, 1]
+    def _tag(self) -> int:
+        return self.single_id(TAG)

@@ -214,7 +214,7 @@ def test_a_corrupt_line_in_the_middle_is_named_and_its_problem_done_again(
         (["--vote", "min_vote"], "--reward-model"),
         (["--n", "0"], "--n: n must be at least 1"),
         (["--limit", "0"], "--limit: limit must be at least 1"),
-        (["--method", "greedy"], "--n is a setting of best_of_n"),
+        (["--method", "greedy"], "--n is a setting of beam_search"),
         (["--work-dir", "/proc/nothing"], "/proc/nothing"),
         (["--config", "/nothing/here.yaml"], "no such config file"),
         (["--dataset-path", "/nothing/here.jsonl"], "/nothing/here.jsonl"),

@@ -10,7 +10,7 @@ import pytest
 
 from inference_kit.dataset.base import Dataset
 from inference_kit.errors import UserError
-from inference_kit.records import Problem
+from inference_kit.records import Problem, Record
 from inference_kit.registry import settings_of
 
 
@@ -95,7 +95,7 @@ def test_the_prompt_template_may_be_changed(jsonl: Callable[..., str], tmp_path:
     template = tmp_path / "mine.txt"
     template.write_text('{"ask": "{input}", "again": "{problem}"}')
     dataset = Riddles("riddles", jsonl({**RIDDLE, "riddle": "{problem}?"}), prompt_template=str(template))
-    assert next(dataset.problems()).question == '{"ask": "{problem}?", "again": "{problem}?"}'
+    assert next(dataset.problems()).messages[-1].content == '{"ask": "{problem}?", "again": "{problem}?"}'
 
 
 def test_an_unknown_template_is_no_fault_of_the_data(jsonl: Callable[..., str]) -> None:
@@ -124,3 +124,12 @@ def test_every_setting_has_a_help_text() -> None:
     settings = settings_of(Riddles)
     assert set(settings) == {"split", "subset", "prompt_template"}
     assert all(setting.help for setting in settings.values())
+
+
+def test_the_question_is_known_without_the_template_around_it(jsonl: Callable[..., str], tmp_path: Path) -> None:
+    """Reward models are shown it so; what is stored is what the model was asked."""
+    template = tmp_path / "mine.txt"
+    template.write_text("An example: 1 + 1 = 2.\n\n{question}\n\nBox it.")
+    problem = next(Riddles("riddles", jsonl({**RIDDLE, "riddle": "Who?"}), prompt_template=str(template)).problems())
+    assert problem.question == "Who?"
+    assert Record.of(problem, None).to_json()["input"] == "An example: 1 + 1 = 2.\n\nWho?\n\nBox it."

@@ -60,7 +60,7 @@ def test_a_real_file_loads_in_place_of_the_hub(name: str, real: Callable[[str], 
     assert len(problems) == ROWS[name]
     assert len({str(problem.index) for problem in problems}) == ROWS[name]
     assert all(isinstance(problem.answer, str) for problem in problems)
-    assert all(problem.question.strip().endswith(("\\boxed{}.", "\\boxed{} 中。")) for problem in problems)
+    assert all(problem.messages[-1].content.strip().endswith(("\\boxed{}.", "\\boxed{} 中。")) for problem in problems)
 
 
 def test_two_of_gaokaos_answers_are_empty_and_no_others(real: Callable[[str], str]) -> None:

@@ -13,7 +13,8 @@ def test_gsm8k_takes_the_number_at_the_end(read: Callable[..., Problem]) -> None
     """MAIN-40."""
     problem = read(GSM8K, {"question": "How much?", "answer": "1000 + 200 = <<1000+200=1200>>1,200\n#### 1,200"})
     assert (problem.index, problem.answer, problem.answer_kind) == (0, "1200", "number")
-    assert problem.question == "How much?\n\nPlease reason step by step, and put your final answer within \\boxed{}."
+    asked = "How much?\n\nPlease reason step by step, and put your final answer within \\boxed{}."
+    assert (problem.messages[-1].content, problem.question) == (asked, "How much?")
 
 
 @pytest.mark.parametrize("answer", ["1200", "so ####  "])

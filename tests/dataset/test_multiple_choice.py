@@ -28,12 +28,14 @@ def test_a_choice_is_a_letter_among_options(read: Callable[..., Problem], family
     problem = read(family, row, prompt_template="choice_boxed")
     assert (problem.answer, problem.answer_kind) == ("B", "choice")
     assert problem.metadata["choices"] == ["5(√3 + 1)", "$x$"]
-    assert problem.question.startswith(f"Which?\n\n{OPTIONS}\n\nPlease reason step by step, and put the letter")
+    asked = f"Which?\n\n{OPTIONS}\n\nPlease reason step by step, and put the letter"
+    assert problem.messages[-1].content.startswith(asked)
+    assert problem.question == f"Which?\n\n{OPTIONS}"
 
 
 def test_options_are_asked_under_any_template(read: Callable[..., Problem]) -> None:
     row = {"question": "Which?", "choices": ["5(√3 + 1)", "$x$"], "answer": 1}
-    assert read(MMLU, row, prompt_template="plain").question == f"Which?\n\n{OPTIONS}"
+    assert read(MMLU, row, prompt_template="plain").messages[-1].content == f"Which?\n\n{OPTIONS}"
 
 
 @pytest.mark.parametrize(

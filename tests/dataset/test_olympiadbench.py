@@ -17,5 +17,5 @@ def test_an_olympiad_answer_of_several_parts_stays_one_answer(read: Callable[...
     }
     problem = read(OlympiadBench, row)
     assert (problem.index, problem.answer, problem.metadata) == (5, "2, 3", {"unit": "km"})
-    assert problem.question.startswith("Let $p$ be prime.\n\nFind $p$.")
-    assert read(OlympiadBench, {**row, "context": None}).question.startswith("Find $p$.")
+    assert problem.messages[-1].content.startswith("Let $p$ be prime.\n\nFind $p$.")
+    assert read(OlympiadBench, {**row, "context": None}).messages[-1].content.startswith("Find $p$.")

@@ -31,9 +31,9 @@ def test_cmath_reads_both_published_forms(read: Callable[..., Problem]) -> None:
 
 def test_a_contest_problem_has_an_id(read: Callable[..., Problem]) -> None:
     problem = read(Contest, {"id": 60, "problem": "Find it.", "answer": "204"})
-    assert (problem.index, problem.question.partition("\n")[0]) == (60, "Find it.")
+    assert (problem.index, problem.messages[-1].content.partition("\n")[0]) == (60, "Find it.")
 
 
 def test_chinese_is_asked_in_chinese(read: Callable[..., Problem]) -> None:
     problem = read(QuestionAnswer, {"question": "还剩多少页？", "answer": "9"}, prompt_template="cot_boxed_zh")
-    assert problem.question == "还剩多少页？\n\n请逐步推理，并把最终答案写在 \\boxed{} 中。"
+    assert problem.messages[-1].content == "还剩多少页？\n\n请逐步推理，并把最终答案写在 \\boxed{} 中。"

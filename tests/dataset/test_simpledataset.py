@@ -38,7 +38,7 @@ def test_a_template_may_stand_around_the_input(jsonl: Callable[..., str]) -> Non
     turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "1 + 1?"}]
     for asked in ("1 + 1?", turns):
         problem = problem_of(jsonl({"index": 0, "input": asked}), prompt_template="cot_boxed")
-        assert problem.question.startswith("1 + 1?\n\nPlease reason step by step")
+        assert problem.messages[-1].content.startswith("1 + 1?\n\nPlease reason step by step")
 
 
 def test_pictures_of_a_message_are_kept(jsonl: Callable[..., str]) -> None:

@@ -11,4 +11,4 @@ def test_svamp_joins_story_and_question(read: Callable[..., Problem]) -> None:
         SVAMP, {"ID": "chal-1", "Body": "There are 2 groups", "Question": "How big?", "Answer": 145.0, "Type": "X"}
     )
     assert (problem.index, problem.answer, problem.metadata) == ("chal-1", "145", {"Type": "X"})
-    assert problem.question.startswith("There are 2 groups. How big?")
+    assert problem.messages[-1].content.startswith("There are 2 groups. How big?")

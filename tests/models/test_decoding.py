@@ -10,7 +10,9 @@ import torch
 
 from inference_kit.errors import UserError
 from inference_kit.models import decoding, kv_cache
-from inference_kit.models.decoding import DecodeLoop, Row, sliding_windows
+from inference_kit.models.attention import sliding_windows
+from inference_kit.models.decoding import DecodeLoop
+from inference_kit.models.rows import Row
 from inference_kit.records import GenerationConfig
 
 SAMPLED = GenerationConfig(temperature=1.0)
@@ -182,3 +184,32 @@ def test_architectures_without_keys_and_values_are_refused_by_name() -> None:
         "full_attention": None,
         "sliding_attention": tiny_models.WINDOW,
     }
+
+
+class Counting:
+    """A model that counts the tokens it reads."""
+
+    def __init__(self, model: Any) -> None:
+        self.model, self.tokens = model, 0
+        self.config, self.device, self.dtype = model.config, model.device, model.dtype
+
+    def __call__(self, **inputs: Any) -> Any:
+        self.tokens += inputs["input_ids"].numel()
+        return self.model(**inputs)
+
+
+def test_what_goes_on_from_a_step_reads_its_last_token_only(model: Any) -> None:
+    """Step search: neither the prompt nor the earlier steps go through the model again."""
+    counting = Counting(model)
+    loop = DecodeLoop(counting, slots=8, eos=frozenset())
+    (first,) = finish(loop, [Row(PROMPTS[1], SAMPLED, 1, room=6)])
+    path = (*first.prompt, *first.written)
+    for _ in range(3):
+        counting.tokens = 0
+        siblings = [Row(path, SAMPLED, seed, room=5) for seed in range(4)]
+        finish(loop, siblings)
+        assert counting.tokens == 4 * 5
+        path = (*path, *siblings[2].written)
+    alone = Row(path[:-5], SAMPLED, 2, room=5)
+    finish(DecodeLoop(model, slots=1, eos=frozenset()), [alone])
+    assert alone.written == list(path[-5:])

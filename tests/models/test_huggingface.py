@@ -15,9 +15,10 @@ import tiny_models
 import torch
 
 from inference_kit.errors import EngineError, UserError
+from inference_kit.models.attention import choose_attention
 from inference_kit.models.decoding import DecodeLoop
 from inference_kit.models.huggingface import HuggingFace
-from inference_kit.models.weights import choose_attention
+from inference_kit.models.sampling import sureness
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
 
 Folder = Callable[[str], Path]
@@ -64,11 +65,11 @@ def test_greedy_text_equals_that_of_transformers(kind: str, model_folder: Folder
     """MAIN-29: MAIN-29: one class serves every family, with prompts shorter and longer than a sliding window."""
     engine = HuggingFace(str(model_folder(kind)), max_batch_size=3)
     prompts = [ask(question) for question in QUESTIONS]
-    assert max(len(engine._tokenizer.encode(question)) for question in QUESTIONS) > 2 * tiny_models.WINDOW
+    assert max(len(engine.tokenizer.encode(question)) for question in QUESTIONS) > 2 * tiny_models.WINDOW
     for prompt, (completion,) in zip(prompts, write(engine, prompts, GREEDY), strict=True):
         expected = reference(model_folder(kind), engine.render(prompt.messages), GREEDY.max_new_tokens)
         assert completion.tokens == len(expected)
-        assert completion.text == engine._tokenizer.decode(expected, skip_special_tokens=True).rstrip("\ufffd")
+        assert completion.text == engine.tokenizer.decode(expected, skip_special_tokens=True).rstrip("\ufffd")
 
 
 def test_what_a_row_says_depends_on_nothing_but_its_prompt_and_seed(model_folder: Folder) -> None:
@@ -98,7 +99,7 @@ def test_logprob_is_the_sum_of_what_the_model_gives_its_tokens(model_folder: Fol
     engine = HuggingFace(str(folder))
     config = replace(SAMPLED, temperature=0.7, top_k=20, repetition_penalty=1.2)
     ((completion,),) = write(engine, [ask(QUESTIONS[1], 5)], config)
-    prompt = engine._tokenizer.encode(engine.render(ask(QUESTIONS[1]).messages))
+    prompt = engine.tokenizer.encode(engine.render(ask(QUESTIONS[1]).messages))
     assert completion.finish_reason == "length"
     assert completion.prompt_tokens == len(prompt)
     ids = torch.tensor([[*prompt, *completion.token_ids]])
@@ -118,6 +119,105 @@ def test_a_partial_answer_keeps_its_tokens_and_goes_on_as_if_never_stopped(model
         text, tokens = text + piece.text, tokens + piece.token_ids
     assert tokens == whole.token_ids
     assert text == whole.text
+
+
+def in_steps(engine: HuggingFace, question: str, config: GenerationConfig, seed: int = 0) -> list[Completion]:
+    """Steps of one reply, each behind the ids of those before it, until the reply is as long as a whole one."""
+    steps: list[Completion] = []
+    while (room := GREEDY.max_new_tokens - sum(step.tokens for step in steps)) > 0:
+        prefix = "".join(step.text for step in steps)
+        ids = [token for step in steps for token in step.token_ids]
+        asked = replace(config, max_new_tokens=min(room, config.max_new_tokens))
+        ((step,),) = write(engine, [ask(question, seed + len(steps), prefix=prefix, prefix_tokens=ids)], asked)
+        steps.append(step)
+        if step.finish_reason == "stop":
+            break
+    return steps
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen3", "gemma3"])
+@pytest.mark.parametrize(
+    "settings", [{"max_new_tokens": 1}, {"max_new_tokens": 5}, {"boundary": "e"}, {"boundary": "\n"}]
+)
+def test_greedy_steps_put_together_are_the_uninterrupted_reply(
+    kind: str, settings: dict[str, Any], model_folder: Folder
+) -> None:
+    """MAIN-49: token for token, for steps of k tokens and for steps that a text ends."""
+    engine = HuggingFace(str(model_folder(kind)))
+    for question in QUESTIONS[:3]:
+        ((whole,),) = write(engine, [ask(question)], GREEDY)
+        steps = in_steps(engine, question, replace(GREEDY, **settings))
+        assert tuple(token for step in steps for token in step.token_ids) == whole.token_ids
+        assert "".join(step.text for step in steps) == whole.text
+        assert sum(step.logprob or 0 for step in steps) == pytest.approx(whole.logprob, abs=1e-3)
+
+
+def test_a_sampled_step_follows_from_its_own_seed(model_folder: Folder) -> None:
+    """Whatever was read or written before it, and whoever is beside it."""
+    folder = str(model_folder("qwen3"))
+    config = replace(SAMPLED, max_new_tokens=6)
+    engine = HuggingFace(folder, max_batch_size=4)
+    steps = in_steps(engine, QUESTIONS[1], config, seed=20)
+    ids = [token for step in steps[:2] for token in step.token_ids]
+    third = ask(QUESTIONS[1], 22, prefix="".join(step.text for step in steps[:2]), prefix_tokens=ids)
+    again = write(HuggingFace(folder), [third], config)[0][0]
+    beside_others = write(engine, [ask(QUESTIONS[0], 1, 2, 3), replace(third, seeds=(5, 22)), third], config)
+    assert bare(again) == bare(steps[2]) == bare(beside_others[1][1]) == bare(beside_others[2][0])
+
+
+def test_token_details_have_one_entry_a_token_whose_pieces_are_the_text(model_folder: Folder) -> None:
+    """BEY-04: halves of signs, steps, stop texts and what else is in the batch included."""
+    engine = HuggingFace(str(model_folder("qwen3")), max_batch_size=5)
+    sampled = replace(SAMPLED, token_details=True)
+    prompts = [ask(question, 1, 2, 3) for question in QUESTIONS]
+    first = [completion for each in write(engine, prompts, sampled) for completion in each]
+    stopped = write(engine, prompts[:1], replace(sampled, stop=(stop_text(first[0].text),)))[0]
+    behind = ask(QUESTIONS[0], 7, prefix=first[1].text, prefix_tokens=first[1].token_ids)
+    for completion in (*first, *stopped, write(engine, [behind], sampled)[0][0]):
+        assert len(completion.details) == completion.tokens
+        assert "".join(each.text for each in completion.details) == completion.text
+        assert sum(each.logprob for each in completion.details) == pytest.approx(completion.logprob, abs=1e-3)
+        assert all(0 <= each.margin <= 1 for each in completion.details)
+    assert any("\ufffd" in completion.text for completion in first)
+    assert write(engine, prompts[:1], SAMPLED)[0][0].details == ()
+
+
+def test_details_are_those_of_the_model_itself_before_temperature_and_penalties(model_folder: Folder) -> None:
+    from transformers import AutoModelForCausalLM
+
+    folder = model_folder("llama")
+    engine = HuggingFace(str(folder))
+    config = replace(SAMPLED, temperature=0.5, top_k=5, repetition_penalty=1.3, token_details=True)
+    ((found,),) = write(engine, [ask(QUESTIONS[0], 3)], config)
+    prompt = engine.tokenizer.encode(engine.render(ask(QUESTIONS[0]).messages))
+    logits = AutoModelForCausalLM.from_pretrained(folder)(torch.tensor([[*prompt, *found.token_ids]])).logits[0]
+    for at, (token, detail) in enumerate(zip(found.token_ids, found.details, strict=False), start=len(prompt) - 1):
+        (expected,) = sureness(logits[at : at + 1], torch.tensor([token]))
+        assert (detail.margin, detail.confidence) == pytest.approx((expected.margin, expected.confidence), abs=1e-3)
+        assert detail.certainty == pytest.approx(expected.certainty, abs=1e-2)
+
+
+def test_completions_branch_at_the_first_token_and_go_on_greedily(model_folder: Folder) -> None:
+    """Chain-of-thought decoding, arXiv:2402.10200."""
+    engine = HuggingFace(str(model_folder("llama")))
+    config = replace(GREEDY, branch_first=True)
+    (branches,) = write(engine, [ask(QUESTIONS[0], 0, 1, 5)], config)
+    assert bare(branches[0]) == bare(write(engine, [ask(QUESTIONS[0])], GREEDY)[0][0])
+    rendered = engine.render(ask(QUESTIONS[0]).messages)
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(model_folder("llama"))
+    ranked = model(torch.tensor([engine.tokenizer.encode(rendered)])).logits[0, -1].sort(descending=True).indices
+    for rank, branch in zip((0, 1, 5), branches, strict=True):
+        assert branch.token_ids[0] == ranked[rank]
+        if branch.tokens > 1:
+            rest = ask(
+                QUESTIONS[0], prefix=engine.tokenizer.decode(branch.token_ids[:1]), prefix_tokens=branch.token_ids[:1]
+            )
+            ((greedy,),) = write(engine, [rest], replace(GREEDY, max_new_tokens=GREEDY.max_new_tokens - 1))
+            assert greedy.token_ids == branch.token_ids[1:]
+    with pytest.raises(EngineError, match="no first token of rank 9999"):
+        write(engine, [ask(QUESTIONS[0], 9999)], config)
 
 
 def test_a_prefix_without_tokens_is_read_as_text(model_folder: Folder) -> None:
@@ -192,8 +292,8 @@ def test_a_caller_that_leaves_frees_its_rows(model_folder: Folder) -> None:
         await asyncio.wait_for(answers(engine, ask("So"), GREEDY), 20)
 
     asyncio.run(first_only())
-    assert engine._loaded is not None
-    loop: Any = engine._loaded.pump._loop
+    assert engine._pump is not None
+    loop: Any = engine._pump._loop
     assert not loop.busy or all(row.cancelled for row in [*loop.live, *loop.waiting])
 
 
@@ -261,7 +361,7 @@ def test_generation_defaults_are_those_of_the_model(model_folder: Folder, tmp_pa
     (folder / "generation_config.json").write_text(json.dumps(given))
     engine = HuggingFace(str(folder))
     assert engine.generation_defaults() == {"temperature": 0.6, "top_p": 0.95, "top_k": 20}
-    assert engine._eos() == {2, 5}
+    assert engine.end_ids == {2, 5}
     (folder / "generation_config.json").write_text(json.dumps(given | {"do_sample": False}))
     assert HuggingFace(str(folder)).generation_defaults()["temperature"] == 0.0
 
@@ -297,8 +397,8 @@ def test_what_ends_the_loop_reaches_every_caller_and_the_engine_lives_on(
 ) -> None:
     engine = HuggingFace(str(model_folder("llama")))
     write(engine, [ask("So")], GREEDY)
-    assert engine._loaded is not None
-    loop: Any = engine._loaded.pump._loop
+    assert engine._pump is not None
+    loop: Any = engine._pump._loop
 
     def broken(steps: int) -> list[Any]:
         raise ValueError("a bug")
@@ -310,3 +410,36 @@ def test_what_ends_the_loop_reaches_every_caller_and_the_engine_lives_on(
         patch.setattr(loop, "advance", broken)
         assert [str(each) for each in asyncio.run(both())] == ["a bug"] * len(QUESTIONS)
     assert write(engine, [ask("So")], GREEDY)[0][0].tokens == GREEDY.max_new_tokens
+
+
+def with_stop_words(folder: Path, template: Path, *stop: str) -> HuggingFace:
+    """An engine with the model's own template, whose header names `stop`."""
+    own = HuggingFace(str(folder)).tokenizer.chat_template
+    template.write_text("{#- " + json.dumps({"stop": stop}) + " -#}" + own)
+    return HuggingFace(str(folder), chat_template=str(template))
+
+
+def test_a_template_brings_its_stop_words(model_folder: Folder, tmp_path: Path) -> None:
+    """LF-02: a token of the tokenizer ends a reply like its own end, any other text like a stop text."""
+    folder = model_folder("llama")
+    plain = HuggingFace(str(folder))
+    ((whole,),) = write(plain, [ask(QUESTIONS[1])], GREEDY)
+    text = next(
+        piece for at in range(6, 20) if "\ufffd" not in (piece := whole.text[at : at + 4]) and piece.isprintable()
+    )
+    assert text not in plain.tokenizer.get_vocab()
+    ((found,),) = write(with_stop_words(folder, tmp_path / "a.jinja", text), [ask(QUESTIONS[1])], GREEDY)
+    assert (found.text, found.finish_reason) == (whole.text.partition(text)[0], "stop")
+    last = whole.token_ids[9]
+    engine = with_stop_words(folder, tmp_path / "b.jinja", plain.tokenizer.convert_ids_to_tokens(last))
+    ((found,),) = write(engine, [ask(QUESTIONS[1])], GREEDY)
+    assert (found.tokens, found.finish_reason) == (whole.token_ids.index(last) + 1, "stop")
+
+
+def test_weights_that_accelerate_spreads_say_the_same(model_folder: Folder) -> None:
+    """MAIN-30: here over the one device there is."""
+    folder = str(model_folder("llama"))
+    prompts = [ask(question, 1, 2) for question in QUESTIONS]
+    assert write(HuggingFace(folder, device_map="auto"), prompts, SAMPLED) == write(
+        HuggingFace(folder), prompts, SAMPLED
+    )

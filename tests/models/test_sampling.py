@@ -1,11 +1,12 @@
 """Sampling: what is drawn follows the probabilities, the filters and penalties mean what others mean by them."""
 
+import math
 from dataclasses import replace
 
 import pytest
 import torch
 
-from inference_kit.models.sampling import History, has_penalty, sample, uniforms
+from inference_kit.models.sampling import History, has_penalty, sample, sureness, uniforms
 from inference_kit.records import GenerationConfig
 
 VOCABULARY = 50
@@ -120,6 +121,35 @@ def test_the_largest_draw_still_takes_a_token_that_is_allowed(logits: torch.Tens
     tokens, _ = sample(logits, [replace(PLAIN, top_k=4)] * 6, [1 - 2**-53] * 6)
     for row in range(6):
         assert tokens[row] in logits[row].topk(4).indices
+
+
+def test_a_rank_takes_that_token_and_leaves_the_other_rows_alone(logits: torch.Tensor) -> None:
+    drawn, _ = sample(logits, [PLAIN] * 6, [0.4] * 6)
+    ranks = [None, 0, 1, None, VOCABULARY - 1, None]
+    tokens, logprobs = sample(logits, [PLAIN] * 6, [0.4] * 6, None, ranks)
+    for row, rank in enumerate(ranks):
+        assert tokens[row] == (drawn[row] if rank is None else logits[row].sort(descending=True).indices[rank])
+    assert torch.allclose(logprobs, logits.log_softmax(-1).gather(1, tokens[:, None])[:, 0])
+
+
+def test_how_sure_the_model_was_is_what_the_papers_define(logits: torch.Tensor) -> None:
+    """BEY-04: arXiv:2508.15260 (confidence), arXiv:2502.18581 (self-certainty), arXiv:2402.10200 (margin)."""
+    tokens = torch.tensor([3, 1, 4, 1, 5, 9])
+    for row, found in enumerate(sureness(logits, tokens)):
+        p = [math.exp(each) for each in logits[row].double().log_softmax(-1).tolist()]
+        likeliest = sorted(p, reverse=True)
+        assert found.logprob == pytest.approx(math.log(p[tokens[row]]), abs=1e-5)
+        assert found.margin == pytest.approx(likeliest[0] - likeliest[1], abs=1e-5)
+        assert found.confidence == pytest.approx(-sum(map(math.log, likeliest[:20])) / 20, abs=1e-5)
+        assert found.certainty == pytest.approx(
+            sum(math.log(1 / VOCABULARY / each) for each in p) / VOCABULARY, abs=1e-4
+        )
+
+
+def test_a_token_that_the_model_rules_out_leaves_the_numbers_finite(logits: torch.Tensor) -> None:
+    logits[:, 7:] = -math.inf
+    (found, *_) = sureness(logits, torch.zeros(6, dtype=torch.long))
+    assert all(map(math.isfinite, (found.logprob, found.margin, found.confidence, found.certainty)))
 
 
 def test_uniform_numbers_follow_from_seed_and_position_alone() -> None:

@@ -10,7 +10,8 @@ import torch
 
 from inference_kit.errors import UserError
 from inference_kit.models import weights
-from inference_kit.models.weights import Weights, choose_device, choose_dtype, load_model, load_tokenizer
+from inference_kit.models.devices import choose_device, choose_dtype
+from inference_kit.models.weights import Weights, load_model, load_tokenizer
 
 
 @pytest.fixture
@@ -105,3 +106,38 @@ def test_device_and_number_format_are_chosen_or_refused() -> None:
     assert choose_dtype("bfloat16", "cpu", {}) is torch.bfloat16
     with pytest.raises(UserError, match="unknown dtype 'int3'"):
         choose_dtype("int3", "cpu", {})
+
+
+def test_without_a_network_a_hub_id_says_how_to_use_a_folder() -> None:
+    with pytest.raises(UserError, match=r"hf download nobody/nothing --local-dir FOLDER.*--reward-model-path FOLDER"):
+        _ = Weights("nobody/nothing", flag="--reward-model-path").config
+
+
+def test_a_damaged_file_is_named(copy: Path) -> None:
+    """Issue 6: a file that was cut off on its way here."""
+    path = copy / "model.safetensors"
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(
+        UserError, match=rf"model\.safetensors: .* {len(content) // 2} bytes is damaged .*Fetch it again"
+    ):
+        load_model(Weights(str(copy)), "AutoModelForCausalLM")
+
+
+def test_a_part_that_is_missing_is_named_before_anything_is_read(copy: Path) -> None:
+    index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    (copy / "model.safetensors.index.json").write_text(json.dumps(index))
+    (copy / "model.safetensors").rename(copy / "model-00001-of-00002.safetensors")
+    with pytest.raises(UserError, match=r"1 of 2 files are missing, such as model-00002-of-00002\.safetensors"):
+        Weights(str(copy)).whole_folder()
+
+
+def test_weights_that_do_not_fit_say_what_to_lower(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers import AutoModelForCausalLM
+
+    def too_large(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", too_large)
+    with pytest.raises(UserError, match=r"do not fit into the memory of cpu.*--device-map auto.*--quantization-bit 4"):
+        load_model(Weights(str(copy)), "AutoModelForCausalLM")

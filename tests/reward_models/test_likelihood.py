@@ -1,19 +1,17 @@
-"""Likelihood: the score is what a straightforward computation gives, alone or in a batch."""
+"""Likelihood: the score is what a straightforward computation gives."""
 
 import math
 from pathlib import Path
 
 import pytest
-import tiny_models
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from inference_kit.errors import EngineError
 from inference_kit.records import Message, Problem
-from inference_kit.reward_models import likelihood
+from inference_kit.reward_models import reader
 from inference_kit.reward_models.likelihood import Likelihood
 
-PROBLEM = Problem("1", (Message("user", "How many apples are left?"),))
+PROBLEM = Problem("1", (Message("user", "How many apples are left?"),), bare_question="apples?")
 SOLUTIONS = [("So the sum is 12.", "The answer is 42."), ("Ada",), ("Ada has three", "12 + 30", "= 42", "\\boxed{42}")]
 BETA = 0.01
 
@@ -33,28 +31,20 @@ def straightforward(folder: Path, steps: tuple[str, ...], beta: float) -> list[f
 
 @torch.inference_mode()
 def test_scores_are_those_of_a_straightforward_computation(folder: Path) -> None:
-    """Yuan et al. 2024; one score for each step, falling, and every token read is counted."""
+    """Yuan et al. 2024; one score for each step, falling; the whole chat is read, as the policy read it."""
     scorer = Likelihood(str(folder), beta=BETA)
     for steps, found in zip(SOLUTIONS, scorer.score_batch([(PROBLEM, each) for each in SOLUTIONS]), strict=True):
         assert found.scores == pytest.approx(straightforward(folder, steps, BETA), abs=1e-4)
         assert list(found.scores) == sorted(found.scores, reverse=True)
-        assert found.tokens == len(scorer._ids(PROBLEM, steps)[0])
-        (alone,) = scorer.score_batch([(PROBLEM, steps)])
-        assert alone.scores == pytest.approx(found.scores, abs=1e-4)
 
 
 def test_many_solutions_in_several_passes_score_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scorer = Likelihood(str(folder), beta=BETA)
+    scorer = Likelihood(str(folder), beta=BETA, cache_bytes=0)
     items = [(PROBLEM, each) for each in SOLUTIONS]
     whole = scorer.score_batch(items)
-    monkeypatch.setattr(likelihood, "LOGITS_AT_ONCE", 1)
+    monkeypatch.setattr(reader, "OUTPUTS_AT_ONCE", 1)
     for one, other in zip(scorer.score_batch(items), whole, strict=True):
         assert one.scores == pytest.approx(other.scores, abs=1e-4)
-
-
-def test_what_does_not_fit_is_refused_with_both_lengths(folder: Path) -> None:
-    with pytest.raises(EngineError, match=rf"read \d+ tokens and its context is {tiny_models.CONTEXT}"):
-        Likelihood(str(folder)).score_batch([(PROBLEM, ("x" * 400,))])
 
 
 def test_settings_belong_to_the_identity_and_beta_is_checked(folder: Path) -> None:

@@ -3,28 +3,15 @@
 from pathlib import Path
 
 import pytest
-import tiny_models
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from inference_kit.errors import EngineError
+from inference_kit.errors import UserError
 from inference_kit.records import Message, Problem
 from inference_kit.reward_models.math_shepherd import MathShepherd
 
 PROBLEM = Problem("1", (Message("user", "How many?"),))
 SOLUTIONS = [("So the sum is 12.", "The answer is 42."), ("Ada",), ("Ada has", "12 + 30", "= 42")]
-
-
-@pytest.fixture(scope="module")
-def shepherd(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny model whose tokenizer has the tag as one token, as the published one has."""
-    made = tmp_path_factory.mktemp("shepherd")
-    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
-    tokenizer.add_tokens([" ки"])
-    model.resize_token_embeddings(len(tokenizer))
-    tokenizer.save_pretrained(made)
-    model.save_pretrained(made)
-    return made
 
 
 def straightforward(folder: Path, steps: tuple[str, ...]) -> list[float]:
@@ -40,21 +27,13 @@ def straightforward(folder: Path, steps: tuple[str, ...]) -> list[float]:
 
 
 @torch.inference_mode()
-def test_scores_are_those_of_a_straightforward_computation(shepherd: Path) -> None:
-    """Wang et al. 2023, alone or in a batch; every token read is counted."""
-    scorer = MathShepherd(str(shepherd))
+def test_scores_are_those_of_a_straightforward_computation(folders: dict[str, Path]) -> None:
+    """Wang et al. 2023."""
+    scorer = MathShepherd(str(folders["shepherd"]))
     for steps, found in zip(SOLUTIONS, scorer.score_batch([(PROBLEM, each) for each in SOLUTIONS]), strict=True):
-        assert found.scores == pytest.approx(straightforward(shepherd, steps), abs=1e-4)
-        assert found.tokens == len(scorer.ids_of(PROBLEM, steps))
-        (alone,) = scorer.score_batch([(PROBLEM, steps)])
-        assert alone.scores == pytest.approx(found.scores, abs=1e-4)
+        assert found.scores == pytest.approx(straightforward(folders["shepherd"], steps), abs=1e-4)
 
 
-def test_a_step_that_holds_the_tag_is_refused(shepherd: Path) -> None:
-    with pytest.raises(EngineError, match="2 tags of the reward model stand in a text of 1 steps"):
-        MathShepherd(str(shepherd)).score_batch([(PROBLEM, ("So good ки so far",))])
-
-
-def test_what_does_not_fit_is_refused_with_both_lengths(shepherd: Path) -> None:
-    with pytest.raises(EngineError, match=rf"read \d+ tokens and its context is {tiny_models.CONTEXT}"):
-        MathShepherd(str(shepherd)).score_batch([(PROBLEM, ("x" * 400,))])
+def test_a_model_with_another_head_is_refused_with_the_format_that_reads_it(folders: dict[str, Path]) -> None:
+    with pytest.raises(UserError, match=r"are a LlamaForTokenClassification.*Try --reward-model token_prm"):
+        MathShepherd(str(folders["token"])).check()

@@ -1,13 +1,14 @@
-"""Qwen2.5-Math-PRM: a two-class head read at the tag behind each step."""
+"""Qwen2.5-Math-PRM: a two-class head of two layers read at the tag behind each step."""
 
 from pathlib import Path
 
 import pytest
 import tiny_models
 import torch
-from transformers import AutoModelForTokenClassification, AutoTokenizer
+from safetensors.torch import load_file
+from transformers import AutoModelForTokenClassification, AutoTokenizer, Qwen3Model
 
-from inference_kit.errors import EngineError
+from inference_kit.errors import UserError
 from inference_kit.records import Message, Problem
 from inference_kit.reward_models.qwen_prm import SYSTEM, QwenPRM
 
@@ -15,54 +16,59 @@ PROBLEM = Problem("1", (Message("user", "How many?"),))
 SOLUTIONS = [("So the sum is 12.", "The answer is 42."), ("Ada",), ("Ada has", "12 + 30", "= 42")]
 
 
-class TwoClasses(QwenPRM):
-    """The head of the published weights is code that comes with them; this one is transformers' own."""
-
-    auto_class = "AutoModelForTokenClassification"
-
-
-@pytest.fixture(scope="module")
-def prm(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny model with a two-class head, and the tag as one token."""
-    made = tmp_path_factory.mktemp("prm")
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    tokenizer.add_special_tokens({"additional_special_tokens": ["<extra_0>"]})
-    config = tiny_models.CONFIGS["qwen3"]()
-    config.num_labels, config.vocab_size, config.max_position_embeddings = 2, len(tokenizer), 256
-    torch.manual_seed(3)
-    AutoModelForTokenClassification.from_config(config).save_pretrained(made)
-    tokenizer.save_pretrained(made)
-    return made
+def texts(steps: tuple[str, ...]) -> list[str]:
+    """The published text up to each tag, and nothing behind it."""
+    before = f"<|system|>{SYSTEM}<|user|>How many?<|assistant|>"
+    return [before + "".join(f"{step}<extra_0>" for step in steps[:count]) for count in range(1, len(steps) + 1)]
 
 
 def straightforward(folder: Path, steps: tuple[str, ...]) -> list[float]:
-    """Read the text up to each tag, and nothing behind it."""
-    model = AutoModelForTokenClassification.from_pretrained(folder).eval()
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    text, scores = f"<|system|>{SYSTEM}<|user|>How many?<|assistant|>", []
-    for step in steps:
-        text += f"{step}<extra_0>"
+    model, tokenizer = Qwen3Model.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    stored = load_file(folder / "model.safetensors")
+    scores = []
+    for text in texts(steps):
         ids = tokenizer.encode(text, add_special_tokens=False)
-        scores.append(model(torch.tensor([ids])).logits[0, -1].softmax(-1)[1].item())
+        hidden = model(torch.tensor([ids])).last_hidden_state[0, -1]
+        inner = (stored["score.0.weight"] @ hidden + stored["score.0.bias"]).relu()
+        scores.append((stored["score.2.weight"] @ inner + stored["score.2.bias"]).softmax(-1)[1].item())
     return scores
 
 
 @torch.inference_mode()
-def test_scores_are_those_of_a_straightforward_computation(prm: Path) -> None:
-    """Zhang et al. 2025, alone or in a batch; every token read is counted."""
-    scorer = TwoClasses(str(prm))
+def test_scores_are_those_of_a_straightforward_computation(folders: dict[str, Path]) -> None:
+    """Zhang et al. 2025; the published layout is read without the code that comes with it."""
+    scorer = QwenPRM(str(folders["qwen"]))
     for steps, found in zip(SOLUTIONS, scorer.score_batch([(PROBLEM, each) for each in SOLUTIONS]), strict=True):
-        assert found.scores == pytest.approx(straightforward(prm, steps), abs=1e-4)
-        assert found.tokens == len(scorer.ids_of(PROBLEM, steps))
-        (alone,) = scorer.score_batch([(PROBLEM, steps)])
-        assert alone.scores == pytest.approx(found.scores, abs=1e-4)
+        assert found.scores == pytest.approx(straightforward(folders["qwen"], steps), abs=1e-4)
 
 
-def test_a_step_that_holds_the_tag_is_refused(prm: Path) -> None:
-    with pytest.raises(EngineError, match="2 tags of the reward model stand in a text of 1 steps"):
-        TwoClasses(str(prm)).score_batch([(PROBLEM, ("So good <extra_0> so far",))])
+@torch.inference_mode()
+def test_a_head_of_one_layer_is_read_too(tmp_path: Path) -> None:
+    """What `AutoModelForTokenClassification` saves."""
+    auto_class, tag = "AutoModelForTokenClassification", ("<extra_0>",)
+    folder = tiny_models.write(tmp_path, "qwen3", auto_class=auto_class, tokens=tag, num_labels=2)
+    model, tokenizer = AutoModelForTokenClassification.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    expected = []
+    for text in texts(("Ada", "12")):
+        ids = tokenizer.encode(text, add_special_tokens=False)
+        expected.append(model(torch.tensor([ids])).logits[0, -1].softmax(-1)[1].item())
+    scorer = QwenPRM(str(folder))
+    scorer.check()
+    assert scorer.score(PROBLEM, ("Ada", "12")) == pytest.approx(expected, abs=1e-4)
 
 
-def test_what_does_not_fit_is_refused_with_both_lengths(prm: Path) -> None:
-    with pytest.raises(EngineError, match=r"read \d+ tokens and its context is 256"):
-        TwoClasses(str(prm)).score_batch([(PROBLEM, ("x" * 400,))])
+def test_a_head_of_three_classes_is_refused(folders: dict[str, Path]) -> None:
+    """Before any weight is read."""
+    with pytest.raises(UserError, match="tells 3 classes apart, and qwen_prm reads one of two"):
+        QwenPRM(str(folders["token"])).check()
+
+
+def test_a_model_without_a_head_is_refused(folder: Path) -> None:
+    with pytest.raises(UserError, match=r"are a Qwen3ForCausalLM, and qwen_prm reads one whose name ends in"):
+        QwenPRM(str(folder)).check()
+
+
+def test_a_tokenizer_without_the_tag_is_refused(tmp_path: Path) -> None:
+    folder = tiny_models.write(tmp_path, "qwen3", auto_class="AutoModelForTokenClassification", num_labels=2)
+    with pytest.raises(UserError, match="'<extra_0>' is not one token of this model"):
+        QwenPRM(str(folder)).check()

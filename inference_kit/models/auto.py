@@ -1,0 +1,71 @@
+"""Auto: which engine runs a model, told by what its path is.
+
+Why: a folder, a hub id and an address say by themselves who can run them; nobody should have to know the names.
+Promises: the choice comes with its reason, so that it can be shown; a server is asked what it is; nothing is loaded.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from inference_kit.models.base import Engine
+from inference_kit.models.server_kinds import kind_of_server
+from inference_kit.models.vllm_process import vllm_python
+from inference_kit.models.weights import Weights
+from inference_kit.registry import lookup
+
+
+@dataclass(frozen=True, slots=True)
+class EngineChoice:
+    """An engine's name, and why it was chosen, as half a sentence."""
+
+    engine: str
+    reason: str
+
+
+def choose_engine(model_path: str) -> EngineChoice:
+    """Choose the engine for a folder, a hub id or a server's address.
+
+    Raises:
+        EngineError: where the server cannot be reached.
+    """
+    if "://" in model_path:
+        kind = kind_of_server(model_path)
+        return EngineChoice(
+            kind, f"the server at {model_path} speaks {'Ollama' if kind == 'ollama' else 'OpenAI'}'s protocol"
+        )
+    weights = Weights(model_path)
+    what = _described(weights)
+    if weights.is_local and _needs_eyes(weights):
+        return EngineChoice("vision", f"{what} of a kind that reads images ({weights.whole_config['model_type']})")
+    if vllm_python() is None:
+        return EngineChoice("huggingface", f"{what}; vllm is not installed")
+    if not _has_gpu():
+        return EngineChoice("huggingface", f"{what}; vllm is installed, but there is no GPU")
+    return EngineChoice("vllm", f"{what}; vllm is installed and there is a GPU")
+
+
+def engine_for(model_path: str, engines: Mapping[str, Callable[..., Engine]], settings: Mapping[str, Any]) -> Engine:
+    """Make the engine that `choose_engine` names, of those that are registered, with the settings given."""
+    return lookup(engines, choose_engine(model_path).engine, "engine", where=model_path)(model_path, **settings)
+
+
+def _described(weights: Weights) -> str:
+    if not weights.is_local:
+        return f"{weights.path} is a hub id"
+    return f"{weights.path} is a folder{' with an adapter' if weights.is_adapter else ''}"
+
+
+def _needs_eyes(weights: Weights) -> bool:
+    """Whether the model is one that reads images and that no engine for text knows."""
+    if weights.is_adapter or "vision_config" not in weights.whole_config:
+        return False
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    return weights.whole_config["model_type"] not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()

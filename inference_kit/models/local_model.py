@@ -1,0 +1,146 @@
+"""LocalModel: what engines have in common that run a model in Hugging Face layout on this machine.
+
+Why: whether `transformers` or vLLM runs the weights, the same words stand for the same prompt, the same tokens end a
+reply, and the same folder is the same model.
+Promises: identity, settings and context length are known without weights; the tokens of a partial answer stay as they
+are; a prompt that does not fit is refused with both lengths, never cut.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from inference_kit.errors import EngineError
+from inference_kit.models.adapters import Adapter, base_and_adapters
+from inference_kit.models.base import Engine
+from inference_kit.models.conversation import chat_text, dress, stop_ids
+from inference_kit.models.hub import from_huggingface
+from inference_kit.models.replies import ReplyText
+from inference_kit.models.weights import Weights, load_tokenizer
+from inference_kit.records import GenerationConfig, Message, Prompt
+from inference_kit.templates.chat_templates import load_chat_template
+
+GENERATION_NAMES = ("max_new_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty")
+
+
+class LocalModel(Engine):
+    """A model by folder or hub id, or a LoRA adapter, which brings its base."""
+
+    fetch = staticmethod(from_huggingface)
+
+    def __init__(
+        self,
+        model_path: str,
+        *,
+        separator: str,
+        template: str | None,
+        chat_template: str | None,
+        revision: str | None,
+        base_model: str | None,
+        adapter_path: str | None,
+        trust_remote_code: bool,
+    ) -> None:
+        self.separator = separator
+        self._given = Weights(model_path, revision, fetch=self.fetch)
+        self._base_model, self._adapter_path = base_model, adapter_path
+        self._template = load_chat_template(template, chat_template)
+        self._trust_remote_code = trust_remote_code
+
+    @cached_property
+    def weights(self) -> Weights:
+        """The model itself: what was given, or the base of the adapter that was given."""
+        return base_and_adapters(self._given, self._adapter_path, self._base_model)[0]
+
+    @cached_property
+    def adapters(self) -> tuple[Adapter, ...]:
+        """What is put on the model."""
+        return base_and_adapters(self._given, self._adapter_path, self._base_model)[1]
+
+    def identity_of(self, kind: str, *settings: str) -> str:
+        """Names and digests of weights and adapters, what else changes replies, and a chat template of one's own."""
+        adapters = "".join(f"+{adapter.name}:{adapter.digest}" for adapter in self.adapters)
+        further = "".join(f":{setting}" for setting in settings if setting)
+        own_template = f":{self._template.text!r}" if self._template else ""
+        return f"{kind}:{self.weights.name}:{self.weights.digest}{adapters}{further}{own_template}"
+
+    @property
+    def context_length(self) -> int | None:
+        """The longest prompt and completion together, in tokens."""
+        return self.weights.context_length
+
+    def generation_defaults(self) -> Mapping[str, Any]:
+        """The settings of `generation_config.json`; `do_sample: false` there is temperature 0."""
+        own = self.weights.generation
+        found = {name: own[name] for name in GENERATION_NAMES if own.get(name) is not None}
+        if own.get("do_sample") is False:
+            found["temperature"] = 0.0
+        return found
+
+    def render(self, messages: Sequence[Message]) -> str:
+        """The prompt with the chat template applied; needs the tokenizer, not the weights."""
+        return chat_text(self.tokenizer, messages)
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """That of what was given where it has one, else the base model's; its chat template is the one set."""
+        lenders = [self._given, self.weights]
+        if self._base_model:
+            lenders.append(Weights(self._base_model, flag="--base-model", fetch=self.fetch))
+        lender = next((weights for weights in lenders if weights.has_tokenizer), self.weights)
+        tokenizer = load_tokenizer(lender, trust_remote_code=self._trust_remote_code)
+        dress(tokenizer, self._template, self.weights.name)
+        return tokenizer
+
+    @cached_property
+    def end_ids(self) -> frozenset[int]:
+        """The tokens that end a reply: the model's, the tokenizer's and the chat template's."""
+        given = [self.weights.generation.get("eos_token_id"), self.weights.config.get("eos_token_id")]
+        ids = [each for value in given for each in (value if isinstance(value, list) else [value])]
+        own = frozenset(each for each in [*ids, self.tokenizer.eos_token_id] if each is not None)
+        return own | stop_ids(self.tokenizer, self._template)[0]
+
+    def with_stops(self, config: GenerationConfig) -> GenerationConfig:
+        """The settings with the stop texts of the chat template."""
+        stop = stop_ids(self.tokenizer, self._template)[1]
+        return replace(config, stop=(*config.stop, *stop)) if stop else config
+
+    def text_of(self, prompt: Prompt) -> ReplyText:
+        """The ids of a prompt; the partial answer keeps the tokens it was written in.
+
+        Raises:
+            EngineError: where a message holds an image.
+        """
+        if any(message.images for message in prompt.messages):
+            raise EngineError(
+                f"the messages hold images, and {type(self).__name__} reads text only",
+                fix="Use --model vision with a model that reads images, or a server.",
+            )
+        rendered = chat_text(self.tokenizer, prompt.messages)
+        ids = self._encode(rendered)
+        if prompt.prefix_tokens:
+            prefix = prompt.prefix_tokens
+        else:
+            whole = self._encode(rendered + prompt.prefix)
+            prefix = whole[len(ids) :] if whole[: len(ids)] == ids else self._encode(prompt.prefix, alone=True)
+        return ReplyText(self.tokenizer, (*ids, *prefix), prefix)
+
+    def room(self, n_prompt_tokens: int, config: GenerationConfig) -> int:
+        """Tokens that may be written.
+
+        Raises:
+            EngineError: where the prompt leaves none.
+        """
+        context = self.context_length
+        if context is None:
+            return config.max_new_tokens
+        if n_prompt_tokens >= context:
+            raise EngineError(
+                f"the prompt has {n_prompt_tokens} tokens and the model's context {context}",
+                fix="Shorten the prompt, or use a model with a longer context.",
+            )
+        return min(config.max_new_tokens, context - n_prompt_tokens)
+
+    def _encode(self, text: str, *, alone: bool = False) -> tuple[int, ...]:
+        special = not self.tokenizer.chat_template and not alone
+        return tuple(self.tokenizer.encode(text, add_special_tokens=special))

@@ -1,0 +1,23 @@
+"""The address of a server, as users may write it."""
+
+from urllib.parse import urlsplit
+
+from inference_kit.errors import UserError
+
+
+def api_address(address: str, *, flag: str = "--model-path", default_path: str = "/v1") -> str:
+    """The address of a server without the slash at its end; `default_path` is added where it has no path.
+
+    Raises:
+        UserError: where it is no address, or holds a password, which would end up in files.
+    """
+    parts = urlsplit(address.strip())
+    if parts.username or parts.password:
+        raise UserError(
+            "the address holds a user name or password", where=flag, fix="Keep keys in the environment: --api-key-env."
+        )
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UserError(f"{address!r} is no address of a server", where=flag, fix="It looks like http://HOST:PORT/v1.")
+    if parts.query or parts.fragment:
+        raise UserError("the address has a part behind ? or #", where=flag, fix="It looks like http://HOST:PORT/v1.")
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/') or default_path}"

@@ -1,0 +1,67 @@
+"""Budget forcing: make a model think longer by taking its end of thinking away, or shorter by putting it there.
+
+Why: it sets how much thought is spent without training, which is the plainest axis of compute there is.
+Source: Muennighoff et al. 2025, "s1: Simple test-time scaling", arXiv:2501.19393.
+"""
+
+from math import inf
+
+from inference_kit.context import END_OF_THINKING, Context
+from inference_kit.records import Node
+from inference_kit.search.tools import OrZero
+
+
+async def budget_forcing(
+    context: Context,
+    *,
+    n: int = 1,
+    waits: OrZero = 1,
+    min_thinking_tokens: int | None = None,
+    max_thinking_tokens: int | None = None,
+    end_of_thinking: str = END_OF_THINKING,
+    wait_text: str = "\nWait",
+    answer_text: str = "\nFinal Answer:",
+) -> list[Node]:
+    """Let each solution think between two bounds, then answer.
+
+    Args:
+        n: Solutions.
+        waits: How often an end of thinking that comes too early is replaced at the most.
+        min_thinking_tokens: Thinking that ends before this is made to go on; unset, every end is too early.
+        max_thinking_tokens: Thinking is cut off here and must answer; unset, there is no such bound.
+        end_of_thinking: The model's mark; a model that ends its whole reply without one has also ended its thinking.
+        wait_text: What takes the place of an end of thinking.
+        answer_text: What follows the end of thinking that is put where the model was cut off.
+    """
+
+    async def think(nodes: list[Node]) -> list[Node]:
+        grown = await context.expand_each(nodes, 1, boundary=end_of_thinking, until_tokens=max_thinking_tokens)
+        return [child for [child] in grown]
+
+    def ended(thought: Node) -> bool:
+        return thought.finish_reason == "stop" or end_of_thinking in thought.text
+
+    def too_early(thought: Node) -> bool:
+        least, most = (inf if each is None else each for each in (min_thinking_tokens, max_thinking_tokens))
+        return ended(thought) and thought.whole_tokens < min(least, most)
+
+    thoughts = await think([context.root] * n)
+    for _ in range(waits):
+        early = [place for place, thought in enumerate(thoughts) if too_early(thought)]
+        pushed = [
+            context.rewrite(thoughts[place], thoughts[place].text.partition(end_of_thinking)[0] + wait_text)
+            for place in early
+        ]
+        for place, longer in zip(early, await think(pushed), strict=True):
+            thoughts[place] = longer
+    thoughts = [
+        thought
+        if thought.finished or ended(thought)
+        else context.rewrite(thought, thought.text + end_of_thinking + answer_text)
+        for thought in thoughts
+    ]
+    answers = iter(await context.complete([thought for thought in thoughts if not thought.finished], 1))
+    solutions = [thought if thought.finished else next(answers) for thought in thoughts]
+    if context.reward_model is not None:
+        await context.score(solutions)
+    return solutions

@@ -1,0 +1,20 @@
+"""CoT-decoding: branch on the first token, go on greedily, and trust the answer that the model was surest of.
+
+Why: a chain of thought is often there without being asked for, behind the second or third likeliest first word.
+Source: Wang, Zhou 2024, "Chain-of-thought reasoning without prompting", arXiv:2402.10200.
+"""
+
+from inference_kit.context import Context
+from inference_kit.records import Node
+
+
+async def cot_decoding(context: Context, *, n: int = 10) -> list[Node]:
+    """Write one greedy solution behind each of the `n` likeliest first tokens; `margin_vote` weighs their answers.
+
+    Args:
+        n: First tokens.
+    """
+    solutions = await context.branch(context.root, n)
+    if context.reward_model is not None:
+        await context.score(solutions)
+    return solutions

@@ -1,0 +1,55 @@
+"""Tournament: solutions meet in pairs before a judge, and the winners meet again.
+
+Why: which of two is better is easier to say than how good one is; it needs no reward model.
+Source: knockout Chen et al. 2024, arXiv:2411.19477; both orders of a pair Zheng et al. 2023, arXiv:2306.05685.
+"""
+
+import re
+
+from inference_kit.context import Context
+from inference_kit.records import Node
+from inference_kit.search.tools import prompt_of
+
+VERDICT = re.compile(r"\b([AB])\b")
+
+
+async def tournament(
+    context: Context, *, n: int = 8, comparisons: int = 1, judge_template: str = "compare_pair"
+) -> list[Node]:
+    """Write `n` solutions and let the model judge them in a knockout; the winner comes first, then by round lost.
+
+    Args:
+        n: Solutions, paired by the seed.
+        comparisons: Verdicts on each order of a pair; one is greedy, more are sampled.
+        judge_template: Asks for a verdict: a text with {question}, {a} and {b}, or a template's name or path.
+    """
+    solutions = await context.complete([context.root], n)
+    if context.reward_model is not None:
+        await context.score(solutions)
+    standing, beaten = list(solutions), list[Node]()
+    context.rng.shuffle(standing)
+    while len(standing) > 1:
+        pairs = list(zip(standing[::2], standing[1::2], strict=False))
+        won = await _won_by_first(context, pairs, comparisons, judge_template)
+        bye = standing[2 * len(pairs) :]
+        standing = [pair[0] if first else pair[1] for pair, first in zip(pairs, won, strict=True)] + bye
+        beaten = [pair[1] if first else pair[0] for pair, first in zip(pairs, won, strict=True)] + beaten
+    return standing + beaten
+
+
+async def _won_by_first(
+    context: Context, pairs: list[tuple[Node, Node]], comparisons: int, judge_template: str
+) -> list[bool]:
+    """Whether the first of each pair wins; two orders that disagree are half a win each, and a tie is the first's."""
+    asked = [
+        context.ask(prompt_of(judge_template, question=context.problem.question, a=a.text, b=b.text))
+        for first, second in pairs
+        for a, b in ((first, second), (second, first))
+    ]
+    replies = await context.complete(asked, comparisons, temperature=0.0 if comparisons == 1 else None)
+    named = [(VERDICT.findall(reply.text) or [""])[-1] for reply in replies]
+    won = []
+    for start in range(0, len(named), 2 * comparisons):
+        forward, backward = named[start : start + comparisons], named[start + comparisons : start + 2 * comparisons]
+        won.append(forward.count("A") + backward.count("B") >= forward.count("B") + backward.count("A"))
+    return won

@@ -1,0 +1,41 @@
+"""Universal self-consistency: the model itself names the response that agrees best with the others.
+
+Why: a majority vote needs answers that can be compared; this works for free text too.
+Source: Chen et al. 2023, "Universal self-consistency for large language model generation", arXiv:2311.17311.
+"""
+
+import re
+
+from inference_kit.context import Context
+from inference_kit.records import Node
+from inference_kit.search.tools import prompt_of
+
+NAMED = re.compile(r"response\s{1,3}#?(\d{1,4})", re.IGNORECASE)
+
+
+async def universal_self_consistency(
+    context: Context, *, n: int = 8, consistency_template: str = "most_consistent"
+) -> list[Node]:
+    """Write `n` solutions and ask once which is the most consistent; that one comes first.
+
+    Args:
+        n: Solutions, shown in an order drawn by the seed.
+        consistency_template: Asks which: a text with {n}, {question} and {responses}, or a template's name or path.
+    """
+    solutions = await context.complete([context.root], n)
+    shown = list(range(n))
+    context.rng.shuffle(shown)
+    responses = "\n\n".join(f"Response {number}: {solutions[place].text}" for number, place in enumerate(shown, 1))
+    question = prompt_of(consistency_template, n=str(n), question=context.problem.question, responses=responses)
+    [reply] = await context.complete([context.ask(question)], 1, temperature=0.0)
+    if context.reward_model is not None:
+        await context.score(solutions)
+    first = _named(reply.text, shown)
+    return [solutions[first], *solutions[:first], *solutions[first + 1 :]]
+
+
+def _named(reply: str, shown: list[int]) -> int:
+    """The place of the response named last; the first solution where none is named."""
+    numbers = [int(number) for number in NAMED.findall(reply)]
+    places = [shown[number - 1] for number in numbers if 1 <= number <= len(shown)]
+    return places[-1] if places else 0

@@ -1,0 +1,67 @@
+"""Chat templates by name or file: Jinja that turns messages into the text a model was trained on.
+
+Why: a model without a template of its own, or with the wrong one, answers badly and says nothing; the usual ones should
+be a word on the command line.
+Promises: a template that ships renders what its models' authors published; its first line may be a comment that holds
+a JSON object with the texts that end a reply (`stop`) and the tokens a fitting tokenizer has (`tokens`). Rendering is
+the tokenizer's, in a sandbox.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference_kit.errors import UserError
+from inference_kit.registry import unknown
+
+CHAT_FOLDER = Path(__file__).parent / "chat"
+HEADER = re.compile(r"\A\{#-?(.*?)-?#\}", flags=re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatTemplate:
+    """A chat template: its Jinja text, what ends a reply besides the model's own end, and the tokens it is made for."""
+
+    name: str
+    text: str
+    stop: tuple[str, ...] = ()
+    tokens: tuple[str, ...] = ()
+
+
+def chat_templates() -> list[str]:
+    """The names of the templates that ship with the house."""
+    return sorted(path.stem for path in CHAT_FOLDER.glob("*.jinja"))
+
+
+def load_chat_template(name: str | None, path: str | None) -> ChatTemplate | None:
+    """The template of that name, or in that file; None where neither is given, for the tokenizer's own.
+
+    Raises:
+        UserError: where both are given, the name is unknown, or the file is no template.
+    """
+    if name and path:
+        raise UserError(
+            "two chat templates are given", where="--chat-template", fix="Leave out --template or --chat-template."
+        )
+    if name:
+        if name not in chat_templates():
+            raise unknown(name, chat_templates(), "chat template", where="--template")
+        return _read(CHAT_FOLDER / f"{name}.jinja", name)
+    return _read(Path(path).expanduser(), path) if path else None
+
+
+def _read(path: Path, name: str) -> ChatTemplate:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise UserError(f"the chat template cannot be read: {reason}", where=name) from error
+    header = HEADER.match(text)
+    try:
+        given = json.loads(header[1]) if header else {}
+    except ValueError:
+        given = {}  # a comment of another kind
+    if not isinstance(given, dict):
+        given = {}
+    return ChatTemplate(name, text, tuple(given.get("stop", ())), tuple(given.get("tokens", ())))

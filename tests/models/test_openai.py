@@ -1,0 +1,261 @@
+"""The engine `openai`, against a server on a real socket."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from aiohttp import web
+from mock_server import MockServer, three_steps
+
+from inference_kit.errors import EngineError, UserError
+from inference_kit.models.openai import OpenAI
+from inference_kit.records import Completion, GenerationConfig, Message, Prompt
+
+CONFIG = GenerationConfig(max_new_tokens=64)
+QUESTION = (Message("user", "What is 3 + 4?"),)
+
+
+def prompt(n: int = 1, first_seed: int = 0, prefix: str = "") -> Prompt:
+    return Prompt(QUESTION, prefix, tuple(range(first_seed, first_seed + n)))
+
+
+def write(engine: OpenAI, asked: Prompt, config: GenerationConfig = CONFIG) -> dict[int, Completion]:
+    async def all_of_it() -> dict[int, Completion]:
+        try:
+            return {place: completion async for place, completion in engine.generate(asked, config)}
+        finally:
+            await engine.close()
+
+    return asyncio.run(all_of_it())
+
+
+def test_each_completion_has_its_seed_and_what_the_server_counted() -> None:
+    with MockServer() as server:
+        found = write(OpenAI(server.url), prompt(3, first_seed=10))
+    assert [found[place].text for place in range(3)] == [
+        "".join(three_steps("What is 3 + 4?", 10 + i)) for i in range(3)
+    ]
+    assert [body["seed"] for body in server.bodies()] == [10, 11, 12]
+    assert all(each.finish_reason == "stop" and each.tokens == len(each.text.split()) for each in found.values())
+    assert found[0].logprob == pytest.approx(-0.5 * found[0].tokens)
+
+
+def test_siblings_share_a_request_where_the_server_is_vllm() -> None:
+    with MockServer() as alone, MockServer(owned_by="vllm") as shared:
+        one_by_one = write(OpenAI(alone.url), prompt(4))
+        together = write(OpenAI(shared.url), prompt(4))
+    assert [body["n"] for body in alone.bodies()] == [1, 1, 1, 1]
+    assert [body["n"] for body in shared.bodies()] == [4]
+    assert one_by_one == together
+
+
+def test_seeds_that_do_not_follow_each_other_do_not_share_a_request() -> None:
+    with MockServer(owned_by="vllm") as server:
+        write(OpenAI(server.url), Prompt(QUESTION, seeds=(3, 4, 9)))
+    assert sorted((body["seed"], body["n"]) for body in server.bodies()) == [(3, 2), (9, 1)]
+
+
+def test_greedy_is_never_asked_for_with_n() -> None:
+    """vLLM answers 400 to n > 1 at temperature 0."""
+    with MockServer(owned_by="vllm") as server:
+        write(OpenAI(server.url), prompt(2), replace(CONFIG, temperature=0.0))
+    assert [body["n"] for body in server.bodies()] == [1, 1]
+
+
+@pytest.mark.parametrize("knows", [("continue", "usage", "stop_reason"), ("continue", "usage")])
+def test_a_step_ends_with_its_boundary_and_is_continued_exactly(knows: tuple[str, ...]) -> None:
+    steps = three_steps("What is 3 + 4?", 5)
+    boundary = replace(CONFIG, boundary="\n\n", logprobs=False)
+    with MockServer(knows=frozenset(knows)) as server:
+        [first] = write(OpenAI(server.url), prompt(first_seed=5), boundary).values()
+        [last] = write(OpenAI(server.url), prompt(first_seed=5, prefix=steps[0] + steps[1]), boundary).values()
+    assert (first.text, first.finish_reason) == (steps[0], "boundary")
+    assert (last.text, last.finish_reason) == (steps[2], "stop")
+    asked = server.bodies()[1]
+    assert asked["messages"][-1] == {"role": "assistant", "content": steps[0] + steps[1]}
+    assert (asked["continue_final_message"], asked["add_generation_prompt"]) == (True, False)
+    assert (asked["stop"], asked["include_stop_str_in_output"]) == (["\n\n"], True)
+
+
+def test_a_stop_text_is_cut_and_ends_the_solution() -> None:
+    with MockServer() as server:
+        [found] = write(OpenAI(server.url), prompt(), replace(CONFIG, stop=("So",), boundary="---")).values()
+    assert (found.text, found.finish_reason) == ("".join(three_steps("What is 3 + 4?", 0)[:2]), "stop")
+
+
+def test_a_completion_that_is_cut_off_says_so() -> None:
+    with MockServer() as server:
+        [found] = write(OpenAI(server.url), prompt(), replace(CONFIG, max_new_tokens=2)).values()
+    assert (found.tokens, found.finish_reason) == (2, "length")
+
+
+def test_what_is_neutral_is_sent_only_where_the_server_has_settings_of_its_own() -> None:
+    with MockServer() as other, MockServer(owned_by="vllm") as vllm:
+        write(OpenAI(other.url), prompt())
+        write(OpenAI(vllm.url), prompt())
+        write(OpenAI(other.url), prompt(), replace(CONFIG, top_k=5, min_p=0.1, repetition_penalty=1.1))
+    assert not {"top_k", "min_p", "repetition_penalty", "stop"} & set(other.bodies()[0])
+    assert {name: vllm.bodies()[0][name] for name in ("top_k", "min_p")} == {"top_k": -1, "min_p": 0.0}
+    assert {name: other.bodies()[1][name] for name in ("top_k", "min_p")} == {"top_k": 5, "min_p": 0.1}
+
+
+def test_token_details_hold_margin_and_confidence() -> None:
+    with MockServer() as server:
+        [found] = write(OpenAI(server.url), prompt(), replace(CONFIG, token_details=True)).values()
+    assert server.bodies()[0]["top_logprobs"] == 20
+    first = found.details[0]
+    assert len(found.details) == found.tokens
+    assert (first.text, first.logprob, first.certainty) == ("Think ", -0.5, None)
+    assert first.margin == pytest.approx(2.718281828**-0.5 - 2.718281828**-1.5)
+    assert first.confidence == pytest.approx(sum(0.5 + rank for rank in range(20)) / 20)
+
+
+def test_branches_begin_with_the_token_of_their_rank() -> None:
+    config = replace(CONFIG, temperature=0.0, branch_first=True, token_details=True)
+    with MockServer() as server:
+        found = write(OpenAI(server.url), prompt(3), config)
+    assert [found[rank].text.split()[0] for rank in range(3)] == ["Think", "1Think", "2Think"]
+    assert len(server.bodies()) == 4
+    assert found[1].details[0].logprob == -1.5
+    assert all(each.tokens == len(each.details) for each in found.values())
+
+
+def test_stream_yields_the_text_in_pieces() -> None:
+    async def pieces(engine: OpenAI) -> list[str]:
+        try:
+            return [piece async for piece in engine.stream(prompt(), CONFIG)]
+        finally:
+            await engine.close()
+
+    with MockServer() as server:
+        found = asyncio.run(pieces(OpenAI(server.url)))
+    assert len(found) > 3
+    assert "".join(found) == "".join(three_steps("What is 3 + 4?", 0))
+
+
+@pytest.mark.parametrize("knows", [{"usage"}, {"logprobs"}, set[str]()])
+def test_what_the_server_does_not_tell_is_none_or_estimated(knows: set[str]) -> None:
+    with MockServer(knows=frozenset(knows)) as server:
+        [found] = write(OpenAI(server.url), prompt()).values()
+    assert (found.logprob is None) == ("logprobs" not in knows)
+    assert found.tokens == (len(found.text.split()) if knows else -(-len(found.text) // 4))
+
+
+def test_the_address_may_end_as_it_likes() -> None:
+    with MockServer() as server:
+        for address in (server.root, f"{server.root}/", server.url, f"{server.url}/"):
+            assert len(write(OpenAI(address), prompt())) == 1
+
+
+def test_the_first_model_served_is_taken_and_named_in_the_identity() -> None:
+    with MockServer(models=("small", "large"), max_model_len=512) as server:
+        engine = OpenAI(server.url)
+        assert engine.identity == f"openai:{server.url}:chat:small"
+        assert engine.context_length == 512
+        assert OpenAI(server.url, api_model="large").identity.endswith(":large")
+
+
+def test_the_identity_of_a_named_model_needs_no_server() -> None:
+    assert OpenAI("http://127.0.0.1:9/v1", api_model="m").identity == "openai:http://127.0.0.1:9/v1:chat:m"
+
+
+def test_a_model_that_is_not_served_names_what_is() -> None:
+    """DEC-33."""
+    with MockServer(models=("small", "large")) as server, pytest.raises(UserError, match=r"'small', 'large'"):
+        OpenAI(server.url, api_model="huge").check(CONFIG)
+    assert len(server.asked) == 1
+
+
+def test_a_server_that_is_not_there_is_one_line_with_what_was_tried() -> None:
+    """MAIN-89."""
+    with pytest.raises(UserError, match=r"^http://127\.0\.0\.1:9/v1: .*cannot be reached.*; tried 3 times in .* s\."):
+        OpenAI("http://127.0.0.1:9/v1").check(CONFIG)
+
+
+@pytest.mark.parametrize("address", ["localhost:8000", "ftp://host", "http://", "/a/folder", "http://host/v1?key=1"])
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(UserError, match="address"):
+        OpenAI(address)
+
+
+def test_a_password_in_the_address_is_refused_and_not_shown() -> None:
+    with pytest.raises(UserError) as refused:
+        OpenAI("http://me:secret@host/v1")
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("address", "owned_by"), [("https://api.openai.com/v1", ""), ("", "llamacpp")])
+def test_a_server_that_cannot_continue_says_so_before_it_is_asked(
+    address: str, owned_by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with MockServer(owned_by=owned_by) as server:
+        engine = OpenAI(address or server.url, api_model="mock")
+        if address:
+
+            async def listed(self: Any, path: str, read: Any) -> Any:
+                return []
+
+            monkeypatch.setattr("inference_kit.models.http_session.HttpSession.get", listed)
+        assert not engine.capabilities.prefix
+        engine.check(CONFIG)
+        with pytest.raises(UserError, match="cannot apply branch_first"):
+            engine.check(replace(CONFIG, branch_first=True))
+        if address:
+            with pytest.raises(UserError, match="cannot apply top_k"):
+                engine.check(replace(CONFIG, top_k=5))
+
+
+def test_a_server_that_says_nothing_of_itself_is_taken_at_its_word() -> None:
+    with MockServer() as server:
+        assert OpenAI(server.url).capabilities.prefix
+
+
+def test_plain_completions_continue_the_text() -> None:
+    with MockServer(knows=frozenset({"usage"})) as server:
+        write(OpenAI(server.url, api="completions"), prompt(prefix="Well, "))
+    [asked] = server.bodies("/v1/completions")
+    assert asked["prompt"] == "What is 3 + 4?Well, "
+
+
+def test_the_key_goes_into_the_header_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", "sk-secret")
+    with MockServer() as server:
+        engine = OpenAI(server.url, api_key_env="MY_KEY")
+        write(engine, prompt())
+    assert {each.headers["Authorization"] for each in server.asked} == {"Bearer sk-secret"}
+    assert "sk-secret" not in engine.identity
+
+
+def test_a_prompt_that_is_too_long_fails_with_the_lengths() -> None:
+    """MAIN-86."""
+    said = "This model's maximum context length is 256 tokens. However, your prompt contains at least 257 input tokens"
+
+    def refuse(request: web.Request, body: dict[str, Any]) -> web.Response | None:
+        return web.json_response({"error": {"message": said}}, status=400) if body else None
+
+    with MockServer(fault=refuse) as server, pytest.raises(EngineError, match=r"256 tokens.*257 input tokens"):
+        write(OpenAI(server.url), prompt())
+    assert len(server.bodies()) == 1
+
+
+def test_a_completion_is_given_the_room_that_the_prompt_leaves() -> None:
+    said = "'max_tokens' is too large. This model's maximum context length is 50 tokens: it has 45 input tokens"
+
+    def refuse(request: web.Request, body: dict[str, Any]) -> web.Response | None:
+        return web.json_response({"error": {"message": said}}, status=400) if body.get("max_tokens", 0) > 5 else None
+
+    with MockServer(fault=refuse) as server:
+        [found] = write(OpenAI(server.url), prompt()).values()
+    assert (found.tokens, found.finish_reason) == (5, "length")
+
+
+def test_a_server_without_logprobs_is_asked_without_them_from_then_on() -> None:
+    def refuse(request: web.Request, body: dict[str, Any]) -> web.Response | None:
+        return web.json_response({"error": {"message": "logprobs: no"}}, status=400) if "logprobs" in body else None
+
+    with MockServer(fault=refuse) as server:
+        engine = OpenAI(server.url)
+        assert write(engine, prompt())[0].logprob is None
+        assert write(engine, prompt())[0].logprob is None
+    assert ["logprobs" in body for body in server.bodies()] == [True, False, False]
