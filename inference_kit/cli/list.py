@@ -11,6 +11,7 @@ from inference_kit.cli.registries import Registries
 from inference_kit.models import ENGINES
 from inference_kit.registry import lookup, summary_of
 from inference_kit.report.tables import table
+from inference_kit.reward_models import REWARD_MODELS
 from inference_kit.search import METHODS
 from inference_kit.templates import prompt_templates
 from inference_kit.voting import VOTES
@@ -32,7 +33,10 @@ def execute(arguments: argparse.Namespace, registries: Registries) -> int:
             *_rows(registries.models),
             *([f"{name} (engine)", summary_of(e)] for name, e in ENGINES.items()),
         ],
-        "reward_models": lambda: _rows(registries.reward_models),
+        "reward_models": lambda: [
+            *_rows(registries.reward_models),
+            *([f"{name} (format)", summary_of(each)] for name, each in REWARD_MODELS.items()),
+        ],
         "datasets": lambda: _rows(registries.datasets),
         "methods": lambda: [[name, summary_of(method)] for name, method in METHODS.items()],
         "votes": lambda: [[name, vote.summary] for name, vote in VOTES.items()],

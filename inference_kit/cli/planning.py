@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from inference_kit.cli.method_choice import (
     check_method,
@@ -36,7 +37,7 @@ from inference_kit.config import (
 from inference_kit.dataset.simpledataset import SimpleDataset
 from inference_kit.errors import UserError
 from inference_kit.models import ENGINES
-from inference_kit.models.huggingface import HuggingFace
+from inference_kit.models.auto import choose_engine
 from inference_kit.records import GenerationConfig
 from inference_kit.registry import lookup, settings_of, unknown
 from inference_kit.reward_models import REWARD_MODELS
@@ -66,10 +67,25 @@ def all_options(
 
 
 @dataclass(frozen=True, slots=True)
+class _Model:
+    """A model's name, how its engine is made, and why this engine."""
+
+    name: str
+    entry: Entry
+    reason: str
+
+    @property
+    def engine(self) -> str:
+        """The engine's own name, or that of its class."""
+        target = _target(self.entry)
+        return next((name for name, engine in ENGINES.items() if engine is target), target.__name__)
+
+
+@dataclass(frozen=True, slots=True)
 class _Choice:
     """The four parts that are chosen by name, and the flags that follow from them."""
 
-    model: tuple[str, Entry]
+    model: _Model
     reward_model: tuple[str, Entry] | None
     dataset: tuple[str, Entry]
     method: str
@@ -87,14 +103,14 @@ class _Planner:
         given, _ = parse_known(RUN_OPTIONS, arguments, prog=self.prog)
         config = read_config(Path(given["config"]).expanduser(), SECTIONS) if given.get("config") else None
         wanted = {**self.defaults, **(config.values if config else {}), **given}
-        model = self._model(str(wanted["model"]))
-        reward_model = self._reward_model(wanted.get("reward_model"), model[0])
+        model = self._model(str(wanted["model"]), wanted.get("model_path"))
+        reward_model = self._reward_model(wanted.get("reward_model"), model.name)
         dataset = self._dataset(wanted, explicit="dataset" in given or bool(config and "dataset" in config.values))
         method = ALIASES.get(str(wanted["method"]), str(wanted["method"]))
         options = [
             *RUN_OPTIONS,
             *setting_options(lookup(METHODS, method, "method", where="--method"), f"method {method}"),
-            *setting_options(_target(model[1]), f"model {model[0]}"),
+            *setting_options(_target(model.entry), f"model {model.name}"),
             *setting_options(_target(dataset[1]), f"data set {dataset[0]}"),
         ]
         if reward_model:
@@ -112,8 +128,9 @@ class _Planner:
         settings = resolve(run_names, [*levels, Level("default", self.defaults)])
         _check_run(settings)
 
-        model_name, model_entry = choice.model
+        model_name, model_entry = choice.model.name, choice.model.entry
         engine, engine_settings = _build(model_entry, "model", settings, levels)
+        settings["engine"] = Resolved(choice.model.engine, choice.model.reason)
         generation = generation_levels(
             command_line,
             Level("model arguments", _keywords(model_entry)),
@@ -155,14 +172,20 @@ class _Planner:
             },
         )
 
-    def _model(self, name: str) -> tuple[str, Entry]:
+    def _model(self, name: str, path: str | None) -> _Model:
+        """The model that a name, a folder, a hub id or an address means."""
         if name in self.registries.models:
-            return name, self.registries.models[name]
+            return _Model(name, self.registries.models[name], "registered")
         if name in ENGINES:
-            return name, ENGINES[name]
-        if _is_path(name) or ("/" in name and "://" not in name):
-            return Path(name).name, partial(HuggingFace, name)
-        raise unknown(name, [*self.registries.models, *ENGINES], "model", where="--model")
+            return _Model(name, ENGINES[name], "asked for by its name")
+        if name == "auto" and path is None:
+            raise UserError("auto needs a path", where="--model", fix="Add --model-path: a folder, hub id or address.")
+        if name != "auto" and not _is_path(name) and "/" not in name:
+            raise unknown(name, [*self.registries.models, *ENGINES, "auto"], "model", where="--model")
+        place = str(path) if name == "auto" else name
+        choice = choose_engine(place)
+        shown = urlsplit(place).netloc if "://" in place else Path(place).expanduser().resolve().name
+        return _Model(shown, partial(ENGINES[choice.engine], place), choice.reason)
 
     def _reward_model(self, name: Any, model_name: str) -> tuple[str, Entry] | None:
         table = self.registries.reward_models

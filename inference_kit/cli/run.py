@@ -145,7 +145,7 @@ def _run_budget(plan: Plan, partial: PartialFile) -> RunBudget:
         raise UserError(
             f"{plan.model_name} has no prices, so its cost is not known",
             where="--max-cost",
-            fix="Add --price-prompt and --price-completion, in dollars for a million tokens.",
+            fix="Add --prompt-price and --completion-price, in dollars for a million tokens.",
         )
     for record in partial.records():
         budget.count(record.usage)

@@ -1,5 +1,7 @@
 """Engines: each one file; they run language models. One line here registers an engine by its own name."""
 
+from collections.abc import Callable
+
 from inference_kit.models.base import Engine
 from inference_kit.models.echo import Echo
 from inference_kit.models.huggingface import HuggingFace
@@ -9,7 +11,7 @@ from inference_kit.models.openai import OpenAI
 from inference_kit.models.vision import Vision
 from inference_kit.models.vllm import VLLM
 
-ENGINES: dict[str, type[Engine]] = {
+ENGINES: dict[str, Callable[..., Engine]] = {
     "echo": Echo,
     "huggingface": HuggingFace,
     "modelscope": ModelScope,

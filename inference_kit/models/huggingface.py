@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
-from inference_kit.errors import EngineError
+from inference_kit.errors import EngineError, UserError
 from inference_kit.models.adapters import put_on
 from inference_kit.models.attention import FLASH, choose_attention, in_slots
 from inference_kit.models.batching import Pump
@@ -22,6 +22,7 @@ from inference_kit.models.local_model import LocalModel
 from inference_kit.models.quantization import check_quantization
 from inference_kit.models.replies import HALF_SIGN
 from inference_kit.models.rows import Row
+from inference_kit.models.tensor_parallel import ParallelLoop, Share, check_size
 from inference_kit.models.weights import load_model
 from inference_kit.records import Completion, GenerationConfig, Prompt
 
@@ -44,7 +45,8 @@ class HuggingFace(LocalModel):
         adapter_path: LoRA adapters to put on the model, several with commas.
         merge_adapter: Add adapters into the weights, which is faster; by default where these are not quantised.
         quantization_bit: 4 or 8 quantises the weights by bitsandbytes while they load; 0 leaves them as they are.
-        device_map: How accelerate spreads the weights, such as auto; none keeps them on one device.
+        device_map: How accelerate spreads the layers over GPUs, such as auto; none keeps them on one device.
+        tensor_parallel_size: GPUs that share each layer.
         trust_remote_code: Run code that comes with the weights.
     """
 
@@ -67,6 +69,7 @@ class HuggingFace(LocalModel):
         merge_adapter: bool | None = None,
         quantization_bit: Annotated[int, 0] = 0,
         device_map: str | None = None,
+        tensor_parallel_size: int = 1,
         trust_remote_code: bool = False,
     ) -> None:
         super().__init__(
@@ -83,8 +86,10 @@ class HuggingFace(LocalModel):
         self.concurrency = max_batch_size + max_batch_size // 2
         self._dtype, self._device, self._device_map = dtype, device, device_map
         self._attention, self._bits, self._merge = attn_implementation, quantization_bit, merge_adapter
+        self._tensor_parallel = tensor_parallel_size
         self._lock = threading.Lock()
         self._pump: Pump[Row] | None = None
+        self._shares: ParallelLoop | None = None
 
     @cached_property
     def identity(self) -> str:  # type: ignore[override]
@@ -96,6 +101,8 @@ class HuggingFace(LocalModel):
         super().check(config)
         choose_attention(self._attention, self.weights.config)
         check_quantization(self._bits, self.weights.whole_config)
+        if self._tensor_parallel > 1:
+            self._check_shares()
         if self.weights.is_local:
             self.weights.whole_folder()
 
@@ -140,12 +147,17 @@ class HuggingFace(LocalModel):
             _leave(pump, [row])
 
     async def close(self) -> None:
-        """Drop the weights."""
-        self._pump = None
+        """Drop the weights, and end the processes that share them."""
+        if self._shares:
+            await asyncio.to_thread(self._shares.close)
+        self._pump = self._shares = None
 
     def _load(self) -> Pump[Row]:
         with self._lock:
-            if self._pump is None:
+            if self._pump is None and self._tensor_parallel > 1:
+                self._shares = ParallelLoop(self._share(), self._tensor_parallel)
+                self._pump = Pump(self._shares, STEPS_AT_ONCE)
+            elif self._pump is None:
                 loop = DecodeLoop(self._model(), slots=self.max_batch_size, eos=self.end_ids)
                 loop.check()
                 self._pump = Pump(loop, STEPS_AT_ONCE)
@@ -170,6 +182,29 @@ class HuggingFace(LocalModel):
         if self._attention in FLASH:
             model.set_attn_implementation(in_slots(self._attention))
         return model
+
+    def _share(self) -> Share:
+        return Share(
+            self.weights,
+            self.tokenizer,
+            slots=self.max_batch_size,
+            eos=self.end_ids,
+            dtype=self._dtype,
+            device=self._device,
+            attention=self._attention,
+            trust_remote_code=self._trust_remote_code,
+        )
+
+    def _check_shares(self) -> None:
+        others = {"--device-map": self._device_map, "--quantization-bit": self._bits, "--adapter-path": self.adapters}
+        for flag, given in others.items():
+            if given:
+                raise UserError(
+                    f"tensor_parallel_size does not go together with {flag[2:].replace('-', '_')}",
+                    where="--tensor-parallel-size",
+                    fix="Leave one of them out, or use --model vllm.",
+                )
+        check_size(self._tensor_parallel, self._device, self.weights.config)
 
     def _check_ranks(self, seeds: Sequence[int]) -> None:
         vocabulary = self.weights.config.get("vocab_size", sys.maxsize)

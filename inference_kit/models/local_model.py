@@ -61,7 +61,7 @@ class LocalModel(Engine):
         """Names and digests of weights and adapters, what else changes replies, and a chat template of one's own."""
         adapters = "".join(f"+{adapter.name}:{adapter.digest}" for adapter in self.adapters)
         further = "".join(f":{setting}" for setting in settings if setting)
-        own_template = f":{self._template.text!r}" if self._template else ""
+        own_template = f":{self._template.digest}" if self._template else ""
         return f"{kind}:{self.weights.name}:{self.weights.digest}{adapters}{further}{own_template}"
 
     @property

@@ -25,7 +25,7 @@ from inference_kit.models.http_session import MOST_BYTES, HttpSession, Patience,
 from inference_kit.models.openai_replies import Pieces, Reply, TokenLogprob, Top, read_first_tokens, read_reply
 from inference_kit.models.openai_requests import Api, Requests, plain_text
 from inference_kit.models.server_address import api_address
-from inference_kit.models.server_kinds import KINDS, Server, ServerKind, contact
+from inference_kit.models.server_kinds import KINDS, OTHER, Server, ServerKind, contact
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
 from inference_kit.registry import unknown
 
@@ -86,6 +86,7 @@ class OpenAI(Engine):
         self._lock = threading.Lock()
         self._server: Server | None = None
         self._gives_logprobs = self._counts_tokens = True
+        self._trusted = api == "completions"
 
     @property
     def identity(self) -> str:  # type: ignore[override]
@@ -97,9 +98,8 @@ class OpenAI(Engine):
     def capabilities(self) -> Capabilities:  # type: ignore[override]
         """What this kind of server cannot do."""
         kind = self._contacted().kind
-        prefix = kind.continues or self._api == "completions"
-        refused = kind.refused if prefix else kind.refused | {"branch_first"}
-        return Capabilities(refused_settings=refused, prefix=prefix, images=self._api == "chat")
+        refused = kind.refused if kind.continues else kind.refused | {"branch_first"}
+        return Capabilities(refused_settings=refused, prefix=kind.continues, images=self._api == "chat")
 
     @property
     def context_length(self) -> int | None:
@@ -118,8 +118,8 @@ class OpenAI(Engine):
     async def generate(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, Completion]]:
         """Write the completions of one prompt, each as its request is answered."""
         requests = await self._requests()
-        if prompt.prefix and not self.capabilities.prefix:
-            raise EngineError("this server cannot go on with a partial answer", where=self._address)
+        if prompt.prefix:
+            self._check_continuation(requests.kind)
         batches = self._batches(requests.kind, prompt.seeds, config)
         tops = await self._first_tokens(requests, prompt, config) if config.branch_first else ()
 
@@ -169,6 +169,18 @@ class OpenAI(Engine):
         # Known after the first time, and a thread for each prompt would cost more than its request.
         server = self._server if self._server is not None else await asyncio.to_thread(self._contacted)
         return Requests(server.model, server.kind, self._api, self._gives_logprobs)
+
+    def _check_continuation(self, kind: ServerKind) -> None:
+        """Refuse a partial answer where the server would begin anew; say once where that is not known."""
+        if not kind.continues:
+            raise EngineError("this server cannot go on with a partial answer", where=self._address)
+        if kind is OTHER and not self._trusted:
+            self._trusted = True
+            logger.warning(
+                "{} does not say what it is: it is taken for able to go on with a partial answer "
+                "(continue_final_message); --server-kind says otherwise",
+                self._address,
+            )
 
     def _batches(self, kind: ServerKind, seeds: Sequence[int], config: GenerationConfig) -> list[range]:
         """The positions that each request asks for; seeds that share one follow each other."""

@@ -198,9 +198,12 @@ def load_model(
     device_map: str | None = None,
     attention: str = "auto",
     quantization_bit: int = 0,
+    tensor_parallel: bool = False,
     trust_remote_code: bool = False,
 ) -> Any:
     """A model of `weights` by the `transformers` auto class of that name, ready to run.
+
+    With `tensor_parallel`, this process's share of it, by the architecture's own plan.
 
     Raises:
         UserError: where the weights, the device, its memory or the number format are not to be had.
@@ -208,6 +211,7 @@ def load_model(
     import torch
     import transformers
     from safetensors import SafetensorError
+    from transformers.distributed.configuration_utils import DistributedConfig
 
     folder = weights.whole_folder()
     place = choose_device(device)
@@ -223,9 +227,10 @@ def load_model(
             attn_implementation=kernel,
             device_map=device_map or ({"": place} if quantized else None),
             quantization_config=quantization_config(quantization_bit, number_format),
+            distributed_config=DistributedConfig(tp_plan="auto") if tensor_parallel else None,
             trust_remote_code=trust_remote_code,
         )
-        if device_map is None and not quantized:
+        if device_map is None and not quantized and not tensor_parallel:
             model.to(place)
     except torch.OutOfMemoryError as error:
         raise UserError(

@@ -7,6 +7,7 @@ a JSON object with the texts that end a reply (`stop`) and the tokens a fitting 
 the tokenizer's, in a sandbox.
 """
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -27,6 +28,11 @@ class ChatTemplate:
     text: str
     stop: tuple[str, ...] = ()
     tokens: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits of the text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
 
 
 def chat_templates() -> list[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from mock_server import MockServer, three_steps
 
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.openai import OpenAI
-from inference_kit.records import Completion, GenerationConfig, Message, Prompt
+from inference_kit.records import Completion, GenerationConfig, Message, Prompt, Usage
 
 CONFIG = GenerationConfig(max_new_tokens=64)
 QUESTION = (Message("user", "What is 3 + 4?"),)
@@ -259,3 +260,62 @@ def test_a_server_without_logprobs_is_asked_without_them_from_then_on() -> None:
         assert write(engine, prompt())[0].logprob is None
         assert write(engine, prompt())[0].logprob is None
     assert ["logprobs" in body for body in server.bodies()] == [True, False, False]
+
+
+def test_a_partial_answer_is_never_sent_to_a_server_that_would_begin_anew() -> None:
+    with MockServer(owned_by="llamacpp") as server, pytest.raises(EngineError, match="partial answer"):
+        write(OpenAI(server.url), prompt(prefix="Well, "))
+    assert not server.bodies()
+
+
+def test_token_details_that_the_server_does_not_give_are_an_error() -> None:
+    with MockServer(knows=frozenset({"usage"})) as server, pytest.raises(EngineError, match="likeliest tokens"):
+        write(OpenAI(server.url), prompt(), replace(CONFIG, token_details=True))
+    assert len(server.bodies()) == 1
+
+
+def test_thoughts_that_the_server_took_apart_stand_before_the_reply() -> None:
+    message = {"role": "assistant", "reasoning_content": "3, 4.", "content": "Seven."}
+    answer = {"choices": [{"message": message, "finish_reason": "stop"}], "usage": {"completion_tokens": 4}}
+
+    def think(_: web.Request, body: dict[str, Any]) -> web.Response | None:
+        return web.json_response(answer) if body else None
+
+    with MockServer(fault=think) as server:
+        [found] = write(OpenAI(server.url), prompt()).values()
+    assert (found.text, found.tokens) == ("<think>3, 4.</think>Seven.", 4)
+
+
+def test_images_are_put_into_the_request(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"image")
+    asked = Message("user", "What is this?", (str(tmp_path / "a.png"), "https://example.org/b.png"))
+    with MockServer() as server:
+        write(OpenAI(server.url), Prompt((Message("user", "Hi"), Message("assistant", "Hi"), asked)))
+    assert [part["type"] for part in server.bodies()[0]["messages"][2]["content"]] == ["image_url", "image_url", "text"]
+    assert server.bodies()[0]["messages"][2]["content"][0]["image_url"]["url"] == "data:image/png;base64,aW1hZ2U="
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"message": {"content": 7}},
+        {"message": None},
+        {"message": {"content": "x"}, "finish_reason": "abort"},
+        {"message": {"content": "x"}, "logprobs": {"content": [{"token": "x", "logprob": "high"}]}},
+        "x",
+    ],
+)
+def test_an_answer_that_is_not_what_the_protocol_says_is_not_believed(choice: Any) -> None:
+    def answer(_: web.Request, body: dict[str, Any]) -> web.Response | None:
+        return web.json_response({"choices": [choice]}) if body else None
+
+    with MockServer(fault=answer) as server, pytest.raises(EngineError, match="malformed"):
+        write(OpenAI(server.url, max_retries=1, retry_seconds=0.001), prompt())
+    assert len(server.bodies()) == 2
+
+
+def test_prices_are_for_the_run_to_use() -> None:
+    engine = OpenAI("http://127.0.0.1:9", prompt_price=0.15, completion_price=0.6)
+    assert engine.prices is not None
+    assert engine.prices.cost(Usage(prompt_tokens=1_000_000, generated_tokens=1_000_000)) == pytest.approx(0.75)
+    assert OpenAI("http://127.0.0.1:9").prices is None
