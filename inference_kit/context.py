@@ -134,7 +134,7 @@ class Context:
             config, step = replace(config, boundary=boundary), _Step(until_tokens=until_tokens)
         elif not self.rules.step_tokens:
             config = replace(config, boundary=self.engine.separator)
-        return [_distinct(family) for family in await self._grow(nodes, n, config, step)]
+        return await self._grow(nodes, n, config, step)
 
     async def branch(self, node: Node, n: int) -> list[Node]:
         """Write `node` to its end greedily from each of its `n` likeliest first tokens."""
@@ -224,7 +224,10 @@ class Context:
     async def _grow(
         self, nodes: Sequence[Node], n: int | Sequence[int], config: GenerationConfig, step: "_Step | None"
     ) -> list[list[Node]]:
-        """Write `n` children below each of `nodes`, as far as the budget reaches; without `step` to their end."""
+        """Write `n` children below each of `nodes`, as far as the budget reaches; without `step` to their end.
+
+        Equal steps below one node are one child; equal whole solutions stay apart, because a vote counts them.
+        """
         sizes = [n] * len(nodes) if isinstance(n, int) else n
         families: list[list[Node]] = [[] for _ in nodes]
         for wave in self._waves(sizes, whole=step is None):
@@ -234,8 +237,9 @@ class Context:
                 raise BudgetSpent(f"problem {self.problem.index} has spent its budget")
             grown = await all_of([self._children(nodes[place], size, config, step) for place, size in wanted.items()])
             for place, children in zip(wanted, grown, strict=True):
-                families[place] += children
-                self.nodes += children
+                family = _distinct(children) if step else children
+                families[place] += family
+                self.nodes += family
             if wanted.total() < len(wave):
                 raise BudgetSpent(f"problem {self.problem.index} has spent its calls")
         return families

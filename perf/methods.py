@@ -79,8 +79,11 @@ CELLS = [
     *beams("lookahead", 1, 2),
     *(Cell("rebase", f"--n {n}", REWARDED) for n in (4, 8, 16)),
     *(Cell("particle_filtering", f"--n {n}", REWARDED) for n in (4, 8, 16)),
-    *(Cell("mcts", f"--iterations {n} --first-play score", REWARDED) for n in (8, 32)),
-    *(Cell("mcts", f"--iterations {n} --first-play score --value rollout", REWARDED) for n in (4, 16)),
+    *(Cell("mcts", f"--iterations {n} --first-play score --c-puct 0.02 --backup max", REWARDED) for n in (8, 32)),
+    *(
+        Cell("mcts", f"--iterations {n} --first-play score --c-puct 0.02 --backup max --value rollout", REWARDED)
+        for n in (4, 16)
+    ),
     Cell("beam_search", "--beam-width 2 --n 4 --step-tokens 4", REWARDED),
     Cell("cot_decoding"),
     Cell("budget_forcing", "--n 4", REWARDED),

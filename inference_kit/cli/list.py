@@ -14,6 +14,7 @@ from inference_kit.report.tables import table
 from inference_kit.reward_models import REWARD_MODELS
 from inference_kit.search import METHODS
 from inference_kit.templates import prompt_templates
+from inference_kit.templates.chat_templates import chat_templates
 from inference_kit.voting import VOTES
 
 
@@ -40,7 +41,10 @@ def execute(arguments: argparse.Namespace, registries: Registries) -> int:
         "datasets": lambda: _rows(registries.datasets),
         "methods": lambda: [[name, summary_of(method)] for name, method in METHODS.items()],
         "votes": lambda: [[name, vote.summary] for name, vote in VOTES.items()],
-        "templates": lambda: [[name, text.rsplit("\n", 1)[-1]] for name, text in prompt_templates().items()],
+        "templates": lambda: [
+            *([name, text.rsplit("\n", 1)[-1]] for name, text in prompt_templates().items()),
+            *([f"{name} (chat)", "the turns of a conversation, for --template"] for name in chat_templates()),
+        ],
     }
     wanted = list(kinds) if arguments.kind == "all" else [arguments.kind.replace("-", "_")]
     shown = [table((kind, "what it is"), lookup(kinds, kind, "kind")(), left=2) for kind in wanted]

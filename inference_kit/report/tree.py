@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.text import Text
     from rich.tree import Tree
 
-WIDTH = 100
+WIDTH = 70
 
 
 def drawn_tree(problem: Problem, solution: Solution, chosen: int) -> "Tree":
