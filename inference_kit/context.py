@@ -11,8 +11,9 @@ import asyncio
 import hashlib
 import random
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -68,6 +69,9 @@ class Context:
     _born: Counter[tuple[int, ...]] = field(default_factory=Counter)
     _step_scores: dict[tuple[int, ...], tuple[float, ...]] = field(default_factory=dict)
     _kept: list[Node] = field(default_factory=list)
+    _written: dict[str, Completion] = field(default_factory=dict)
+    _asking: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    _scored: dict[tuple[str, ...], StepScores] = field(default_factory=dict)
 
     @cached_property
     def root(self) -> Node:
@@ -163,10 +167,10 @@ class Context:
         if self.reward_model is None:
             raise UserError("this method scores steps, and there is no reward model", fix="Add --reward-model NAME.")
         texts = {node.path: self.steps_of(node) for node in nodes if node.path not in self._step_scores}
-        unique = list(dict.fromkeys(steps for steps in texts.values() if steps))
-        found = dict(zip(unique, await all_of([self._scores(steps) for steps in unique]), strict=True))
+        missing = [steps for steps in dict.fromkeys(texts.values()) if steps and steps not in self._scored]
+        self._scored.update(zip(missing, await all_of([self._scores(steps) for steps in missing]), strict=True))
         for path, steps in texts.items():
-            self._step_scores[path] = found[steps].scores if steps else ()
+            self._step_scores[path] = self._scored[steps].scores if steps else ()
         return [self.score_of(node) for node in nodes]
 
     async def best_first(self, nodes: Sequence[Node]) -> list[Node]:
@@ -202,6 +206,8 @@ class Context:
         """Number the groups of equal answers in order of first appearance; -1 where there is no answer."""
         assert self.grader is not None, "a solver has a grader"
         answers = [self.answer_of(node) for node in nodes]
+        if len(set(answers) - {None}) < 2:  # nothing to compare, so no thread is worth its while
+            return self.grader.group(answers, self.problem.answer_kind)
         return await asyncio.to_thread(self.grader.group, answers, self.problem.answer_kind)
 
     def keep(self, nodes: Sequence[Node]) -> None:
@@ -261,25 +267,31 @@ class Context:
         seeds = self._seeds(node, ordinals, config)
         asked = self._asked(node, asked_config)
         keys = [call_key(asked=asked, seed=seed) for seed in seeds]
-        completions: dict[str, Completion] = {}
-        for key in dict.fromkeys(keys):
-            if logged := self._logged(key):
-                completions[key] = Completion.from_json(logged.payload)
-                self._count(completions[key], paid=logged.same_run)
-        wanted = {key: seed for key, seed in zip(keys, seeds, strict=True) if key not in completions}
-        if wanted:
-            prompt = self._prompt(node, tuple(wanted.values()))
-            missing = list(wanted)
-            async for position, completion in self.engine.generate(prompt, asked_config):
-                self._log(missing[position], completion.to_json())
-                completions[missing[position]] = completion
-                self._count(completion, paid=True)
-        prompt_tokens = max((each.prompt_tokens for each in completions.values()), default=0)
-        self._spend(Usage(prompt_tokens=prompt_tokens))
+        # Only at temperature 0 do two nodes ask the same; the second one waits for what the first one gets.
+        async with self._asking[asked] if config.temperature == 0 else nullcontext():
+            await self._write(node, asked_config, dict(zip(keys, seeds, strict=True)))
         return [
-            _child(node, ordinal, _bounded(completions[key], step_tokens, room))
+            _child(node, ordinal, _bounded(self._written[key], step_tokens, room))
             for ordinal, key in zip(ordinals, keys, strict=True)
         ]
+
+    async def _write(self, node: Node, config: GenerationConfig, seed_of: Mapping[str, int]) -> None:
+        """Put the completion of each key into `_written`; what is there already costs nothing."""
+        prompt_tokens = 0
+        for key in [key for key in seed_of if key not in self._written]:
+            if logged := self._logged(key):
+                self._written[key] = completion = Completion.from_json(logged.payload)
+                self._count(completion, paid=logged.same_run)
+                prompt_tokens = max(prompt_tokens, completion.prompt_tokens if logged.same_run else 0)
+        missing = [key for key in seed_of if key not in self._written]
+        if missing:
+            prompt = self._prompt(node, tuple(seed_of[key] for key in missing))
+            async for position, completion in self.engine.generate(prompt, config):
+                self._log(missing[position], completion.to_json())
+                self._written[missing[position]] = completion
+                self._count(completion, paid=True)
+                prompt_tokens = max(prompt_tokens, completion.prompt_tokens)
+        self._spend(Usage(prompt_tokens=prompt_tokens))
 
     def _room_behind(self, node: Node) -> int:
         """Tokens that the solution may still take; one that was cut off and goes on has as many again."""
@@ -296,12 +308,7 @@ class Context:
 
     async def _scores(self, steps: tuple[str, ...]) -> StepScores:
         assert self.reward_model is not None
-        asked = {
-            "problem": [message.to_json() for message in self.problem.messages],
-            "question": self.problem.question,
-            "gold": self.problem.answer,
-        }
-        key = call_key(reward_model=self.reward_model.identity, steps=steps, **asked)
+        key = call_key(asked=self._asked_of_reward_model, steps=steps)
         if logged := self._logged(key):
             scores = StepScores(tuple(logged.payload["scores"]), logged.payload["tokens"])
             paid = logged.same_run
@@ -310,6 +317,17 @@ class Context:
             self._log(key, {"scores": scores.scores, "tokens": scores.tokens})
         self.usage += Usage(reward_tokens=scores.tokens, reward_calls=1, cached_reward_calls=0 if paid else 1)
         return scores
+
+    @cached_property
+    def _asked_of_reward_model(self) -> str:
+        """The digest of all that the scores of this problem's solutions have in common."""
+        assert self.reward_model is not None
+        return call_key(
+            reward_model=self.reward_model.identity,
+            problem=[message.to_json() for message in self.problem.messages],
+            question=self.problem.question,
+            gold=self.problem.answer,
+        )
 
     def _begin(self, path: tuple[int, ...], messages: tuple[Message, ...]) -> Node:
         root = Node(path=self._place_below(path), messages=messages)

@@ -7,6 +7,7 @@ majorities Aggarwal et al. 2023, arXiv:2305.11860.
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, combinations
 from random import Random
@@ -39,34 +40,36 @@ def beta_majority(counts: Sequence[int]) -> float:
     """
     first, second = [*counts, 0][:2]
     flips = first + second + 1
-    return 1 - sum(math.comb(flips, heads) for heads in range(second + 1)) / float(2**flips)
+    return 1 - sum(math.comb(flips, heads) for heads in range(second + 1)) / (1 << flips)
 
 
 def dirichlet_majority(counts: Sequence[int]) -> float:
     """The probability that the first answer has the largest share under Dirichlet(v + 1), one more answer unseen.
 
     Integrates over the gamma variates whose shares are Dirichlet: the first one's density times the chance that each
-    other one is smaller, by Simpson's rule.
+    other one is smaller. In u = x^(1/3) all of it is flat at both ends, where equal steps are exact to ten digits.
 
     Args:
         counts: Votes of each answer, most first; at least one.
     """
     first, *others = [*counts, 0]
-    end, parts = first + 1 + 12 * math.sqrt(first + 1) + 12, 512
+    alike = Counter(others)
+    steps = 96
+    width = math.cbrt(first + 1 + 12 * math.sqrt(first + 1) + 12) / steps
 
     def density(x: float) -> float:
-        return math.exp(first * math.log(x) - x - math.lgamma(first + 1)) if x else float(first == 0)
+        return math.exp(first * math.log(x) - x - math.lgamma(first + 1))
 
     def smaller(votes: int, x: float) -> float:
-        terms = accumulate(range(1, votes + 1), lambda term, k: term * x / k, initial=1.0)
-        return max(0.0, 1 - math.exp(-x) * math.fsum(terms))
+        half = math.exp(-x / 2)  # twice, because e^-x is 0 and its inverse infinite for hundreds of votes
+        terms = accumulate(range(1, votes + 1), lambda term, k: term * x / k, initial=half)
+        return max(0.0, 1 - half * math.fsum(terms))
 
-    def height(x: float) -> float:
-        return density(x) * math.prod(smaller(votes, x) for votes in others)
+    def height(u: float) -> float:
+        x = u**3
+        return 3 * u * u * density(x) * math.prod(smaller(votes, x) ** times for votes, times in alike.items())
 
-    width = end / parts
-    inner = (height(place * width) * (4 if place % 2 else 2) for place in range(1, parts))
-    return min(1.0, width / 3 * (height(0.0) + math.fsum(inner) + height(end)))
+    return min(1.0, width * math.fsum(height(place * width) for place in range(1, steps)))
 
 
 def pass_at_k(n: int, correct: int, k: int) -> float:

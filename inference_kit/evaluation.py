@@ -5,10 +5,12 @@ Promises: the same records give the same final file; each candidate is graded on
 counts as not correct and is counted apart.
 """
 
+import pickle
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from inference_kit.errors import UserError
@@ -84,6 +86,8 @@ def write_finals(
 ) -> dict[Vote, dict[str, Any]]:
     """Judge a run and write one final file for each vote in `paths`; return each vote's metrics.
 
+    Verdicts wait in a file of this process's own, so that memory does not grow with the run.
+
     Args:
         records: Gives the records in data set order; called once to judge and once more for each file, so that a large
             run need not be in memory.
@@ -91,18 +95,16 @@ def write_finals(
         header: What the files say before their metrics and results.
     """
     tallies = {vote: Tally(vote, strict=strict, own_metrics=own_metrics) for vote in paths}
-    judgements: list[Judged] = []
-    for record, judged in judge(records(), list(paths), grader):
-        judgements.append(judged)
-        for tally in tallies.values():
-            tally.add(record, judged)
-    metrics = {vote: tally.metrics() for vote, tally in tallies.items()}
-    for vote, path in paths.items():
-        entries = (
-            result_entry(record, judged, vote, strict=strict)
-            for record, judged in zip(records(), judgements, strict=True)
-        )
-        write_final(path, {**header, "vote": vote, "metrics": metrics[vote]}, entries)
+    with TemporaryFile() as aside:
+        for record, judged in judge(records(), list(paths), grader):
+            pickle.dump(judged, aside)
+            for tally in tallies.values():
+                tally.add(record, judged)
+        metrics = {vote: tally.metrics() for vote, tally in tallies.items()}
+        for vote, path in paths.items():
+            aside.seek(0)
+            entries = (result_entry(record, pickle.load(aside), vote, strict=strict) for record in records())
+            write_final(path, {**header, "vote": vote, "metrics": metrics[vote]}, entries)
     return metrics
 
 
@@ -120,9 +122,9 @@ def verdict(record: Record, vote: Vote, grader: GraderPool, *, strict: bool) -> 
 def check_votes(votes: Sequence[Vote], known: Collection[Need]) -> None:
     """Refuse an unknown vote, and one that weighs what is not among `known`."""
     for name in votes:
-        needs = lookup(VOTES, name, "vote", where="--vote").needs if name is not None else ""
-        if needs and needs not in known:
-            raise UserError(f"{name} weighs {_LACKING[needs][0]}", where="--vote", fix=_LACKING[needs][1])
+        needs = lookup(VOTES, name, "vote", where="--vote").needs if name is not None else ()
+        for need in [each for each in needs if each not in known]:
+            raise UserError(f"{name} weighs {_LACKING[need][0]}", where="--vote", fix=_LACKING[need][1])
 
 
 def result_entry(record: Record, judged: Judged, vote: Vote, *, strict: bool) -> dict[str, Any]:

@@ -18,7 +18,8 @@ async def unordered_map(
 ) -> AsyncGenerator[Result, None]:
     """Yield `worker(item)` of every item as it finishes, `limit` of them in flight.
 
-    Closing the iterator, or an exception of a worker, cancels what is in flight and waits for it to end.
+    Closing the iterator, or an exception of a worker, cancels what is in flight and waits for it to end. What finished
+    at the same time as a failure is yielded before it.
     """
     source = iter(items)
     in_flight: set[asyncio.Task[Result]] = set()
@@ -34,22 +35,25 @@ async def unordered_map(
                 return
             in_flight.add(asyncio.create_task(run(item)))
 
+    done: set[asyncio.Task[Result]] = set()
     try:
         top_up()
         while in_flight:
             done, _ = await asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED)
             in_flight -= done
             top_up()
-            for task in done:
+            for task in sorted(done, key=lambda task: task.exception() is not None):
                 yield task.result()
     finally:
         for task in in_flight:
             task.cancel()
-        await asyncio.gather(*in_flight, return_exceptions=True)
+        await asyncio.gather(*in_flight, *done, return_exceptions=True)
 
 
 async def all_of(jobs: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:
     """Await `jobs` together and return their results in order; the first failure cancels the rest and is raised."""
+    if len(jobs) == 1:
+        return [await jobs[0]]
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(job) for job in jobs]

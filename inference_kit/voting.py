@@ -24,7 +24,7 @@ Aggregate = Callable[[Sequence[float]], float]
 Choose = Callable[[Sequence[Candidate]], int]
 """From candidates, at least one, to the position of the winner."""
 
-Need = Literal["", "step_scores", "logprob", "self_certainty", "tail_confidence", "answer_margin"]
+Need = Literal["step_scores", "logprob", "self_certainty", "tail_confidence", "answer_margin"]
 
 Weigh = Callable[[Sequence[Candidate]], list[float]]
 """From candidates to a weight for each, none negative; only their ratios matter."""
@@ -36,10 +36,10 @@ KEPT_SHARE = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """A way to choose; `needs` is the field of a candidate that it means nothing without, which the caller checks."""
+    """A way to choose; `needs` are the fields of a candidate that it means nothing without, which the caller checks."""
 
     choose: Choose
-    needs: Need
+    needs: tuple[Need, ...]
     summary: str
 
 
@@ -49,28 +49,24 @@ def aggregated(aggregate: Aggregate) -> Weigh:
 
 
 def relative_product(candidates: Sequence[Candidate]) -> list[float]:
-    """Weigh by the product of step scores, as a share of the largest: many small factors must not all become 0."""
-    logs = [_log_product(_counted(each.step_scores)) for each in candidates]
-    largest = max(logs)
-    return [math.exp(log - largest) if log > -math.inf else 0.0 for log in logs]
+    """Weigh by the product of step scores: many small factors must not all become 0."""
+    return _relative([_log_product(_counted(each.step_scores)) for each in candidates])
 
 
 def sequence_probability(candidates: Sequence[Candidate]) -> list[float]:
-    """Weigh by the probability of the whole text, as a share of the largest."""
-    logprobs = [-math.inf if each.logprob is None else each.logprob for each in candidates]
-    largest = max(logprobs)
-    return [math.exp(logprob - largest) if logprob > -math.inf else 0.0 for logprob in logprobs]
+    """Weigh by the probability of the whole text."""
+    return _relative(_logprobs(candidates))
 
 
 def token_probability(candidates: Sequence[Candidate]) -> list[float]:
     """Weigh by the geometric mean of the tokens' probabilities, the inverse of the perplexity."""
-    return [0.0 if each.logprob is None else math.exp(each.logprob / max(1, each.tokens)) for each in candidates]
+    return _relative(_mean_logprobs(candidates))
 
 
 def reward_and_confidence(candidates: Sequence[Candidate]) -> list[float]:
     """Weigh by the last step score times the geometric mean of the tokens' probabilities."""
-    rewards = aggregated(_last)(candidates)
-    return [reward * sure for reward, sure in zip(rewards, token_probability(candidates), strict=True)]
+    rewards = [_log_product([reward]) for reward in aggregated(_last)(candidates)]
+    return _relative([reward + sure for reward, sure in zip(rewards, _mean_logprobs(candidates), strict=True)])
 
 
 def borda_by_certainty(candidates: Sequence[Candidate]) -> list[float]:
@@ -99,8 +95,8 @@ def weighted_vote(weigh: Weigh) -> Choose:
     """The answer whose samples weigh most together."""
 
     def choose(candidates: Sequence[Candidate]) -> int:
-        weights = weigh(candidates)
         groups = _groups(candidates)
+        weights = _weights(weigh, candidates, groups)
         return max(groups, key=lambda members: math.fsum(weights[each] for each in members))[0]
 
     return choose
@@ -110,9 +106,8 @@ def best_candidate(weigh: Weigh) -> Choose:
     """The single heaviest sample."""
 
     def choose(candidates: Sequence[Candidate]) -> int:
-        weights = weigh(candidates)
-        voters = sorted(each for members in _groups(candidates) for each in members)
-        return max(voters, key=lambda each: weights[each])
+        weights = _weights(weigh, candidates, _groups(candidates))
+        return max(weights, key=lambda each: weights[each])
 
     return choose
 
@@ -125,8 +120,7 @@ def majority(candidates: Sequence[Candidate]) -> int:
 
 def known_of(candidates: Iterable[Candidate]) -> frozenset[Need]:
     """What these candidates give a vote to weigh."""
-    needs = [need for need in get_args(Need) if need]
-    return frozenset(need for each in candidates for need in needs if getattr(each, need) not in (None, ()))
+    return frozenset(need for each in candidates for need in get_args(Need) if getattr(each, need) not in (None, ()))
 
 
 def _groups(candidates: Sequence[Candidate]) -> list[list[int]]:
@@ -135,6 +129,27 @@ def _groups(candidates: Sequence[Candidate]) -> list[list[int]]:
     for position, candidate in enumerate(candidates):
         groups[candidate.group].append(position)
     return [members for group, members in groups.items() if group >= 0] or list(groups.values())
+
+
+def _weights(weigh: Weigh, candidates: Sequence[Candidate], groups: Sequence[Sequence[int]]) -> dict[int, float]:
+    """The weight of each voter by its position; who does not vote has no part in what the others weigh."""
+    voters = sorted(each for members in groups for each in members)
+    return dict(zip(voters, weigh([candidates[each] for each in voters]), strict=True))
+
+
+def _relative(logs: Sequence[float]) -> list[float]:
+    """What numbers with these logarithms are as shares of the largest, so that they do not all become 0."""
+    largest = max(logs)
+    return [math.exp(log - largest) if log > -math.inf else 0.0 for log in logs]
+
+
+def _logprobs(candidates: Sequence[Candidate]) -> list[float]:
+    known = [-math.inf if each.logprob is None else each.logprob for each in candidates]
+    return [-math.inf if math.isnan(logprob) else logprob for logprob in known]
+
+
+def _mean_logprobs(candidates: Sequence[Candidate]) -> list[float]:
+    return [log / max(1, each.tokens) for log, each in zip(_logprobs(candidates), candidates, strict=True)]
 
 
 def _counted(scores: Sequence[float | None]) -> list[float]:
@@ -157,31 +172,43 @@ def _mean(scores: Sequence[float]) -> float:
 AGGREGATES: dict[str, Aggregate] = {"last": _last, "min": min, "mean": _mean, "prod": math.prod}
 
 VOTES: dict[str, Vote] = {
-    "majority_vote": Vote(majority, "", "the answer most samples have; self-consistency"),
-    "min_vote": Vote(weighted_vote(aggregated(min)), "step_scores", "samples weighted by their lowest step score"),
-    "last_vote": Vote(weighted_vote(aggregated(_last)), "step_scores", "samples weighted by their last step score"),
-    "mean_vote": Vote(weighted_vote(aggregated(_mean)), "step_scores", "samples weighted by their mean step score"),
+    "majority_vote": Vote(majority, (), "the answer most samples have; self-consistency"),
+    "min_vote": Vote(weighted_vote(aggregated(min)), ("step_scores",), "samples weighted by their lowest step score"),
+    "last_vote": Vote(weighted_vote(aggregated(_last)), ("step_scores",), "samples weighted by their last step score"),
+    "mean_vote": Vote(weighted_vote(aggregated(_mean)), ("step_scores",), "samples weighted by their mean step score"),
     "prod_vote": Vote(
-        weighted_vote(relative_product), "step_scores", "samples weighted by the product of their step scores"
+        weighted_vote(relative_product), ("step_scores",), "samples weighted by the product of their step scores"
     ),
-    "best_min": Vote(best_candidate(aggregated(min)), "step_scores", "the sample with the highest lowest step score"),
-    "best_last": Vote(best_candidate(aggregated(_last)), "step_scores", "the sample with the highest last step score"),
-    "best_mean": Vote(best_candidate(aggregated(_mean)), "step_scores", "the sample with the highest mean step score"),
+    "best_min": Vote(
+        best_candidate(aggregated(min)), ("step_scores",), "the sample with the highest lowest step score"
+    ),
+    "best_last": Vote(
+        best_candidate(aggregated(_last)), ("step_scores",), "the sample with the highest last step score"
+    ),
+    "best_mean": Vote(
+        best_candidate(aggregated(_mean)), ("step_scores",), "the sample with the highest mean step score"
+    ),
     "best_prod": Vote(
-        best_candidate(relative_product), "step_scores", "the sample with the highest product of step scores"
+        best_candidate(relative_product), ("step_scores",), "the sample with the highest product of step scores"
     ),
-    "confidence_vote": Vote(weighted_vote(sequence_probability), "logprob", "samples weighted by their probability"),
-    "best_confidence": Vote(best_candidate(token_probability), "logprob", "the sample with the lowest perplexity"),
+    "confidence_vote": Vote(weighted_vote(sequence_probability), ("logprob",), "samples weighted by their probability"),
+    "best_confidence": Vote(best_candidate(token_probability), ("logprob",), "the sample with the lowest perplexity"),
     "mixed_vote": Vote(
-        weighted_vote(reward_and_confidence), "step_scores", "last step score times the mean probability of a token"
+        weighted_vote(reward_and_confidence),
+        ("step_scores", "logprob"),
+        "last step score times the mean probability of a token",
     ),
     "self_certainty_vote": Vote(
-        weighted_vote(borda_by_certainty), "self_certainty", "samples weighted by their rank in self-certainty (Borda)"
+        weighted_vote(borda_by_certainty),
+        ("self_certainty",),
+        "samples weighted by their rank in self-certainty (Borda)",
     ),
     "tail_confidence_vote": Vote(
-        weighted_vote(surest_tails), "tail_confidence", "the surest nine tenths, weighted by tail confidence (DeepConf)"
+        weighted_vote(surest_tails),
+        ("tail_confidence",),
+        "the surest nine tenths, weighted by tail confidence (DeepConf)",
     ),
     "margin_vote": Vote(
-        weighted_vote(margins), "answer_margin", "samples weighted by the margin of their answer's tokens"
+        weighted_vote(margins), ("answer_margin",), "samples weighted by the margin of their answer's tokens"
     ),
 }

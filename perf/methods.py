@@ -55,8 +55,7 @@ class Cell:
     @property
     def curve(self) -> str:
         """Cells of one name are joined to a curve: those that differ in their numbers alone."""
-        variant = " ".join(word for word in self.settings.split() if not word.isdecimal())
-        words = variant.replace("--beam-width", "").replace("--iterations", "").replace("--n", "").split()
+        words = re.sub(r"--(beam-width|iterations|n) \d+", "", self.settings).split()
         return " ".join(
             [self.method, *(word.removeprefix("--") for word in words), self.vote * (self.vote == MAJORITY)]
         )
@@ -73,6 +72,11 @@ CELLS = [
     *(Cell("self_consistency", f"--n {n} --stopping never") for n in (8, 16, 32)),
     *(Cell("self_consistency", f"--n {n} --stopping beta") for n in (8, 16, 32)),
     *(Cell("self_consistency", f"--n 32 --stopping {rule}") for rule in ("dirichlet", "esc")),
+    *(
+        Cell("self_consistency", f"--n 40 --temperature {temperature} --stopping {rule}")
+        for temperature in (0.5, 0.3)
+        for rule in ("never", "beta")
+    ),
     *beams("beam_search", 1, 2, 4, 8),
     *beams("dvts", 1, 2, 4),
     *beams("diverse_beam", 2, 4),
@@ -116,8 +120,8 @@ def _measured(cell: Cell, limit: int, work_dir: Path) -> Mapping[str, Any]:
     words = ["run", "--limit", str(limit), "--work-dir", str(work_dir), "--json", *cell.arguments]
     print(f"python main.py {' '.join(words)}", file=sys.stderr)
     done = subprocess.run([sys.executable, ROOT / "main.py", *words], stdout=subprocess.PIPE, check=False)
-    if done.returncode not in (0, 1):
-        raise SystemExit(done.returncode)
+    if done.returncode not in (0, 1) or not done.stdout:
+        raise SystemExit(f"this run failed: python main.py {' '.join(words)}")
     metrics: Mapping[str, Any] = json.loads(done.stdout)["metrics"]
     return metrics
 

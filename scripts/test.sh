@@ -1,7 +1,13 @@
 #!/usr/bin/env bash
 # Set up what is missing and run every check; further arguments go on to pytest: bash scripts/test.sh tests/store -k resume
+# bash scripts/test.sh --vllm sets vLLM up in .venv-vllm instead and runs the tests that need it.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+if [[ ${1:-} == --vllm ]]; then
+  shift
+  bash scripts/setup.sh --vllm </dev/null || exit
+  exec .venv-vllm/bin/python -m pytest -q -m vllm "$@"
+fi
 bash scripts/setup.sh requirements-dev.txt </dev/null || exit
 
 failed=0

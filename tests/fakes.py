@@ -1,7 +1,8 @@
 """Scripted engines and reward models: real subclasses, no weights, every call counted."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import zlib
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from inference_kit.errors import EngineError
 from inference_kit.models.base import Capabilities, Engine
@@ -59,6 +60,25 @@ class FailingEngine(SeededEngine):
         return super()._write(prompt, seed)
 
 
+class Talker(Engine):
+    """Replies what `reply` says to a prompt's last message and one of its seeds; one token a word."""
+
+    capabilities = Capabilities(deterministic=True)
+
+    def __init__(self, reply: Callable[[str, int], str]) -> None:
+        self.identity, self.reply = "talker", reply
+        self.asked: list[Prompt] = []
+        self.configs: list[GenerationConfig] = []
+
+    async def generate(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, Completion]]:
+        """Reply once for each seed."""
+        self.asked.append(prompt)
+        self.configs.append(config)
+        for position, seed in enumerate(prompt.seeds):
+            text = self.reply(prompt.messages[-1].content, seed)
+            yield position, Completion(text, "stop", tokens=len(text.split()), logprob=-1.0, prompt_tokens=1)
+
+
 class Likes(RewardModel):
     """Scores the last step 0.9 where the solution's answer is `favourite`, else 0.2; every other step 0.5."""
 
@@ -71,13 +91,39 @@ class Likes(RewardModel):
         return [0.5] * (len(steps) - 1) + [0.9 if f"{{{self.favourite}}}" in steps[-1] else 0.2]
 
 
+class Whims(RewardModel):
+    """Scores each step by a checksum of all until there."""
+
+    identity = "whims"
+
+    def score(self, problem: Problem, steps: Sequence[str]) -> list[float]:
+        """Ninety-seven different scores."""
+        return [zlib.crc32("\n".join(steps[: place + 1]).encode()) % 97 / 96 for place in range(len(steps))]
+
+
 class SlowEngine(SeededEngine):
-    """Takes a few milliseconds for each completion, two problems at a time, so that a run can be killed half-way."""
+    """Takes a few milliseconds for each completion, two problems at a time, so that a run can be killed half-way.
+
+    It goes on behind a prefix: a few steps, then the answer.
+    """
 
     concurrency = 2
 
     async def generate(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, Completion]]:
         """Yield one completion after the other."""
         for position, seed in enumerate(prompt.seeds):
-            await asyncio.sleep(0.03)
-            yield position, self._write(prompt, seed)
+            await asyncio.sleep(0.008 if config.boundary else 0.03)
+            self.completions += 1
+            yield position, self._go_on(prompt, seed, config)
+
+    def _go_on(self, prompt: Prompt, seed: int, config: GenerationConfig) -> Completion:
+        text = ""
+        while True:
+            so_far = prompt.prefix + text
+            chance = zlib.crc32(f"{prompt.messages[-1].content}|{so_far}|{seed}".encode())
+            if chance % 3 == 0 or so_far.count(self.separator) == 4:
+                text += f"So it is \\boxed{{{chance % self.answers}}}."
+                return Completion(text, "stop", tokens=len(text.split()), logprob=-1.0)
+            text += f"Try {chance % 10}.{self.separator}"
+            if config.boundary:
+                return Completion(text, "boundary", tokens=len(text.split()), logprob=-1.0)

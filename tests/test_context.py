@@ -102,3 +102,35 @@ def test_seeds_follow_from_run_problem_and_path_and_fit_32_bits() -> None:
     seeds = {derive_seed(run, index, path) for run in (0, 1) for index in (1, "1", 2) for path in ((), (0,), (0, 1))}
     assert len(seeds) == 18
     assert all(0 <= seed < 2**31 - 2**16 for seed in seeds)
+
+
+def test_what_is_asked_twice_is_generated_and_counted_once(tmp_path: Path) -> None:
+    """At temperature 0 equal texts in two places of the tree are one question, in flight or not, with a log or not."""
+    for log in (None, CallLog(tmp_path, "run", fsync_seconds=None)):
+        engine = OutOfOrderEngine(f"twice {log}")
+        held = context(engine, log)
+        a, b = held.ask("Which?"), held.ask("Which?")
+        both = asyncio.run(held.complete([a, b], 2, temperature=0.0))
+        again = asyncio.run(held.complete([a], 1, temperature=0.0))
+        assert len({node.text for node in both + again}) == 1
+        assert engine.completions == held.usage.calls == 1
+        assert held.usage.generated_tokens == 8
+
+
+def test_equal_solutions_of_two_rounds_are_scored_and_counted_once() -> None:
+    reward_model = Likes()
+    held = context(SeededEngine(answers=1), reward_model=reward_model)
+    for _ in range(2):
+        asyncio.run(held.score(asyncio.run(held.complete([held.root], 3))))
+    assert reward_model.scored == held.usage.reward_calls == 1
+
+
+def test_what_another_run_paid_for_costs_no_prompt_tokens(tmp_path: Path) -> None:
+    """A run's --max-cost counts what it pays for, and no more."""
+    engine = SeededEngine()
+    first = context(engine, CallLog(tmp_path, "run-a", fsync_seconds=None))
+    asyncio.run(best_of_n(first, n=4))
+    second = context(engine, CallLog(tmp_path, "run-b", fsync_seconds=None))
+    asyncio.run(best_of_n(second, n=4))
+    assert first.usage.prompt_tokens == len("What is it?")
+    assert second.usage.prompt_tokens == 0

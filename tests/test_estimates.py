@@ -5,10 +5,11 @@ from itertools import combinations
 from statistics import fmean
 
 import pytest
-from hypothesis import assume, given
+from exact_majorities import beta, dirichlet
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from inference_kit.estimates import best_at_k, pass_at_k, vote_at_k, wilson_interval
+from inference_kit.estimates import best_at_k, beta_majority, dirichlet_majority, pass_at_k, vote_at_k, wilson_interval
 from inference_kit.records import Candidate
 from inference_kit.voting import VOTES
 
@@ -107,3 +108,52 @@ def test_drawn_subsets_come_near_the_exact_figure_and_repeat() -> None:
     assert drawn == pytest.approx(exact, abs=0.06)
     assert drawn == vote_at_k(majority, candidates, correct, 5, max_subsets=1000, seed=3)
     assert drawn != vote_at_k(majority, candidates, correct, 5, max_subsets=1000, seed=4)
+
+
+@given(st.integers(1, 60), st.integers(0, 60))
+def test_beta_majority_is_the_exact_integral(first: int, second: int) -> None:
+    """Aggarwal et al. 2305.11860: P(p > 1/2) under Beta(v1 + 1, v2 + 1)."""
+    votes = sorted((first, second), reverse=True)
+    assert beta_majority(votes) == pytest.approx(float(beta(votes)), abs=1e-12)
+
+
+def test_beta_majority_worked_out_by_hand() -> None:
+    """Two flips: P of at least .. heads; a lone answer of v votes is sure to 1 - 1 / 2^(v + 1)."""
+    assert beta_majority([1, 1]) == 0.5
+    assert [beta_majority([votes]) for votes in (1, 2, 3, 4)] == [0.75, 0.875, 0.9375, 0.96875]
+    assert beta_majority([2, 1]) == 11 / 16
+    assert beta_majority([5, 2, 2, 1]) == beta_majority([5, 2])
+
+
+def test_majorities_of_thousands_are_computed_too() -> None:
+    assert beta_majority([600, 590]) == pytest.approx(0.6139, abs=1e-3)
+    assert beta_majority([3000, 100]) == pytest.approx(1.0)
+    assert dirichlet_majority([900, 880]) == pytest.approx(beta_majority([900, 880]), abs=1e-3)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.integers(1, 12), min_size=1, max_size=4))
+def test_dirichlet_majority_is_the_exact_integral(votes: list[int]) -> None:
+    """P(p1 is the largest) under Dirichlet(v + 1), with one answer that was not seen."""
+    votes = sorted(votes, reverse=True)
+    assert dirichlet_majority(votes) == pytest.approx(float(dirichlet(votes)), abs=1e-9)
+
+
+@pytest.mark.parametrize("votes", [[40], [39, 1], [25, 15], [20, 20], [12, 4, 4, 4, 4, 4, 4, 4], [1] * 40])
+def test_dirichlet_majority_agrees_with_a_drawn_one(votes: list[int]) -> None:
+    """Forty samples are the default's most; a share is a gamma variate over their sum."""
+    dice = random.Random(7)
+    won = 0
+    for _ in range(4000):
+        first, *others = [dice.gammavariate(each + 1, 1) for each in [*votes, 0]]
+        won += first > max(others)
+    assert dirichlet_majority(votes) == pytest.approx(won / 4000, abs=0.025)
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=5))
+def test_one_more_vote_for_the_first_makes_it_surer(votes: list[int]) -> None:
+    votes = sorted(votes, reverse=True)
+    more = [votes[0] + 1, *votes[1:]]
+    for sure in (beta_majority, dirichlet_majority):
+        assert 0 <= sure(votes) <= 1
+        assert sure(more) > sure(votes) - 1e-9

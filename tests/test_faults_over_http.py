@@ -29,12 +29,12 @@ def problems(count: int) -> Iterator[Problem]:
 
 
 def solve(
-    folder: Path, server: MockServer, method: Callable[..., object] = best_of_n, count: int = PROBLEMS
+    folder: Path, server: MockServer, method: Callable[..., object] = best_of_n, count: int = PROBLEMS, tries: int = 15
 ) -> Outcome:
     """A run as the command line makes it, in `folder`."""
     records, calls = PartialFile(folder / "run.jsonl", fsync_seconds=None), CallLog(folder / "calls", "run")
-    engine = OpenAI(server.url, max_retries=6, retry_seconds=0.001, server_concurrency=64)
-    scored = HTTP(server.url, retry_seconds=0.001) if method is not best_of_n else None
+    engine = OpenAI(server.url, max_retries=tries - 1, retry_seconds=0.001, server_concurrency=64)
+    scored = HTTP(server.url, max_retries=14, retry_seconds=0.001) if method is not best_of_n else None
 
     async def all_of_it(grader: GraderPool) -> Outcome:
         solver = Solver(
@@ -114,13 +114,13 @@ def test_what_always_fails_is_said_and_asked_again_alone(tmp_path: Path) -> None
         return web.Response(status=500) if question in dead and body["seed"] % 2 else None
 
     with MockServer(fault=fault) as server:
-        outcome = solve(tmp_path, server)
+        outcome = solve(tmp_path, server, tries=7)
         records = PartialFile(tmp_path / "run.jsonl").read()
         assert (outcome.done, outcome.failed) == (PROBLEMS, len(dead))
         assert {record.input for record in records.values() if record.error} == dead
         assert "HTTP 500; tried 7 times" in str(records[0].error)
         server.fault = None
         server.asked.clear()
-        outcome = solve(tmp_path, server)
+        outcome = solve(tmp_path, server, tries=7)
     assert (outcome.done, outcome.failed) == (len(dead), 0)
     assert sorted(question for question, _ in answered(server)) == sorted(dead)

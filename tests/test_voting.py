@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference_kit.records import Candidate
@@ -131,8 +133,148 @@ def test_equal_weights_make_every_weighted_vote_the_majority(groups: list[int]) 
     assert {choose(vote, *pool) for vote in WEIGHTED} == {choose("majority_vote", *pool)}
 
 
-def test_every_vote_says_what_it_is_and_whether_it_needs_scores() -> None:
+def test_every_vote_says_what_it_is_and_what_it_needs() -> None:
     """MAIN-58."""
-    assert [name for name, vote in VOTES.items() if not vote.needs] == ["majority_vote"]
+    needs = {name: vote.needs for name, vote in VOTES.items()}
+    assert needs == {
+        "majority_vote": (),
+        **dict.fromkeys([*WEIGHTED, *BEST], ("step_scores",)),
+        "confidence_vote": ("logprob",),
+        "best_confidence": ("logprob",),
+        "mixed_vote": ("step_scores", "logprob"),
+        "self_certainty_vote": ("self_certainty",),
+        "tail_confidence_vote": ("tail_confidence",),
+        "margin_vote": ("answer_margin",),
+    }
     assert all(vote.summary for vote in VOTES.values())
-    assert set(VOTES) == {"majority_vote", *WEIGHTED, *BEST}
+
+
+def sure(group: int, **known: Any) -> Candidate:
+    return replace(candidate(group), **known)
+
+
+eighths = st.integers(0, 8).map(lambda number: number / 8)
+surer_pools = st.lists(
+    st.builds(
+        sure,
+        st.integers(-1, 3),
+        step_scores=st.lists(eighths, min_size=1, max_size=3).map(tuple),
+        logprob=st.none() | st.integers(-6000, 0).map(float),
+        tokens=st.integers(1, 50),
+        self_certainty=st.none() | eighths,
+        tail_confidence=st.none() | eighths,
+        answer_margin=st.none() | eighths,
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+def log_weights(vote: str, voters: Sequence[Candidate]) -> list[float]:
+    """The logarithm of what a vote gives each voter, computed without a thought for range or speed."""
+
+    def log(number: float | None) -> float:
+        return math.log(number) if number else -math.inf
+
+    logprobs = [-math.inf if each.logprob is None else each.logprob for each in voters]
+    typical = [logprob / each.tokens for logprob, each in zip(logprobs, voters, strict=True)]
+    if vote == "confidence_vote":
+        return logprobs
+    if vote == "mixed_vote":
+        return [log(each.step_scores[-1]) + mean for each, mean in zip(voters, typical, strict=True)]
+    if vote == "margin_vote":
+        return [log(each.answer_margin) for each in voters]
+    name = {"self_certainty_vote": "self_certainty", "tail_confidence_vote": "tail_confidence"}[vote]
+    sureness = [getattr(each, name) or 0.0 for each in voters]
+    places = range(len(voters))
+    rank = [1 + sum((-sureness[other], other) < (-sureness[place], place) for other in places) for place in places]
+    if vote == "self_certainty_vote":
+        return [0.5 * math.log(len(voters) - each + 1) for each in rank]
+    return [log(each) if rank[at] <= math.ceil(0.9 * len(voters)) else -math.inf for at, each in enumerate(sureness)]
+
+
+@settings(max_examples=200)
+@given(
+    st.sampled_from(["confidence_vote", "mixed_vote", "margin_vote", "self_certainty_vote", "tail_confidence_vote"]),
+    surer_pools,
+)
+def test_a_vote_by_confidence_takes_the_group_that_weighs_most(vote: str, pool: list[Candidate]) -> None:
+    """Kang et al. 2502.18581 (Borda), Fu et al. 2508.15260 (tail), Wang, Zhou 2402.10200 (margin)."""
+    voters = [each for each in pool if each.group >= 0] or pool
+    weights = log_weights(vote, voters)
+    groups = list(dict.fromkeys(each.group for each in voters))
+
+    def total(group: int) -> float:
+        """The logarithm of a sum, exact where it is far out of a float's range too."""
+        logs = [weight for weight, each in zip(weights, voters, strict=True) if each.group == group]
+        largest = max(logs)
+        return (
+            largest + math.log(math.fsum(math.exp(each - largest) for each in logs)) if largest > -math.inf else largest
+        )
+
+    won = pool[choose(vote, *pool)].group
+    assert total(won) == pytest.approx(max(map(total, groups)), abs=1e-9)
+    if total(won) == -math.inf:
+        assert won == groups[0]
+
+
+@given(surer_pools, st.sampled_from(list(VOTES)))
+def test_a_candidate_without_an_answer_changes_nothing(pool: list[Candidate], vote: str) -> None:
+    """Peers' defect 3; also not by how its weight compares with those of the others."""
+    voters = [each for each in pool if each.group >= 0]
+    if voters:
+        assert pool[choose(vote, *pool)] == voters[choose(vote, *voters)]
+
+
+@given(st.permutations(range(6)), st.sampled_from(list(VOTES)))
+def test_the_order_of_candidates_only_breaks_ties(order: list[int], vote: str) -> None:
+    pool = [
+        sure(
+            place % 3,
+            step_scores=(0.1 + place / 10, 0.15 + place / 9),
+            score=0.15 + place / 9,
+            logprob=-10.0 - place,
+            tokens=10,
+            self_certainty=1.0 + place**2,
+            tail_confidence=2.0 + place**2,
+            answer_margin=(place + 1) ** 2 / 40,
+        )
+        for place in range(6)
+    ]
+    shuffled = [pool[place] for place in order]
+    assert shuffled[choose(vote, *shuffled)].group == pool[choose(vote, *pool)].group
+
+
+@pytest.mark.parametrize("vote", ["confidence_vote", "best_confidence", "mixed_vote"])
+def test_probabilities_far_below_a_float_are_still_compared(vote: str) -> None:
+    texts = [sure(0, logprob=-5001.0, tokens=5), sure(1, logprob=-5000.0, tokens=5), sure(-1, logprob=-1.0, tokens=5)]
+    assert choose(vote, *[replace(each, step_scores=(0.5,)) for each in texts]) == 1
+    assert choose("confidence_vote", *texts[:2], sure(0, logprob=-5000.2)) == 0
+
+
+@pytest.mark.parametrize("vote", ["prod_vote", "best_prod"])
+def test_products_far_below_a_float_are_compared_beside_one_without_an_answer(vote: str) -> None:
+    assert choose(vote, candidate(0, *[0.1] * 500), candidate(1, *[0.11] * 500), candidate(-1, 0.9)) == 1
+
+
+@pytest.mark.parametrize("vote", ["confidence_vote", "best_confidence", "mixed_vote"])
+@pytest.mark.parametrize("broken", [None, math.nan, -math.inf])
+def test_a_probability_that_is_no_number_counts_nothing(vote: str, broken: float | None) -> None:
+    pool = [sure(0, logprob=broken, step_scores=(0.9,)), sure(1, logprob=-300.0, tokens=9, step_scores=(0.1,))]
+    assert choose(vote, *pool) == 1
+    assert choose(vote, *pool[:1], *pool[:1]) == 0
+
+
+def test_borda_worked_out_by_hand() -> None:
+    """Ranks 1 to 4 of four get 2, 1.73, 1.41 and 1 points: the surest alone loses to the second and third together."""
+    pool = [sure(0, self_certainty=9.0), sure(1, self_certainty=8.0), sure(1, self_certainty=7.0), sure(2)]
+    assert choose("self_certainty_vote", *pool) == 1
+    assert choose("self_certainty_vote", *pool[:1], pool[3]) == 0
+
+
+def test_the_least_sure_tenth_has_no_vote() -> None:
+    """Of ten, one is dropped, of nine none: 0.9 of them, rounded up."""
+    tens = [sure(0, tail_confidence=1.0) for _ in range(9)] + [sure(1, tail_confidence=0.5)]
+    assert [VOTES["tail_confidence_vote"].choose(tens), choose("tail_confidence_vote", *tens[5:])] == [0, 0]
+    alone = [sure(0, tail_confidence=0.5), *[sure(place, tail_confidence=0.5) for place in range(1, 10)]]
+    assert choose("tail_confidence_vote", *alone) == 0

@@ -11,4 +11,4 @@ def concision(candidates: Sequence[Candidate]) -> list[float]:
     return [1 / max(1, candidate.tokens) for candidate in candidates]
 
 
-concise_vote = Vote(weighted_vote(concision), needs="", summary="samples weighted by one over their tokens")
+concise_vote = Vote(weighted_vote(concision), needs=(), summary="samples weighted by one over their tokens")

@@ -30,6 +30,7 @@ OF_A_DATASET = frozenset(
         "work_dir",
         "exp_name",
         "resume",
+        "shard",
     }
     | {"overwrite", "concurrency", "explain", "dry_run", "json", "split", "subset", "prompt_template"}
 )

@@ -20,6 +20,8 @@ from typing import Any
 import inference_kit
 from inference_kit.cli.registries import Registries
 from inference_kit.models import ENGINES
+from inference_kit.models.vllm_process import ENVIRONMENT, vllm_python
+from inference_kit.models.vllm_process import SET_UP as SET_UP_VLLM
 from inference_kit.report.tables import table
 
 SET_UP = "rm -rf .venv/installed && bash scripts/setup.sh"
@@ -28,13 +30,12 @@ SET_UP = "rm -rf .venv/installed && bash scripts/setup.sh"
 ENGINE_PACKAGES = {
     "echo": (),
     "huggingface": ("torch", "transformers", "peft"),
-    "vllm": ("vllm",),
     "openai": ("aiohttp",),
     "ollama": ("aiohttp",),
     "modelscope": ("modelscope",),
     "vision": ("torch", "transformers", "pillow"),
 }
-"""What each engine needs installed."""
+"""What each engine needs installed; vLLM may have an environment of its own."""
 
 OPTIONAL_PACKAGES = {
     "bitsandbytes": "weights of 4 and 8 bits (--quantization-bit); requirements-quantization.txt",
@@ -72,6 +73,7 @@ def execute(arguments: argparse.Namespace, registries: Registries) -> int:
         *_machine(),
         *_devices(),
         *_engines(),
+        _vllm(),
         *_libraries(registries.home / "requirements.txt"),
         *_optional(),
         *_bundled(Path(inference_kit.__file__).parent / "bundled"),
@@ -118,7 +120,7 @@ def _devices() -> Iterator[Finding]:
 
 
 def _engines() -> Iterator[Finding]:
-    for engine in sorted({*ENGINES, *ENGINE_PACKAGES}):
+    for engine in sorted({*ENGINES, *ENGINE_PACKAGES} - {"vllm"}):
         packages = {name: _version(name) for name in ENGINE_PACKAGES.get(engine, ())}
         missing = [name for name, installed in packages.items() if installed is None]
         if engine not in ENGINES:
@@ -127,6 +129,13 @@ def _engines() -> Iterator[Finding]:
             yield Finding("engine", engine, f"{' and '.join(missing)} missing", _pip_install(missing))
         else:
             yield Finding("engine", engine, ", ".join(f"{name} {each}" for name, each in packages.items()) or "ready")
+
+
+def _vllm() -> Finding:
+    python = vllm_python()
+    if python is None:
+        return Finding("engine", "vllm", "not installed", SET_UP_VLLM)
+    return Finding("engine", "vllm", "ready" if python == sys.executable else f"ready in {ENVIRONMENT.name}")
 
 
 def _libraries(requirements: Path) -> Iterator[Finding]:

@@ -66,7 +66,7 @@ def _votes(run: StoredRun, asked: str) -> tuple[str | None, ...]:
         return run.votes
     known = known_of(candidate for record in run.records() for candidate in record.candidates)
     if asked == "all":
-        return tuple(name for name, vote in VOTES.items() if vote.needs in ("", *known))
+        return tuple(name for name, vote in VOTES.items() if known.issuperset(vote.needs))
     names = tuple(dict.fromkeys(name.strip() for name in asked.split(",") if name.strip()))
     check_votes(names, known)
     return names

@@ -67,14 +67,16 @@ def votes_of(
     known |= {"logprob"} if engine.capabilities.logprobs else set()
     if asked.value == ("all",):
         known |= DETAILS if generation["token_details"].value else set()
-        return tuple(name for name, vote in VOTES.items() if vote.needs in ("", *known))
+        return tuple(name for name, vote in VOTES.items() if known.issuperset(vote.needs))
     check_votes(asked.value, known | (DETAILS if can_detail else set()))
     return tuple(dict.fromkeys(asked.value))
 
 
 def needs_details(method: str, votes: Sequence[str | None]) -> bool:
     """Whether the method or one of the votes weighs how sure the model was of each token."""
-    return NEEDS.get(method, Needs()).token_details or any(VOTES[vote].needs in DETAILS for vote in votes if vote)
+    return NEEDS.get(method, Needs()).token_details or any(
+        DETAILS.intersection(VOTES[vote].needs) for vote in votes if vote
+    )
 
 
 def turned_on(setting: Resolved) -> Resolved:

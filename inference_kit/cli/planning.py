@@ -38,6 +38,7 @@ from inference_kit.dataset.simpledataset import SimpleDataset
 from inference_kit.errors import UserError
 from inference_kit.models import ENGINES
 from inference_kit.models.auto import choose_engine
+from inference_kit.models.replicas import replicated
 from inference_kit.records import GenerationConfig
 from inference_kit.registry import lookup, settings_of, unknown
 from inference_kit.reward_models import REWARD_MODELS
@@ -129,7 +130,8 @@ class _Planner:
         _check_run(settings)
 
         model_name, model_entry = choice.model.name, choice.model.entry
-        engine, engine_settings = _build(model_entry, "model", settings, levels)
+        make_engine, engine_settings = _maker(model_entry, "model", settings, levels)
+        engine = replicated(make_engine, settings["replicas"].value, settings["distributed"].value)
         settings["engine"] = Resolved(choice.model.engine, choice.model.reason)
         generation = generation_levels(
             command_line,
@@ -262,7 +264,15 @@ def _read_values(config: ConfigFile, readers: Mapping[str, Option]) -> dict[str,
 def _build(
     entry: Entry, option: str, settings: Mapping[str, Resolved], levels: Sequence[Level], prefix: str = ""
 ) -> tuple[Any, dict[str, Resolved]]:
-    """Make an engine, reward model or data set of its registry entry.
+    """Make a reward model or data set, like `_maker`."""
+    make, resolved = _maker(entry, option, settings, levels, prefix)
+    return make(), resolved
+
+
+def _maker(
+    entry: Entry, option: str, settings: Mapping[str, Resolved], levels: Sequence[Level], prefix: str = ""
+) -> tuple["partial[Any]", dict[str, Resolved]]:
+    """What makes an engine, reward model or data set of its registry entry.
 
     Args:
         entry: The class, or a `partial` of it.
@@ -272,7 +282,7 @@ def _build(
         prefix: What the names of its settings begin with on the command line.
 
     Returns:
-        The thing, and its settings with their sources.
+        A call without arguments that makes it, and its settings with their sources.
     """
     target, keywords = _target(entry), _keywords(entry)
     known = settings_of(target)
@@ -298,7 +308,7 @@ def _build(
             where=flag,
             fix=f"Give {flag}-path, or mend the registry entry.",
         ) from error
-    return target(*positional, **fixed, **chosen), resolved
+    return partial(target, *positional, **fixed, **chosen), resolved
 
 
 def _check_run(settings: Mapping[str, Resolved]) -> None:

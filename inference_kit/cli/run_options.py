@@ -16,6 +16,8 @@ DEFAULTS: dict[str, Any] = {
     "seed": 0,
     "work_dir": "results",
     "exp_name": "default",
+    "replicas": 1,
+    "distributed": "processes",
     "resume": True,
     "overwrite": False,
     "grading": "lenient",
@@ -87,6 +89,9 @@ RUN_OPTIONS: tuple[Option, ...] = (
     Option("resume", read_boolean, "go on from what is there", "true", "how to run"),
     Option("overwrite", read_boolean, "start anew", "false", "how to run"),
     Option("concurrency", read_integer, "problems in flight", "chosen by the engine", "how to run"),
+    Option("replicas", read_integer, "copies of the engine, which share the GPUs or else the cores", "1", "how to run"),
+    Option("distributed", str, "where copies live: processes, on this machine, or ray", "processes", "how to run"),
+    Option("shard", str, "this part of the problems, such as 2/4; `evaluate` merges all parts", "all", "how to run"),
     Option(
         "max_tokens_total", read_integer, "stop the run after so many tokens, to go on later", "no limit", "how to run"
     ),
@@ -114,5 +119,6 @@ OF_THE_SEARCH = (
 OF_THE_PROCESS = frozenset(
     {"work_dir", "exp_name", "resume", "overwrite", "concurrency", "explain", "dry_run", "json", "debug", "log_level"}
     | {"config", "evaluate", "vote", "max_tokens_total", "max_seconds", "max_cost", "show_tree"}
+    | {"replicas", "distributed", "shard"}
 )
 """Settings that say how or where a run is done, and change nothing in its results."""

@@ -50,6 +50,15 @@ class Patience:
     max_retries: int = 10
     first_wait_seconds: float = 0.25
 
+    def __post_init__(self) -> None:
+        for name, good in (
+            ("request_seconds", self.timeout_seconds > 0),
+            ("max_retries", self.max_retries >= 0),
+            ("retry_seconds", self.first_wait_seconds >= 0),
+        ):
+            if not good:
+                raise UserError(f"{name} is too small", where=f"--{name.replace('_', '-')}")
+
 
 class _Trouble(Exception):
     """Why a request did not succeed this time."""
@@ -92,11 +101,15 @@ class HttpSession:
         base_url: str,
         *,
         key_env: str = "",
+        key: str = "",
         patience: Patience = Patience(),
         concurrency: int = 256,
         flag: str = "--model-path",
     ) -> None:
+        if concurrency < 1:
+            raise UserError(f"server_concurrency must be at least 1, got {concurrency}", where="--server-concurrency")
         self.base_url, self.key_env, self.flag = base_url, key_env, flag
+        self._given_key = key
         self._patience, self._concurrency = patience, concurrency
         self._open: _Open | None = None
         self._down = False
@@ -222,6 +235,8 @@ class HttpSession:
         if status in AGAIN:
             raise _Trouble(shown)
         if status == 401:
+            if self._given_key:
+                raise UserError(f"{shown} (the key given)", where=self.base_url, fix="Give the right key.")
             key = f"the key in ${self.key_env}" if self._key() else f"no key: ${self.key_env} is empty"
             raise UserError(f"{shown} ({key})", where=self.base_url, fix=f"Put the right key into ${self.key_env}.")
         raise Refused(shown, where=self.base_url, fix="", status=status, message=said)
@@ -254,7 +269,7 @@ class HttpSession:
         return headers | {"Authorization": f"Bearer {key}"} if key else headers
 
     def _key(self) -> str:
-        return os.environ.get(self.key_env, "").strip() if self.key_env else ""
+        return self._given_key or (os.environ.get(self.key_env, "").strip() if self.key_env else "")
 
     def _opened(self) -> _Open:
         import aiohttp

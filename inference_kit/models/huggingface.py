@@ -7,13 +7,12 @@ loop or the machine cannot honour is refused by name.
 """
 
 import asyncio
-import sys
 import threading
 from collections.abc import AsyncIterator, Sequence
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
-from inference_kit.errors import EngineError, UserError
+from inference_kit.errors import UserError
 from inference_kit.models.adapters import put_on
 from inference_kit.models.attention import FLASH, choose_attention, in_slots
 from inference_kit.models.batching import Pump
@@ -113,7 +112,7 @@ class HuggingFace(LocalModel):
         text = self.text_of(prompt)
         room = self.room(len(text.ids), config)
         if config.branch_first:
-            self._check_ranks(prompt.seeds)
+            self.check_ranks(prompt.seeds)
         rows = [Row(text.ids, config, seed, room, text.watch(config)) for seed in prompt.seeds]
         places = {row: place for place, row in enumerate(rows)}
         finished: asyncio.Queue[Row | Exception] = asyncio.Queue()
@@ -205,14 +204,6 @@ class HuggingFace(LocalModel):
                     fix="Leave one of them out, or use --model vllm.",
                 )
         check_size(self._tensor_parallel, self._device, self.weights.config)
-
-    def _check_ranks(self, seeds: Sequence[int]) -> None:
-        vocabulary = self.weights.config.get("vocab_size", sys.maxsize)
-        if not 0 <= min(seeds) <= max(seeds) < vocabulary:
-            raise EngineError(
-                f"there is no first token of rank {max(seeds)}, the model knows {vocabulary}",
-                fix="Branch into fewer completions.",
-            )
 
 
 def _leave(pump: Pump[Row], rows: Sequence[Row]) -> None:

@@ -6,6 +6,7 @@ Promises: identity, settings and context length are known without weights; the t
 are; a prompt that does not fit is refused with both lengths, never cut.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -140,6 +141,19 @@ class LocalModel(Engine):
                 fix="Shorten the prompt, or use a model with a longer context.",
             )
         return min(config.max_new_tokens, context - n_prompt_tokens)
+
+    def check_ranks(self, ranks: Sequence[int]) -> None:
+        """Refuse first tokens that the vocabulary has not.
+
+        Raises:
+            EngineError: with how many it has.
+        """
+        vocabulary = self.weights.config.get("vocab_size", sys.maxsize)
+        if not 0 <= min(ranks) <= max(ranks) < vocabulary:
+            raise EngineError(
+                f"there is no first token of rank {max(ranks)}, the model knows {vocabulary}",
+                fix="Branch into fewer completions.",
+            )
 
     def _encode(self, text: str, *, alone: bool = False) -> tuple[int, ...]:
         special = not self.tokenizer.chat_template and not alone

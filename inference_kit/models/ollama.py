@@ -12,7 +12,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 from loguru import logger
 
@@ -59,9 +59,11 @@ class Ollama(Engine):
         keep_alive: str = "30m",
         server_concurrency: int = 8,
         request_seconds: float = 1800.0,
-        max_retries: int = 10,
+        max_retries: Annotated[int, 0] = 10,
         retry_seconds: float = 0.25,
     ) -> None:
+        if num_ctx < 1:
+            raise UserError(f"num_ctx must be at least 1, got {num_ctx}", where="--num-ctx")
         self.separator, self.concurrency = separator, server_concurrency
         self._address = api_address(model_path, default_path="").removesuffix("/v1").removesuffix("/api")
         self._api_model, self._num_ctx, self._keep_alive = api_model, num_ctx, keep_alive
@@ -84,6 +86,11 @@ class Ollama(Engine):
     def context_length(self) -> int | None:
         """The longest prompt and completion together, in tokens."""
         return self._num_ctx
+
+    @property
+    def served_models(self) -> tuple[str, ...]:
+        """The names of all models that Ollama has."""
+        return self._model().served
 
     def check(self, config: GenerationConfig) -> None:
         """Refuse what Ollama cannot do, and say at once where it is not there or has no such model."""
@@ -216,13 +223,14 @@ class Ollama(Engine):
             names = ", ".join(each.name for each in models[:20]) or "none"
             what = f"model {self._api_model!r} is not there" if self._api_model else "there is no model"
             raise UserError(what, where=self._address, fix=f"It has {names}; `ollama pull NAME` fetches another.")
-        return found[0]
+        return replace(found[0], served=tuple(each.name for each in models))
 
 
 @dataclass(frozen=True, slots=True)
 class _Model:
     name: str
     digest: str
+    served: tuple[str, ...] = ()
 
 
 def _models(data: Any) -> list[_Model]:

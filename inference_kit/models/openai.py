@@ -12,7 +12,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from loguru import logger
 
@@ -55,16 +55,17 @@ class OpenAI(Engine):
     def __init__(
         self,
         model_path: str,
+        api_key: str = "",  # instead of the variable's; no setting, because keys do not belong on a command line
         *,
         separator: str = "\n\n",
         api_model: str | None = None,
         api_key_env: str = "OPENAI_API_KEY",
         api: Api = "chat",
         server_kind: str = "auto",
-        n_per_request: int = 0,
+        n_per_request: Annotated[int, 0] = 0,
         server_concurrency: int = 256,
         request_seconds: float = 600.0,
-        max_retries: int = 10,
+        max_retries: Annotated[int, 0] = 10,
         retry_seconds: float = 0.25,
         prompt_price: float | None = None,
         completion_price: float | None = None,
@@ -76,10 +77,12 @@ class OpenAI(Engine):
             self.prices = Prices(prompt_price or 0.0, completion_price or 0.0)
         self._address = api_address(model_path)
         self._api_model, self._key_env, self._api, self._kind = api_model, api_key_env, api, server_kind
+        self._api_key = api_key
         self._n_per_request = n_per_request
         self._session = HttpSession(
             self._address,
             key_env=api_key_env,
+            key=api_key,
             patience=Patience(request_seconds, max_retries, retry_seconds),
             concurrency=server_concurrency,
         )
@@ -105,6 +108,11 @@ class OpenAI(Engine):
     def context_length(self) -> int | None:
         """The longest prompt and completion together, as far as the server tells."""
         return self._contacted().context_length
+
+    @property
+    def served_models(self) -> tuple[str, ...]:
+        """The names of all models of the server; empty where it does not list them."""
+        return self._contacted().served
 
     def render(self, messages: Sequence[Message]) -> str:
         """The prompt as it is sent; a chat is rendered by the server."""
@@ -262,7 +270,8 @@ class OpenAI(Engine):
         """What the server says of itself; it is asked once."""
         with self._lock:
             if self._server is None:
-                asked = contact(self._address, self._api_model, key_env=self._key_env, kind=self._kind)
+                names = {"key_env": self._key_env, "key": self._api_key, "kind": self._kind}
+                asked = contact(self._address, self._api_model, **names)
                 self._server = run_apart(asked)
             return self._server
 

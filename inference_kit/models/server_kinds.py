@@ -65,22 +65,26 @@ DOMAINS = {"openai.com": OPENAI, "openai.azure.com": OPENAI} | dict.fromkeys(
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What a server says of itself; the context's length is that of its model, None where it does not tell."""
+    """What a server says of itself; the context's length is that of its model, None where it does not tell.
+
+    `served` are the names of all its models, empty where it does not list them.
+    """
 
     kind: ServerKind
     model: str
     context_length: int | None
+    served: tuple[str, ...] = ()
 
 
 async def contact(
-    base_url: str, model: str | None, *, key_env: str, kind: str = "auto", flag: str = "--model-path"
+    base_url: str, model: str | None, *, key_env: str, key: str = "", kind: str = "auto", flag: str = "--model-path"
 ) -> Server:
     """Ask the server at `base_url` what it is and whether it serves `model`, the first one where that is None.
 
     Raises:
         UserError: where it cannot be reached, is no such server, wants another key, or does not serve the model.
     """
-    session = HttpSession(base_url, key_env=key_env, patience=AT_THE_DOOR, flag=flag)
+    session = HttpSession(base_url, key_env=key_env, key=key, patience=AT_THE_DOOR, flag=flag)
     try:
         models = await session.get("/models", _models)
     except Unreachable:
@@ -107,7 +111,7 @@ async def contact(
             fix=f"It serves {', '.join(map(repr, names[:20])) or 'none'}; choose with --api-model.",
         )
     length = next((each.get("max_model_len") for each in models if each["id"] == chosen), None)
-    return Server(its_kind, chosen, length if isinstance(length, int) and length > 0 else None)
+    return Server(its_kind, chosen, length if isinstance(length, int) and length > 0 else None, tuple(names))
 
 
 def kind_of_server(url: str) -> Protocol:

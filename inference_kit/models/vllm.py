@@ -132,6 +132,7 @@ class VLLM(LocalModel):
         process, text, room = await asyncio.to_thread(self._prepare, prompt, config)
         writer = Writer(process, text, self.with_stops(config), room, self.end_ids)
         if config.branch_first:
+            self.check_ranks(prompt.seeds)
             for place, completion in enumerate(await writer.branches(prompt.seeds)):
                 yield place, completion
             return
@@ -209,19 +210,10 @@ class Writer:
         return [self._completion(self._row(output)) for output in outputs]
 
     async def branches(self, ranks: Sequence[int]) -> list[Completion]:
-        """Write a completion from the first token of each of `ranks`.
-
-        Raises:
-            EngineError: where the vocabulary is smaller.
-        """
+        """Write a completion from the first token of each of `ranks`."""
         first_sampling = self._sampling(0, 1) | {"logprobs": max(LIKELIEST, max(ranks) + 1), "temperature": 0.0}
         [first] = await self._written(self._text.ids, first_sampling)
         [(_, rivals)] = first[4]
-        if max(ranks) >= len(rivals):
-            raise EngineError(
-                f"there is no first token of rank {max(ranks)}, the model knows {len(rivals)}",
-                fix="Branch into fewer completions.",
-            )
         return await all_of([self._branch(rivals, rank) for rank in ranks])
 
     async def growing(self, seed: int) -> AsyncIterator[Row]:

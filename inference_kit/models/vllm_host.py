@@ -23,7 +23,7 @@ from typing import Any
 CPU_CACHE_BYTES = 2 << 30
 CPU_BLOCK_TOKENS = 32
 """vLLM's own 128 would share only what is longer than most prompts."""
-ENDING_SECONDS = 10.0
+ENDING_SECONDS, TIDYING_SECONDS = 10.0, 2.0
 WATCH_SECONDS = 1.0
 
 Send = Callable[[Mapping[str, Any]], None]
@@ -101,18 +101,23 @@ class Host:
         self._send({"ready": {"max_model_len": self._engine.model_config.max_model_len}})
         async for request in self._inbox.requests():
             self._take(request)
-        self._engine.shutdown()
+        self._engine.shutdown(timeout=TIDYING_SECONDS)
 
     async def _load(self, settings: Mapping[str, Any]) -> None:
+        from vllm.config import PoolerConfig
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.lora.request import LoRARequest
+        from vllm.usage.usage_lib import UsageContext
         from vllm.v1.engine.async_llm import AsyncLLM
 
         known = {each.name for each in fields(AsyncEngineArgs)}
         if wrong := sorted(set(settings["engine"]) - known):
             self._send({"unknown": wrong[0], "known": sorted(known)})
             return
-        engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**settled(settings["engine"])))
+        arguments = settled(settings["engine"])
+        if "pooler_config" in arguments:
+            arguments["pooler_config"] = PoolerConfig(**arguments["pooler_config"])
+        engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments), usage_context=UsageContext.LLM_CLASS)
         if settings.get("adapter"):
             self._adapter = LoRARequest("adapter", 1, settings["adapter"])
             await engine.add_lora(self._adapter)

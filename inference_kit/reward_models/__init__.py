@@ -14,6 +14,7 @@ from inference_kit.reward_models.sequence_orm import SequenceORM
 from inference_kit.reward_models.skywork_prm import SkyworkPRM
 from inference_kit.reward_models.token_prm import TokenPRM
 from inference_kit.reward_models.vllm_http import VllmHTTP
+from inference_kit.reward_models.vllm_pooling import VllmPooling
 
 REWARD_MODELS: dict[str, type[RewardModel]] = {
     "http": HTTP,
@@ -29,4 +30,5 @@ REWARD_MODELS: dict[str, type[RewardModel]] = {
     "skywork_prm": SkyworkPRM,
     "token_prm": TokenPRM,
     "vllm_http": VllmHTTP,
+    "vllm_pooling": VllmPooling,
 }

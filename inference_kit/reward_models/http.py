@@ -5,7 +5,7 @@ Source: docs/servers.md, where the protocol stands with an example.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from inference_kit.models.http_session import Patience
 from inference_kit.models.server_address import api_address
@@ -35,7 +35,7 @@ class HTTP(RemoteRewardModel):
         max_batch_size: int = 64,
         server_concurrency: int = 32,
         request_seconds: float = 300.0,
-        max_retries: int = 10,
+        max_retries: Annotated[int, 0] = 10,
         retry_seconds: float = 0.25,
     ) -> None:
         self._address = api_address(model_path, flag="--reward-model-path")

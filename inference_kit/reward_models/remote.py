@@ -39,6 +39,8 @@ class RemoteRewardModel(RewardModel, ABC):
         server_concurrency: int,
         patience: Patience,
     ) -> None:
+        if max_batch_size < 1:
+            raise UserError(f"max_batch_size must be at least 1, got {max_batch_size}", where="--reward-max-batch-size")
         self.separator, self.max_batch_size = separator, max_batch_size
         self._session = HttpSession(
             base_url,

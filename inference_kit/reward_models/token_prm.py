@@ -60,7 +60,7 @@ class TokenPRM(TransformerRewardModel):
 
     def check_head(self) -> None:
         """The good labels are labels of the head."""
-        self._good()
+        self.good_numbers()
 
     def reading(self, problem: Problem, steps: Sequence[str]) -> Reading:
         """Question, steps and separators, each encoded by itself, as in training."""
@@ -74,14 +74,14 @@ class TokenPRM(TransformerRewardModel):
 
     def reader(self) -> Reader:
         """The sum of the good labels' probabilities."""
-        good = self._good()
+        good = self.good_numbers()
 
         def probabilities(logits: "Tensor") -> "Tensor":
             return logits.softmax(-1)[:, good].sum(-1)
 
         return Reader(self.load(), at_places(probabilities, keeps_logits=False), cache_bytes=self.cache_bytes)
 
-    def _good(self) -> list[int]:
+    def good_numbers(self) -> list[int]:
         """The numbers of the good labels.
 
         Raises:

@@ -7,7 +7,7 @@ Qwen/Qwen2.5-Math-PRM-7B unless tag and system message say otherwise.
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 from inference_kit.errors import EngineError
 from inference_kit.flow import all_of
@@ -49,12 +49,12 @@ class VllmHTTP(RemoteRewardModel):
         outcome: bool = False,
         tag: str = TAG,
         system: str = SYSTEM,
-        good_class: int = 1,
+        good_class: Annotated[int, 0] = 1,
         api_model: str | None = None,
         api_key_env: str = "REWARD_API_KEY",
         server_concurrency: int = 64,
         request_seconds: float = 300.0,
-        max_retries: int = 10,
+        max_retries: Annotated[int, 0] = 10,
         retry_seconds: float = 0.25,
     ) -> None:
         self._address = api_address(model_path, flag="--reward-model-path", default_path="").removesuffix("/v1")

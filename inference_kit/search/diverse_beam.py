@@ -25,10 +25,9 @@ async def diverse_beam(
 
     def keep(ranked: list[Node], width: int) -> list[Node]:
         chosen: list[Node] = []
-        while ranked and len(chosen) < width:
-            earlier = list(chosen)
+        for group in range(groups):
+            earlier, share = list(chosen), len(range(group, width, groups))
             ranked = sorted(ranked, key=lambda node: _worth(context, node, earlier, diversity), reverse=True)
-            share = min(-(-width // groups), width - len(chosen))
             chosen, ranked = chosen + ranked[:share], ranked[share:]
         return chosen
 

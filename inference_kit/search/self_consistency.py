@@ -33,9 +33,9 @@ async def self_consistency(
         window: Solutions drawn at once under esc, which stops where they all have one answer.
     """
     solutions: list[Node] = []
-    at_once = {"never": n, "esc": window}.get(stopping, 1)
+    at_once = {"never": n, "esc": window}
     while len(solutions) < n:
-        wave = max(at_once, FIRST_CHECK - len(solutions))
+        wave = at_once.get(stopping, max(1, FIRST_CHECK - len(solutions)))
         solutions += await context.complete([context.root], min(wave, n - len(solutions)))
         if _settled(await context.groups(solutions), stopping, certainty, window):
             break

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from inference_kit.context import Context
 from inference_kit.records import Node
-from inference_kit.templates import fill, load_prompt
+from inference_kit.templates import load_prompt
 
 OrZero = Annotated[int, 0]
 """The type of a setting that may be 0; other integers are at least 1."""
@@ -45,9 +45,13 @@ async def write_to_end(context: Context, nodes: Sequence[Node]) -> list[Node]:
     return rest
 
 
-def prompt_of(template: str, **values: str) -> str:
-    """Fill a prompt template: a text with `{name}` in it, or the name or path of one."""
-    return fill(template if "{" in template else load_prompt(template), values)
+def prompt_text(template: str, flag: str) -> str:
+    """A prompt template as it is, where it has a `{name}` or a line break in it; else what its name or path means.
+
+    Raises:
+        UserError: where there is none, naming `flag`.
+    """
+    return template if {"{", "\n"} & set(template) else load_prompt(template, where=flag)
 
 
 def rounded(number: float) -> int:

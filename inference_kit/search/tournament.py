@@ -7,8 +7,10 @@ Source: knockout Chen et al. 2024, arXiv:2411.19477; both orders of a pair Zheng
 import re
 
 from inference_kit.context import Context
+from inference_kit.errors import BudgetSpent
 from inference_kit.records import Node
-from inference_kit.search.tools import prompt_of
+from inference_kit.search.tools import prompt_text
+from inference_kit.templates import fill
 
 VERDICT = re.compile(r"\b([AB])\b")
 
@@ -23,6 +25,7 @@ async def tournament(
         comparisons: Verdicts on each order of a pair; one is greedy, more are sampled.
         judge_template: Asks for a verdict: a text with {question}, {a} and {b}, or a template's name or path.
     """
+    template = prompt_text(judge_template, "--judge-template")
     solutions = await context.complete([context.root], n)
     if context.reward_model is not None:
         await context.score(solutions)
@@ -30,19 +33,22 @@ async def tournament(
     context.rng.shuffle(standing)
     while len(standing) > 1:
         pairs = list(zip(standing[::2], standing[1::2], strict=False))
-        won = await _won_by_first(context, pairs, comparisons, judge_template)
-        bye = standing[2 * len(pairs) :]
-        standing = [pair[0] if first else pair[1] for pair, first in zip(pairs, won, strict=True)] + bye
+        try:
+            won = await _won_by_first(context, pairs, comparisons, template)
+        except BudgetSpent:
+            break
+        bye = standing[2 * len(pairs) :]  # it stands first in the next round, so that nobody is left out twice
+        standing = bye + [pair[0] if first else pair[1] for pair, first in zip(pairs, won, strict=True)]
         beaten = [pair[1] if first else pair[0] for pair, first in zip(pairs, won, strict=True)] + beaten
     return standing + beaten
 
 
 async def _won_by_first(
-    context: Context, pairs: list[tuple[Node, Node]], comparisons: int, judge_template: str
+    context: Context, pairs: list[tuple[Node, Node]], comparisons: int, template: str
 ) -> list[bool]:
     """Whether the first of each pair wins; two orders that disagree are half a win each, and a tie is the first's."""
     asked = [
-        context.ask(prompt_of(judge_template, question=context.problem.question, a=a.text, b=b.text))
+        context.ask(fill(template, {"question": context.problem.question, "a": a.text, "b": b.text}))
         for first, second in pairs
         for a, b in ((first, second), (second, first))
     ]

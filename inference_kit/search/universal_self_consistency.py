@@ -8,7 +8,8 @@ import re
 
 from inference_kit.context import Context
 from inference_kit.records import Node
-from inference_kit.search.tools import prompt_of
+from inference_kit.search.tools import prompt_text
+from inference_kit.templates import fill
 
 NAMED = re.compile(r"response\s{1,3}#?(\d{1,4})", re.IGNORECASE)
 
@@ -22,12 +23,13 @@ async def universal_self_consistency(
         n: Solutions, shown in an order drawn by the seed.
         consistency_template: Asks which: a text with {n}, {question} and {responses}, or a template's name or path.
     """
+    template = prompt_text(consistency_template, "--consistency-template")
     solutions = await context.complete([context.root], n)
     shown = list(range(n))
     context.rng.shuffle(shown)
     responses = "\n\n".join(f"Response {number}: {solutions[place].text}" for number, place in enumerate(shown, 1))
-    question = prompt_of(consistency_template, n=str(n), question=context.problem.question, responses=responses)
-    [reply] = await context.complete([context.ask(question)], 1, temperature=0.0)
+    values = {"n": str(n), "question": context.problem.question, "responses": responses}
+    [reply] = await context.complete([context.ask(fill(template, values))], 1, temperature=0.0)
     if context.reward_model is not None:
         await context.score(solutions)
     first = _named(reply.text, shown)

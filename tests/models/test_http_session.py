@@ -238,3 +238,11 @@ def test_who_leaves_the_queue_takes_no_place() -> None:
         return third.done() and first.cancelled() and second.cancelled()
 
     assert asyncio.run(third_of_three())
+
+
+@pytest.mark.parametrize("wrong", [{"timeout_seconds": 0.0}, {"max_retries": -1}, {"first_wait_seconds": -0.1}])
+def test_settings_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="too small"):
+        Patience(**wrong)
+    with pytest.raises(UserError, match="server_concurrency"):
+        HttpSession("http://127.0.0.1:9", concurrency=0)

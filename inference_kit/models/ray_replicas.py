@@ -1,0 +1,144 @@
+"""Copies of an engine on a Ray cluster, each an actor with its share of the GPUs, or else of the cores.
+
+Why: Ray knows the machines of a cluster and what is free on them; the run itself stays where it was started.
+Promises: RAY_ADDRESS names the cluster, without it one is started here and ended again; a copy on a machine that is
+lost counts as dead, and its prompts go elsewhere.
+"""
+
+import asyncio
+import importlib.util
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from typing import Any
+
+from inference_kit.errors import UserError
+from inference_kit.models.replica import (
+    KEPT,
+    Answer,
+    Failure,
+    Maker,
+    ReplicaLost,
+    Request,
+    answers,
+    unwrapped,
+)
+
+AT_ONCE = 10_000
+"""Requests that an actor takes at a time; its engine knows better how many to work on."""
+
+
+class RayCluster:
+    """Starts copies on a Ray cluster."""
+
+    def check(self, make: Maker) -> None:
+        """Refuse where Ray is not installed."""
+        if importlib.util.find_spec("ray") is None:
+            raise UserError(
+                "Ray is not installed",
+                where="--distributed ray",
+                fix=f"Run: {sys.executable} -m pip install -r requirements-ray.txt.",
+            )
+
+    def start(self, make: Maker, n: int) -> Sequence["RayReplica"]:
+        """Start `n` actors, spread over the machines.
+
+        Raises:
+            UserError: where the cluster cannot be reached, or has too few cores.
+        """
+        import ray
+
+        try:
+            ray.init(log_to_driver=False, logging_level="ERROR", include_dashboard=False)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise UserError(
+                f"Ray cannot be started: {error}", where="--distributed ray", fix="Look at RAY_ADDRESS."
+            ) from error
+        machines = [machine["Resources"] for machine in ray.nodes() if machine["Alive"]]
+        cores = share([int(each.get("CPU", 0)) for each in machines], n)
+        if cores < 1:
+            raise UserError(
+                f"{n} replicas need {n} cores, and the cluster has {sum(int(each.get('CPU', 0)) for each in machines)}",
+                where="--replicas",
+                fix="Lower it, or add machines.",
+            )
+        host = ray.remote(RayHost).options(
+            num_cpus=cores,  # Ray gives as many threads
+            num_gpus=share([int(each.get("GPU", 0)) for each in machines], n),
+            max_concurrency=AT_ONCE,
+            scheduling_strategy="SPREAD",
+        )
+        return [RayReplica(f"replica {number + 1}", host.remote(make)) for number in range(n)]
+
+    def end(self) -> None:
+        """Leave the cluster; one that was started here ends."""
+        if "ray" in sys.modules:
+            sys.modules["ray"].shutdown()
+
+
+def share(amounts: Sequence[int], n: int) -> float:
+    """What each of `n` copies can have of something, where machines have so many: most whole units, or else a part.
+
+    No copy spans machines, and none may be left without a place.
+    """
+    if not sum(amounts):
+        return 0.0
+    for size in range(max(amounts), 0, -1):
+        if sum(amount // size for amount in amounts) >= n:
+            return float(size)
+    return 1.0 / -(-n // sum(amounts))
+
+
+class RayHost:
+    """The actor: an engine, and what it answers."""
+
+    def __init__(self, make: Maker) -> None:
+        self._engine = make()
+
+    async def ask(self, request: Request) -> AsyncIterator[Answer | Failure]:
+        """The answers to a request as they come."""
+        async for answer in answers(self._engine, request):
+            yield answer
+
+    async def close(self) -> None:
+        """End what the engine has started."""
+        await self._engine.close()
+
+
+class RayReplica:
+    """A copy in an actor."""
+
+    def __init__(self, name: str, actor: Any) -> None:
+        self.name, self._actor = name, actor
+
+    async def ask(self, request: Request) -> AsyncGenerator[Answer]:
+        """The answers to a request as they come; what is closed before its end is taken back.
+
+        Raises:
+            ReplicaLost: where the actor or its machine is lost.
+        """
+        import ray
+        from ray.exceptions import RayActorError
+
+        replies = self._actor.ask.remote(request)
+        finished = False
+        try:
+            async for reply in replies:
+                yield unwrapped(await reply)
+            finished = True
+        except RayActorError as error:
+            finished = True
+            raise ReplicaLost(f"{self.name} has died ({error})", where="--distributed ray", fix=KEPT) from error
+        finally:
+            if not finished:
+                ray.cancel(replies)
+
+    async def close(self) -> None:
+        """End the actor, its engine first."""
+        import ray
+        from ray.exceptions import RayActorError
+
+        try:
+            await self._actor.close.remote()
+        except RayActorError:
+            return  # it has ended already
+        await asyncio.to_thread(ray.kill, self._actor)

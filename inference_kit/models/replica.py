@@ -1,0 +1,106 @@
+"""Replica: one copy of an engine in another process, as its owner and its host both see it.
+
+Why: whether a copy lives on this machine or on a Ray cluster, it is asked the same and answers the same.
+Promises: what an engine raises arrives at its owner as it was raised, bugs with their traceback as a note.
+"""
+
+import pickle
+import traceback
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from inference_kit.errors import UserError
+from inference_kit.models.base import Engine
+from inference_kit.records import Completion, GenerationConfig, Prompt
+
+Maker = Callable[[], Engine]
+"""Makes an engine; it must mean the same in another process."""
+
+Answer = tuple[int, Completion] | str
+"""A completion with its position, as of `Engine.generate`; or a piece of text, as of `Engine.stream`."""
+
+KEPT = "What is finished is kept: the same command goes on."
+
+
+class ReplicaLost(UserError):
+    """A copy has ended; what it had not answered may be asked of another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a copy is asked: completions, or one completion piece by piece."""
+
+    prompt: Prompt
+    config: GenerationConfig
+    streams: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What an engine raised, on its way to its owner."""
+
+    error: Exception
+
+
+class Replica(Protocol):
+    """The owner's end of a copy; `name` is what it is called in messages."""
+
+    name: str
+
+    def ask(self, request: Request) -> AsyncGenerator[Answer]:
+        """The answers to a request as they come; what is closed before its end is taken back.
+
+        Raises:
+            ReplicaLost: where the copy has ended.
+        """
+
+    async def close(self) -> None:
+        """End the copy and all that it has started."""
+
+
+class Launcher(Protocol):
+    """A place where copies can be started."""
+
+    def check(self, make: Maker) -> None:
+        """Say at once what is missing.
+
+        Raises:
+            UserError: with what to do.
+        """
+
+    def start(self, make: Maker, n: int) -> Sequence[Replica]:
+        """Start `n` copies; blocking, though not until they have loaded."""
+
+    def end(self) -> None:
+        """Give back what `start` took besides the copies."""
+
+
+async def answers(engine: Engine, request: Request) -> AsyncIterator[Answer | Failure]:
+    """What `engine` answers; what it raises comes last, as a value."""
+    ask = engine.stream if request.streams else engine.generate
+    try:
+        async with aclosing(cast("AsyncGenerator[Answer]", ask(request.prompt, request.config))) as written:
+            async for answer in written:
+                yield answer
+    except Exception as error:  # noqa: BLE001 - handed to the caller
+        yield failure(error)
+
+
+def failure(error: Exception) -> Failure:
+    """The error with its traceback as a note, in a form that every process can read."""
+    if not isinstance(error, UserError):
+        error.add_note("".join(traceback.format_exception(error)))
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # noqa: BLE001 - a class of anyone's may refuse in any way
+        return Failure(RuntimeError(f"{type(error).__name__}: {error}"))
+    return Failure(error)
+
+
+def unwrapped(answer: Any) -> Answer:
+    """An answer as it came; what the engine raised is raised."""
+    if isinstance(answer, Failure):
+        raise answer.error
+    return cast("Answer", answer)
