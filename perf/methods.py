@@ -55,7 +55,7 @@ class Cell:
     @property
     def curve(self) -> str:
         """Cells of one name are joined to a curve: those that differ in their numbers alone."""
-        words = re.sub(r"--(beam-width|iterations|n) \d+", "", self.settings).split()
+        words = re.sub(r"--(?!value|stopping|temperature|step-tokens)[\w-]+ \S+", "", self.settings).split()
         return " ".join(
             [self.method, *(word.removeprefix("--") for word in words), self.vote * (self.vote == MAJORITY)]
         )
@@ -153,7 +153,7 @@ def draw(found: Sequence[tuple[Cell, Mapping[str, Any]]], path: Path) -> None:
     matplotlib.rcParams["svg.hashsalt"] = "inference_kit"
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(9, 5.4), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(10, 5.4), layout="constrained")
     curves: dict[str, list[Mapping[str, Any]]] = {}
     for cell, metrics in found:
         curves.setdefault(cell.curve, []).append(metrics)
@@ -177,11 +177,13 @@ def draw(found: Sequence[tuple[Cell, Mapping[str, Any]]], path: Path) -> None:
             color=colours[place % len(colours)],
             label=name,
         )
-    axes.set_xscale("log")
+    axes.set_xscale("log", base=2)
+    ticks = [1 << exponent for exponent in range(6, 12)]
+    axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     axes.set_xlabel("tokens written for a problem")
     axes.set_ylabel("accuracy, %")
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False, fontsize=8, ncols=2)
+    axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     figure.savefig(path, metadata={"Date": None})

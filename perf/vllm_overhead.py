@@ -1,10 +1,11 @@
 """Measure what the runner costs on vLLM: whole runs beside direct, blocking calls of `LLM.generate`.
 
 Run it with the Python that has vLLM, as `.venv-vllm/bin/python perf/vllm_overhead.py [best_of_n|beam_search]
-[--problems 64] [--n 16] [--repeats 3] [--reward free|abacus_prm] [--baseline default|inprocess]`. Both sides hold the
+[--problems 64] [--n 16] [--batch 25] [--repeats 3] [--reward free|abacus_prm] [--baseline default|inprocess]`. Both sides hold the
 same weights with the same engine arguments, get the same prompts, settings and seeds, and take turns, so they write
 the same tokens. best_of_n stands beside one call with all prompts; beam_search beside a loop that asks for the next
-steps of all live paths of all problems in one call, scores them, and goes round again when the last of them is there.
+steps of all live paths of `--batch` problems (25 as in search-and-learn) in one call, scores them, and goes round again
+when the last of them is there.
 A whole run is solver, call log, extraction, grouping and records on disk. `--reward free` scores by a hash, which costs
 nothing.
 """
@@ -85,7 +86,9 @@ def main() -> None:
             method = partial(beam_search, beam_width=arguments.beam_width, n=arguments.n)
             sides = (
                 lambda: _whole(engine, problems, grader, method, reward),
-                lambda: Lockstep(llm, engine, reward, arguments.beam_width, arguments.n).write(problems),
+                lambda: Lockstep(llm, engine, reward, arguments.beam_width, arguments.n).write(
+                    problems, arguments.batch
+                ),
             )
         turns = [tuple(_timed(llm, side) for side in sides) for _ in range(arguments.repeats + 1)][1:]
     asyncio.run(engine.close())
@@ -107,6 +110,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--problems", type=int, default=64)
     parser.add_argument("--n", type=int, default=16)
     parser.add_argument("--beam-width", type=int, default=4)
+    parser.add_argument("--batch", type=int, default=25, help="problems that go round together in the loop")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--reward", choices=("free", "abacus_prm"), default="free")
     parser.add_argument("--baseline", choices=("default", "inprocess"), default="default")
@@ -201,8 +205,11 @@ class Lockstep:
     beam_width: int
     n: int
 
-    def write(self, problems: Sequence[Problem]) -> int:
-        """Solve all; the generated tokens."""
+    def write(self, problems: Sequence[Problem], batch: int) -> int:
+        """Solve all, so many problems together; the generated tokens."""
+        return sum(self._together(problems[start : start + batch]) for start in range(0, len(problems), batch))
+
+    def _together(self, problems: Sequence[Problem]) -> int:
         prompts = {problem.index: self.engine.text_of(Prompt(problem.messages)).ids for problem in problems}
         live = {problem.index: [Partial()] for problem in problems}
         tokens = 0

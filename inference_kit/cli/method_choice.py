@@ -9,7 +9,6 @@ from inference_kit.config import Level, Resolved, resolve
 from inference_kit.errors import UserError
 from inference_kit.evaluation import check_votes
 from inference_kit.models.base import Engine
-from inference_kit.records import GenerationConfig
 from inference_kit.registry import settings_of
 from inference_kit.search import METHODS, NEEDS, ONE_SOLUTION, OWN_VOTE, Needs
 from inference_kit.voting import VOTES, Need
@@ -43,8 +42,12 @@ def check_method(method: str, engine: Engine, *, scored: bool) -> None:
             where="--method",
             fix="Use best_of_n or self_consistency, or another engine.",
         )
-    if method == "cot_decoding":
-        engine.check(GenerationConfig(max_new_tokens=1, branch_first=True))
+    if needs.branching and engine.capabilities.refused_settings & {"branch_first", "token_details"}:
+        raise UserError(
+            f"{method} begins with each of the likeliest tokens, which engine {type(engine).__name__} does not tell",
+            where="--method",
+            fix="Use best_of_n or self_consistency, or another engine.",
+        )
 
 
 def votes_of(
@@ -74,7 +77,7 @@ def votes_of(
 
 def needs_details(method: str, votes: Sequence[str | None]) -> bool:
     """Whether the method or one of the votes weighs how sure the model was of each token."""
-    return NEEDS.get(method, Needs()).token_details or any(
+    return NEEDS.get(method, Needs()).branching or any(
         DETAILS.intersection(VOTES[vote].needs) for vote in votes if vote
     )
 

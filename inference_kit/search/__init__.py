@@ -59,14 +59,14 @@ class Needs:
 
     reward_model: bool = False
     prefix: bool = False
-    token_details: bool = False
+    branching: bool = False
 
 
 _SEARCH = Needs(reward_model=True, prefix=True)
 NEEDS: dict[str, Needs] = {
     "beam_search": _SEARCH,
     "budget_forcing": Needs(prefix=True),
-    "cot_decoding": Needs(token_details=True),
+    "cot_decoding": Needs(branching=True),
     "diverse_beam": _SEARCH,
     "dvts": _SEARCH,
     "lookahead": _SEARCH,

@@ -1,10 +1,8 @@
-"""Defects that were found in the search code of others; each has its test here, or where it is named.
+"""Defects that were found in the search code of others; a test's number is the defect's.
 
-1 look-ahead ignored, 2 tokens not counted, 3 unfinished candidates vote, 4 a trailing separator is a step, 5 votes fixed
-to `last`, 7 a beam's first round, 8 options ignored, 9 ties by chance, 10 one by one, 11 a tree of one level, 13 ties
-under `min`: here, in test_every_method.py and in the file of the method. 6 (pass@k for k > n): test_estimates.py. 10 (a
-wrong number of scores is an error): reward_models/test_base.py. 12 (over-long input is refused, never cut):
-reward_models/test_transformer.py.
+Elsewhere are 2, 5, 8 and 9, which concern every method (test_every_method.py), 6, pass@k for k > n (test_estimates.py),
+10, a wrong number of scores (reward_models/test_base.py), and 12, a reward model's input that is too long
+(reward_models/test_transformer.py).
 """
 
 import pytest
@@ -12,7 +10,7 @@ from search.paper import answer
 from search.world import SEPARATOR, World, WorldEngine, WorldRewards, solved, solver_of, texts
 
 from inference_kit.context import Context, Rules
-from inference_kit.records import Candidate, Completion, GenerationConfig, Node, Problem
+from inference_kit.records import Candidate, Completion, GenerationConfig, Node, Problem, StepScores
 from inference_kit.reward_models.base import ScoreItem
 from inference_kit.search import METHODS, NEEDS
 from inference_kit.voting import VOTES
@@ -31,8 +29,6 @@ class ByText(WorldRewards):
 
     def score_batch(self, items):  # type: ignore[no-untyped-def]
         """Look each step up by its first word."""
-        from inference_kit.records import StepScores
-
         return [StepScores(tuple(self.score_of.get(step.split()[0], 0.0) for step in steps)) for _, steps in items]
 
 
@@ -54,11 +50,12 @@ def test_1_lookahead_ranks_by_what_it_looked_at() -> None:
     assert chosen == {"beam_search": {"go"}, "lookahead": {"on"}}
 
 
-def test_2_rejected_branches_rollouts_and_rewards_are_part_of_the_cost() -> None:
-    for method in ("beam_search", "lookahead", "mcts", "dvts"):
-        found = solved(solver_of(DEEP, method, **({"value": "rollout"} if method == "mcts" else {})))
-        assert found.usage.generated_tokens > sum({each.text: each.tokens for each in found.candidates}.values())
-        assert found.usage.reward_tokens > 0
+@searches
+def test_2_rejected_and_merged_steps_and_what_lies_ahead_are_part_of_the_cost(method: str) -> None:
+    solver = solver_of(DEEP, method)
+    found = solved(solver)
+    assert found.usage.generated_tokens == solver.engine.tokens >= sum(node.tokens for node in found.tree) > 0
+    assert found.usage.reward_tokens == sum(len(steps) for batch in solver.reward_model.batches for steps in batch) > 0
 
 
 @searches
@@ -125,8 +122,6 @@ def test_10_scores_are_asked_for_together(method: str) -> None:
 def test_10_a_wrong_number_of_scores_is_an_error_that_names_both() -> None:
     class TooMany(WorldRewards):
         def score_batch(self, items: list[ScoreItem]):  # type: ignore[no-untyped-def]
-            from inference_kit.records import StepScores
-
             return [StepScores((0.5,) * (len(steps) + 1)) for _, steps in items]
 
     solver = solver_of(DEEP, "beam_search")
