@@ -1,9 +1,14 @@
 """Measure how full a search keeps the engine: whole runs on a simulated engine whose clock is virtual.
 
 Run it as `python perf/search.py [--problems 100] [--slots 256]`. The engine serves first come first; a step takes 20 to
-80 ms by a hash of what is asked, a reward call 20 ms. The bound is "everything in flight": the same calls with the same
-dependencies, every problem begun at once, placed in the slots by an event queue that knows nothing of our program. CPU
-time is that of the whole run: solver, call log, votes' groups, records on disk.
+80 ms by a hash of what is asked, a reward call 20 ms. What a run is compared with is worked out from the calls alone,
+whenever our program made them. By the method's definition they fall into waves, each of which needs the rewards of the
+one before: all of best_of_n is one, beam_search has one for each depth, mcts with one leaf one for each leaf.
+
+    least   the larger of all work over all slots, and the longest problem on slots without end: no client is faster
+    bound   everything in flight: each wave enters the engine's queue the moment the rewards before it are there
+
+CPU time is that of the whole run: solver, call log, votes' groups, records on disk.
 """
 
 import argparse
@@ -13,11 +18,12 @@ import selectors
 import sys
 import tempfile
 import time
-from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict, deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import blake2b
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +42,28 @@ from inference_kit.store.call_log import CallLog
 from inference_kit.store.results import PartialFile
 
 REWARD_SECONDS = 0.02
-RUNS: dict[str, dict[str, Any]] = {
-    "best_of_n n=16": {"method": "best_of_n", "n": 16},
-    "beam_search 4 x 4": {"method": "beam_search", "beam_width": 4, "n": 4},
-    "mcts, 1 leaf": {"method": "mcts", "iterations": 16, "n": 4},
-    "mcts, 4 leaves": {"method": "mcts", "iterations": 16, "n": 4, "leaves": 4},
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A method with its settings, and how its definition cuts its calls into waves, by the reply so far."""
+
+    method: str
+    settings: Mapping[str, int]
+    wave_of: Callable[[str], Any]
+
+
+def _depth(beginning: str) -> int:
+    return beginning.count("\n\n")
+
+
+SETUPS = {
+    "best_of_n n=16": Setup("best_of_n", {"n": 16}, lambda _: "the only one"),
+    "beam_search 4 x 4": Setup("beam_search", {"beam_width": 4, "n": 4}, _depth),
+    "mcts, 1 leaf": Setup("mcts", {"iterations": 16, "n": 4}, lambda beginning: beginning),
 }
+SEVERAL_LEAVES = "mcts, 4 leaves"
+"""Compared with what one leaf at a time costs, which its definition no longer asks for."""
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -79,16 +101,44 @@ class _Jumping(selectors.DefaultSelector):
 
 @dataclass(slots=True)
 class Trace:
-    """The calls of each problem in the order of their rounds: seconds in a slot, or 0 slots for a reward call."""
+    """The seconds that each problem asks for, in the order of its waves; `wave_of` tells a wave by the reply so far."""
 
-    rounds: dict[str, list[tuple[float, list[float]]]] = field(default_factory=lambda: defaultdict(list))
+    wave_of: Callable[[str], Any]
+    waves: dict[str, dict[Any, list[float]]] = field(default_factory=lambda: defaultdict(dict))
 
-    def add(self, problem: str, now: float, seconds: float) -> None:
-        """Add a call that a problem makes now; those of one moment are one round."""
-        rounds = self.rounds[problem]
-        if not rounds or rounds[-1][0] != now:
-            rounds.append((now, []))
-        rounds[-1][1].append(seconds)
+    def add(self, problem: str, beginning: str, seconds: float) -> None:
+        """Add a call."""
+        self.waves[problem].setdefault(self.wave_of(beginning), []).append(seconds)
+
+    def least_seconds(self, slots: int) -> float:
+        """What no client can beat: the work over the slots, and the problem that takes longest on its own."""
+        alone = [sum(max(calls) + REWARD_SECONDS for calls in waves.values()) for waves in self.waves.values()]
+        work = sum(sum(calls) for waves in self.waves.values() for calls in waves.values())
+        return max(work / slots, *alone)
+
+    def bound_seconds(self, slots: int) -> float:
+        """When the last wave ends, if each enters the engine's queue the moment the rewards before it are there."""
+        waves = {problem: deque(each.values()) for problem, each in self.waves.items()}
+        open_calls: Counter[str] = Counter()
+        serial, now, ends = count(), 0.0, 0.0
+        queue: deque[tuple[str, float]] = deque()
+        events = [(0.0, next(serial), problem, False) for problem in waves]
+        while events:
+            now, _, problem, gives_slot = heapq.heappop(events)
+            slots += gives_slot
+            open_calls[problem] -= gives_slot
+            if not open_calls[problem] and gives_slot:
+                heapq.heappush(events, (now + REWARD_SECONDS, next(serial), problem, False))
+            elif not open_calls[problem]:
+                wave = waves[problem].popleft() if waves[problem] else []
+                open_calls[problem] = len(wave)
+                queue += [(problem, seconds) for seconds in wave]
+                ends = now
+            while queue and slots:
+                owner, seconds = queue.popleft()
+                slots -= 1
+                heapq.heappush(events, (now + seconds, next(serial), owner, True))
+        return ends
 
 
 @dataclass(slots=True)
@@ -126,14 +176,14 @@ class SimulatedEngine(Engine):
 
     async def generate(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, Completion]]:
         """Yield completions as they finish."""
-        written = [_written(prompt, seed, whole=not config.boundary) for seed in prompt.seeds]
-        now, done = asyncio.get_running_loop().time(), asyncio.Queue[int]()
-        for place, (_, seconds) in enumerate(written):
-            self.trace.add(prompt.messages[0].content, now, seconds)
+        replies = [written(prompt, seed, whole=not config.boundary) for seed in prompt.seeds]
+        done = asyncio.Queue[int]()
+        for place, (_, seconds) in enumerate(replies):
+            self.trace.add(prompt.messages[0].content, prompt.prefix, seconds)
             self.slots.serve(seconds, partial(done.put_nowait, place))
-        for _ in written:
+        for _ in replies:
             place = await done.get()
-            yield place, written[place][0]
+            yield place, replies[place][0]
 
 
 class SimulatedReward(RewardModel):
@@ -141,12 +191,8 @@ class SimulatedReward(RewardModel):
 
     identity = "simulated"
 
-    def __init__(self, trace: Trace) -> None:
-        self.trace = trace
-
     async def scores(self, problem: Problem, steps: Sequence[str]) -> StepScores:
         """Wait, then score every step."""
-        self.trace.add(problem.question, asyncio.get_running_loop().time(), -REWARD_SECONDS)
         await asyncio.sleep(REWARD_SECONDS)
         return StepScores(
             tuple(_hash(problem.question, *steps[: place + 1]) % 997 / 997 for place in range(len(steps)))
@@ -157,7 +203,7 @@ def _hash(*parts: Any) -> int:
     return int.from_bytes(blake2b(repr(parts).encode(), digest_size=6).digest(), "big")
 
 
-def _written(prompt: Prompt, seed: int, *, whole: bool) -> tuple[Completion, float]:
+def written(prompt: Prompt, seed: int, *, whole: bool) -> tuple[Completion, float]:
     """A step, or all steps to the end, and how long that takes."""
     problem, text, seconds = prompt.messages[0].content, "", 0.0
     while True:
@@ -170,61 +216,29 @@ def _written(prompt: Prompt, seed: int, *, whole: bool) -> tuple[Completion, flo
             return Completion(text, "stop" if last else "boundary", tokens=8, logprob=-1.0), seconds
 
 
-def bound_seconds(trace: Trace, slots: int) -> float:
-    """When the last call of the trace ends, if every round begins the moment the one before it has ended."""
-    rounds = {problem: deque(calls for _, calls in each) for problem, each in trace.rounds.items()}
-    open_calls: dict[str, int] = dict.fromkeys(rounds, 0)
-    queue: deque[tuple[str, float]] = deque()
-    running: list[tuple[float, int, str, bool]] = []
-    now, free, serial = 0.0, slots, 0
-
-    def begin(problem: str) -> None:
-        nonlocal serial
-        for seconds in rounds[problem].popleft() if rounds[problem] else ():
-            open_calls[problem] += 1
-            if seconds < 0:
-                serial += 1
-                heapq.heappush(running, (now - seconds, serial, problem, False))
-            else:
-                queue.append((problem, seconds))
-
-    for problem in rounds:
-        begin(problem)
-    while queue or running:
-        while queue and free:
-            problem, seconds = queue.popleft()
-            free, serial = free - 1, serial + 1
-            heapq.heappush(running, (now + seconds, serial, problem, True))
-        now, _, problem, had_slot = heapq.heappop(running)
-        free += had_slot
-        open_calls[problem] -= 1
-        if not open_calls[problem]:
-            begin(problem)
-    return now
-
-
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A run: virtual seconds, the bound, the share of the slots' time in use, and CPU seconds."""
+    """A run: virtual seconds, the two bounds, the share of the slots' time in use, and CPU seconds."""
 
     seconds: float
+    least: float
     bound: float
     in_use: float
     cpu_seconds: float
 
 
-def measure(settings: dict[str, Any], n_problems: int, slots: int, grader: GraderPool) -> Measured:
+def measure(setup: Setup, n_problems: int, slots: int, grader: GraderPool) -> Measured:
     """Run a method over made-up problems in virtual time."""
-    trace, loop = Trace(), VirtualLoop()
-    method = partial(METHODS[settings["method"]], **{name: each for name, each in settings.items() if name != "method"})
+    trace, loop = Trace(setup.wave_of), VirtualLoop()
+    method = partial(METHODS[setup.method], **setup.settings)
     problems = [Problem(number, (Message("user", f"problem {number}"),)) for number in range(n_problems)]
     with tempfile.TemporaryDirectory() as folder, asyncio.Runner(loop_factory=lambda: loop) as runner:
         engine = SimulatedEngine(slots, trace)
         log = CallLog(Path(folder), "perf", fsync_seconds=None)
-        solver = Solver(engine, method, GenerationConfig(), grader, SimulatedReward(trace), log)
+        solver = Solver(engine, method, GenerationConfig(), grader, SimulatedReward(), log)
         partial_file = PartialFile(Path(folder) / "run.jsonl", fsync_seconds=None)
         began = time.process_time()
-        runner.run(
+        outcome = runner.run(
             run(
                 problems,
                 solver,
@@ -237,25 +251,36 @@ def measure(settings: dict[str, Any], n_problems: int, slots: int, grader: Grade
         cpu_seconds = time.process_time() - began
         partial_file.close()
         log.close()
-    return Measured(loop.now, bound_seconds(trace, slots), engine.slots.busy_seconds / (slots * loop.now), cpu_seconds)
+        assert (outcome.done, outcome.failed) == (n_problems, 0), outcome
+    in_use = engine.slots.busy_seconds / (slots * loop.now)
+    return Measured(loop.now, trace.least_seconds(slots), trace.bound_seconds(slots), in_use, cpu_seconds)
+
+
+def measure_all(n_problems: int, slots: int) -> dict[str, Measured]:
+    """Measure every setup; several leaves get the bounds of one."""
+    with GraderPool() as grader:
+        found = {name: measure(setup, n_problems, slots, grader) for name, setup in SETUPS.items()}
+        one_leaf = SETUPS["mcts, 1 leaf"]
+        several = replace(one_leaf, settings={**one_leaf.settings, "leaves": 4})
+        bounds = found["mcts, 1 leaf"]
+        measured = measure(several, n_problems, slots, grader)
+    return found | {SEVERAL_LEAVES: replace(measured, least=bounds.least, bound=bounds.bound)}
 
 
 def main() -> None:
-    """Print one line for each method."""
+    """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--problems", type=int, default=100)
     parser.add_argument("--slots", type=int, default=256)
     arguments = parser.parse_args()
     logger.remove()
-    print(f"{arguments.problems} problems, {arguments.slots} slots")
-    with GraderPool() as grader:
-        for name, settings in RUNS.items():
-            found = measure(settings, arguments.problems, arguments.slots, grader)
-            ratio = found.seconds / found.bound
-            print(
-                f"  {name:18s} {found.seconds:5.2f} s, bound {found.bound:5.2f} s, ratio {ratio:.2f}, slots in use"
-                f" {100 * found.in_use:3.0f} %, CPU {found.cpu_seconds:.2f} s"
-            )
+    print(f"{arguments.problems} problems, {arguments.slots} slots\n")
+    print("| run | wall, s | bound, s | wall / bound | least, s | wall / least | slots in use | CPU, s |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    for name, found in measure_all(arguments.problems, arguments.slots).items():
+        wall, bound, least = found.seconds, found.bound, found.least
+        compared = f"{wall:.2f} | {bound:.2f} | {wall / bound:.2f} | {least:.2f} | {wall / least:.2f}"
+        print(f"| {name} | {compared} | {100 * found.in_use:.0f} % | {found.cpu_seconds:.2f} |")
 
 
 if __name__ == "__main__":

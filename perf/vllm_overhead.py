@@ -1,13 +1,12 @@
 """Measure what the runner costs on vLLM: whole runs beside direct, blocking calls of `LLM.generate`.
 
 Run it with the Python that has vLLM, as `.venv-vllm/bin/python perf/vllm_overhead.py [best_of_n|beam_search]
-[--problems 64] [--n 16] [--batch 25] [--repeats 3] [--reward free|abacus_prm] [--baseline default|inprocess]`. Both sides hold the
-same weights with the same engine arguments, get the same prompts, settings and seeds, and take turns, so they write
-the same tokens. best_of_n stands beside one call with all prompts; beam_search beside a loop that asks for the next
-steps of all live paths of `--batch` problems (25 as in search-and-learn) in one call, scores them, and goes round again
-when the last of them is there.
-A whole run is solver, call log, extraction, grouping and records on disk. `--reward free` scores by a hash, which costs
-nothing.
+[--problems 64] [--n 16] [--batch 25] [--repeats 3] [--reward free|abacus_prm] [--baseline default|inprocess]`. Both
+sides hold the same weights with the same engine arguments, get the same prompts, settings and seeds, and take turns, so
+they write the same tokens. best_of_n stands beside one call with all prompts; beam_search beside a loop that asks for
+the next steps of all live paths of `--batch` problems in one call, scores them, and goes round again when the last of
+them is there. A whole run is solver, call log, extraction, grouping and records on disk. `--reward free` scores by a
+hash, which costs nothing.
 """
 
 import argparse
@@ -46,6 +45,8 @@ from inference_kit.store.call_log import CallLog  # noqa: E402
 from inference_kit.store.results import PartialFile  # noqa: E402
 
 CONFIG = GenerationConfig(max_new_tokens=200, temperature=0.8)
+RAGGED = GenerationConfig(max_new_tokens=400, temperature=1.4)
+"""At this temperature some steps of the bundled model ramble for hundreds of tokens while others have ten."""
 SEPARATOR = "\n"
 BUNDLED = HOME / "inference_kit/bundled"
 RESTING_SECONDS = 2.0

@@ -22,7 +22,7 @@ class Mortal(SeededEngine):
         """Yield one completion after the other, and maybe die between two."""
         for position, seed in enumerate(prompt.seeds):
             yield position, self._write(prompt, seed)
-            if self.completions == 2 and self._first_to_come():
+            if self.completions >= 2 and self._first_to_come():
                 os.kill(os.getpid(), signal.SIGKILL)
 
     def _first_to_come(self) -> bool:

@@ -3,9 +3,11 @@
 import asyncio
 from pathlib import Path
 
+import pytest
 from fakes import Likes, OutOfOrderEngine, SeededEngine
 
 from inference_kit.context import Context, Rules, derive_seed
+from inference_kit.errors import BudgetSpent
 from inference_kit.records import GenerationConfig, Message, Problem
 from inference_kit.search.best_of_n import best_of_n
 from inference_kit.search.greedy import greedy
@@ -14,8 +16,10 @@ from inference_kit.store.call_log import CallLog
 PROBLEM = Problem(17, (Message("user", "What is it?"),), answer="3")
 
 
-def context(engine: SeededEngine, log: CallLog | None = None, reward_model: Likes | None = None) -> Context:
-    return Context(PROBLEM, engine, reward_model, GenerationConfig(), log)
+def context(
+    engine: SeededEngine, log: CallLog | None = None, reward_model: Likes | None = None, rules: Rules | None = None
+) -> Context:
+    return Context(PROBLEM, engine, reward_model, GenerationConfig(), log, rules=rules or Rules())
 
 
 def test_what_is_written_does_not_depend_on_the_order_in_which_it_finishes() -> None:
@@ -134,3 +138,24 @@ def test_what_another_run_paid_for_costs_no_prompt_tokens(tmp_path: Path) -> Non
     asyncio.run(best_of_n(second, n=4))
     assert first.usage.prompt_tokens == len("What is it?")
     assert second.usage.prompt_tokens == 0
+
+
+@pytest.mark.parametrize(("max_tokens", "written"), [(1, 4), (8 * 4, 4), (8 * 4 + 1, 8), (8 * 9, 12), (8 * 99, 16)])
+def test_a_token_budget_is_overrun_by_no_more_than_four_solutions(max_tokens: int, written: int) -> None:
+    """Solutions of eight tokens each; what the log answers counts as well."""
+    held = context(SeededEngine(), rules=Rules(max_tokens=max_tokens))
+    if written < 16:
+        with pytest.raises(BudgetSpent):
+            asyncio.run(best_of_n(held, n=16))
+    else:
+        asyncio.run(best_of_n(held, n=16))
+    assert len(held.whole_solutions()) == written
+    assert held.tokens_left == max(0, max_tokens - 8 * written)
+
+
+@pytest.mark.parametrize("max_calls", [1, 5, 15])
+def test_a_budget_of_calls_is_never_overrun(max_calls: int) -> None:
+    held = context(SeededEngine(), rules=Rules(max_calls=max_calls))
+    with pytest.raises(BudgetSpent):
+        asyncio.run(best_of_n(held, n=16))
+    assert (held.usage.calls, held.calls_left, len(held.whole_solutions())) == (max_calls, 0, max_calls)

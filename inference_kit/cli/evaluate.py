@@ -1,4 +1,4 @@
-"""`evaluate`: vote and grade stored results again; no model is loaded."""
+"""`evaluate`: vote and grade stored results again, and merge the shards of a split run; no model is loaded."""
 
 import argparse
 import json
@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from inference_kit.cli.registries import Registries
-from inference_kit.cli.stored import StoredRun, stored_runs
+from inference_kit.cli.shards import whole_runs
+from inference_kit.cli.stored import StoredRun
 from inference_kit.evaluation import OwnMetrics, check_votes, write_finals
 from inference_kit.grader import GraderPool
 from inference_kit.report.tables import ACCURACY_HEADERS, accuracy_row, table
@@ -18,7 +19,13 @@ from inference_kit.voting import VOTES, known_of
 def add_parser(subparsers: Any) -> None:
     """Register `evaluate`."""
     parser = subparsers.add_parser("evaluate", help="grade and vote stored results again; no model is loaded")
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="final .json, partial .jsonl, or a folder")
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        type=Path,
+        metavar="PATH",
+        help="final .json, partial .jsonl, or a folder (shards: all of theirs)",
+    )
     parser.add_argument(
         "--vote", "--voting-method", default="", help="votes with commas, or all (default: those stored)"
     )
@@ -38,17 +45,15 @@ def execute(arguments: argparse.Namespace, registries: Registries) -> int:
     """Judge every run that the paths name, write its final files, and print one table of them all."""
     found: list[dict[str, Any]] = []
     with GraderPool() as grader:
-        for path in arguments.paths:
-            for run in stored_runs(path):
-                paths = {vote: run.file(vote) for vote in _votes(run, arguments.vote)}
-                own = _own_metrics(run, registries)
-                metrics = write_finals(
-                    run.records, paths, run.header, grader, strict=arguments.grading == "strict", own_metrics=own
-                )
-                found += [
-                    {"name": _name(run, vote), "file": str(paths[vote]), "metrics": each}
-                    for vote, each in metrics.items()
-                ]
+        for run in whole_runs(arguments.paths):
+            paths = {vote: run.file(vote) for vote in _votes(run, arguments.vote)}
+            own = _own_metrics(run, registries)
+            metrics = write_finals(
+                run.records, paths, run.header, grader, strict=arguments.grading == "strict", own_metrics=own
+            )
+            found += [
+                {"name": _name(run, vote), "file": str(paths[vote]), "metrics": each} for vote, each in metrics.items()
+            ]
     shown = json.dumps(found, ensure_ascii=False, indent=1)
     if arguments.output:
         with write_atomically(arguments.output) as file:

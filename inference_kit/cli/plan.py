@@ -15,9 +15,11 @@ from typing import Any
 
 from inference_kit import __version__
 from inference_kit.cli.run_options import OF_THE_PROCESS, OF_THE_SEARCH
+from inference_kit.cli.shards import shard_folder
 from inference_kit.config import GENERATION_SETTINGS, Resolved
 from inference_kit.context import Method, Rules
 from inference_kit.dataset.base import Dataset
+from inference_kit.dataset.selection import Shard
 from inference_kit.models.base import Engine
 from inference_kit.records import GenerationConfig
 from inference_kit.reward_models.base import RewardModel
@@ -60,10 +62,17 @@ class Plan:
         return bool(self.value("grading") == "strict")
 
     @property
+    def shard(self) -> Shard | None:
+        """Which part of the problems is this run's; None for all."""
+        return Shard.read(self.value("shard")) if self.value("shard") else None
+
+    @property
     def folder(self) -> Path:
         """Where the results of this run go."""
         name = f"{self.model_name}+{self.reward_model_name}+{self.value('exp_name')}"
-        return Path(self.value("work_dir")) / safe_name(self.dataset_name) / safe_name(name)
+        whole = safe_name(name)
+        folder = shard_folder(whole, self.shard) if self.shard else whole
+        return Path(self.value("work_dir")) / safe_name(self.dataset_name) / folder
 
     @property
     def log_folder(self) -> Path:

@@ -34,6 +34,7 @@ from inference_kit.config import (
     read_config,
     resolve,
 )
+from inference_kit.dataset.selection import Shard
 from inference_kit.dataset.simpledataset import SimpleDataset
 from inference_kit.errors import UserError
 from inference_kit.models import ENGINES
@@ -316,6 +317,8 @@ def _check_run(settings: Mapping[str, Resolved]) -> None:
         if name in settings and settings[name].value < 1:
             flag = f"--{name.replace('_', '-')}"
             raise UserError(f"{name} must be at least 1, got {settings[name].value}", where=flag)
+    if "shard" in settings:
+        Shard.read(settings["shard"].value)
     if settings["step_tokens"].value < 0:
         raise UserError(f"step_tokens must be at least 0, got {settings['step_tokens'].value}", where="--step-tokens")
     lookup(AGGREGATES, settings["aggregate"].value, "aggregate", where="--aggregate")

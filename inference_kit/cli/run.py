@@ -77,6 +77,8 @@ def _survey(plan: Plan) -> _Survey:
         with_gold += problem.answer is not None
         if problem.answer is None and without_gold is None:
             without_gold = problem.index
+    if first is None and plan.shard:
+        raise UserError(f"shard {plan.shard} has no problem", where="--shard", fix="Choose fewer shards.")
     if first is None:
         raise UserError(
             "the data set holds no problem", where=plan.dataset_name, fix="Check --dataset-path and --split."
@@ -94,7 +96,7 @@ def _survey(plan: Plan) -> _Survey:
 
 
 def _selected(plan: Plan) -> Iterator[Problem]:
-    selection = Selection(limit=plan.value("limit"), index=plan.value("index"), shuffle_seed=plan.value("shuffle_seed"))
+    selection = Selection(plan.value("limit"), plan.value("index"), plan.value("shuffle_seed"), plan.shard)
     system = plan.value("system")
     for problem in selection.of(plan.dataset.problems()):
         yield replace(problem, messages=(Message("system", system), *problem.messages)) if system else problem
@@ -103,7 +105,7 @@ def _selected(plan: Plan) -> Iterator[Problem]:
 def _run(plan: Plan, survey: _Survey, arguments: Sequence[str], *, shown: bool) -> int:
     make_folder(plan.folder)
     with FolderLock(plan.folder), GraderPool() as grader:
-        run_id = _claim(plan, arguments)
+        run_id = _claim(plan, survey, arguments)
         log_to_folder(plan.folder)
         logger.debug("command line: {}", " ".join(arguments))
         partial = PartialFile(plan.file(suffix=".jsonl"))
@@ -186,7 +188,7 @@ async def _show_tree(plan: Plan, problem: Problem, solver: Solver) -> None:
     Console(file=sys.stderr if plan.value("json") else sys.stdout).print(drawn_tree(problem, solution, chosen))
 
 
-def _claim(plan: Plan, arguments: Sequence[str]) -> str:
+def _claim(plan: Plan, survey: _Survey, arguments: Sequence[str]) -> str:
     """Make the folder this run's own: same settings as before, or a fresh start; return the run's id."""
     method, overwrite = plan.method_name, bool(plan.value("overwrite"))
     files = [plan.file(suffix=".jsonl"), *(plan.file(vote) for vote in (None, *VOTES))]
@@ -199,7 +201,8 @@ def _claim(plan: Plan, arguments: Sequence[str]) -> str:
         )
     else:
         check_same_run(plan.folder, method, plan.depends_on())
-    return write_entry(plan.folder, method, plan.to_json() | {"command": list(arguments)}, fresh=overwrite)
+    entry = plan.to_json() | {"command": list(arguments), "problems": len(survey.indices)}
+    return write_entry(plan.folder, method, entry, fresh=overwrite)
 
 
 def _conclude(

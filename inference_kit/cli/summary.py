@@ -1,6 +1,7 @@
 """The closing summary of a run: as one JSON object, and as the table that people read."""
 
 import os
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ def summary_of_run(
         "method": plan.method_name,
         "command": list(command),
         "separator": plan.engine.separator,
+        "shard": str(plan.shard) if plan.shard else None,
         "folder": str(plan.folder),
         "files": {vote or plan.method_name: str(path) for vote, path in paths.items()},
         "votes": {vote or plan.method_name: dict(each) for vote, each in metrics.items()},
@@ -69,6 +71,7 @@ def show_summary(summary: Mapping[str, Any]) -> str:
         f"{this_time['seconds']:.1f} s"
     )
     title = f"{summary['dataset']} · {summary['model']} + {summary['reward_model']} · {summary['method']}"
+    title += f" · shard {summary['shard']}" if summary["shard"] else ""
     lines = [title, "", table(ACCURACY_HEADERS, rows), "", cost, now, *_remarks(summary), f"files: {summary['folder']}"]
     return "\n".join([*lines, f"next:  {_next_command(summary)}"])
 
@@ -100,6 +103,9 @@ def _remarks(summary: Mapping[str, Any]) -> list[str]:
 
 def _next_command(summary: Mapping[str, Any]) -> str:
     first = next(iter(summary["files"].values()))
+    if summary["shard"]:
+        every = re.sub(r"\+shard-\d+-of-", "+shard-*-of-", _shorter(summary["folder"]))
+        return f"once all shards are done: python main.py evaluate {every}"
     if summary["greedy"]:
         return f"python main.py compare {_shorter(summary['greedy_file'])} {_shorter(first)}"
     if summary["method"] in ONE_SOLUTION:

@@ -2,7 +2,7 @@
 
 Why: a method is tried on fifty problems before it is paid for on five thousand, and one problem is run again alone.
 Promises: problems keep the order of the data; the same seed takes the same problems, and a larger limit keeps those of
-a smaller one.
+a smaller one; the shards of a selection have every problem in exactly one of them.
 """
 
 import heapq
@@ -16,15 +16,44 @@ from inference_kit.errors import UserError
 from inference_kit.records import Problem
 
 RANGE = re.compile(r"(\d{1,18})-(\d{1,18})")
+PART = re.compile(r"(\d{1,9})/(\d{1,9})")
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Part `number` of `of`, counted from 1: every `of`-th problem, by its place among the selected ones."""
+
+    number: int
+    of: int
+
+    @classmethod
+    def read(cls, text: str) -> "Shard":
+        """Read `2/4`.
+
+        Raises:
+            UserError: where it is not one part of some.
+        """
+        found = PART.fullmatch(text.strip())
+        shard = cls(int(found[1]), int(found[2])) if found else cls(0, 0)
+        if not 1 <= shard.number <= shard.of:
+            raise UserError(f"expected i/k with i from 1 to k, got {text!r}", where="--shard", fix="Such as 2/4.")
+        return shard
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The problems that `index` names (such as `3,7,10-20`), of these the first `limit`, or `limit` at random."""
+    """The problems that `index` names (such as `3,7,10-20`), of these the first `limit`, or `limit` at random.
+
+    With a `shard`, that part of them.
+    """
 
     limit: int | None = None
     index: str | None = None
     shuffle_seed: int | None = None
+    shard: Shard | None = None
 
     def of(self, problems: Iterator[Problem]) -> Iterator[Problem]:
         """Take the selected problems out of a stream.
@@ -34,8 +63,10 @@ class Selection:
         """
         chosen = problems if self.index is None else _named(problems, self.index)
         if self.limit is None or self.shuffle_seed is None:
-            return islice(chosen, self.limit)
-        return _drawn(chosen, self.limit, random.Random(self.shuffle_seed))
+            taken = islice(chosen, self.limit)
+        else:
+            taken = _drawn(chosen, self.limit, random.Random(self.shuffle_seed))
+        return islice(taken, self.shard.number - 1, None, self.shard.of) if self.shard else taken
 
 
 def _named(problems: Iterator[Problem], asked: str) -> Iterator[Problem]:

@@ -1,11 +1,6 @@
-"""Decoders: the search methods as a library, one text in and one text out.
+"""Decoders: the library face, thin over solver, methods and engines; `from inference_kit import BestOfN`."""
 
-Why: a notebook or a service wants `BestOfN(model).forward(text)`, not a command line.
-Promises: they are thin: solver, methods and engines are those of `run`; a subclass that writes `score` decides the
-choice.
-"""
-
-from inference_kit.decoders.base import InferenceBase
-from inference_kit.decoders.faces import BestOfN, Decoder, Greedy, SelfImprove
+from inference_kit.decoders.interface import InferenceBase
+from inference_kit.decoders.strategies import BestOfN, Decoder, Greedy, SelfImprove
 
 __all__ = ["BestOfN", "Decoder", "Greedy", "InferenceBase", "SelfImprove"]

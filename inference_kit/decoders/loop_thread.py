@@ -38,6 +38,8 @@ class LoopThread:
             self._loop = self._thread = None
         if loop is None or thread is None or thread is threading.current_thread():
             last.close()
+            if loop is not None:  # a decoder was forgotten, and collected on its own thread
+                loop.call_soon(loop.stop)
             return
         try:
             asyncio.run_coroutine_threadsafe(last, loop).result()

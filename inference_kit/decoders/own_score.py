@@ -55,7 +55,7 @@ class OwnScore(RewardModel):
     def __init__(self, score: Score, separator: str) -> None:
         self.identity, self.separator = f"own_score:{secrets.token_hex(8)}", separator
         # The decoder holds this reward model too; a weak reference lets both go when the decoder does.
-        self._score = WeakMethod(score)  # type: ignore[type-var]
+        self._score = WeakMethod(score)
         self.errors: dict[tuple[Index, tuple[str, ...]], Exception] = {}
 
     def score(self, problem: Problem, steps: Sequence[str]) -> list[float]:
@@ -63,7 +63,7 @@ class OwnScore(RewardModel):
         candidate = self.separator.join(steps)
         score = self._score()
         assert score is not None, "a decoder outlives its calls"
-        judged = judge(score, candidate, context_of(problem, [candidate], 0, 0.0))  # type: ignore[arg-type]
+        judged = judge(score, candidate, context_of(problem, [candidate], 0, 0.0))
         if judged.error:
             self.errors[problem.index, tuple(steps)] = judged.error
         return [judged.score]

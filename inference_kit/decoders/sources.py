@@ -7,6 +7,8 @@ path is never tried as a hub id; every error about the model says what it was ta
 registered; other registries come in as an argument.
 """
 
+import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +18,7 @@ from typing import Any
 from loguru import logger
 
 from inference_kit.config import GENERATION_SETTINGS
-from inference_kit.decoders.hyperparameters import WHERE, BadArgument, Hyperparameters, Options
+from inference_kit.decoders.settings import WHERE, BadArgument, Options, Told
 from inference_kit.errors import UserError
 from inference_kit.models import ENGINES
 from inference_kit.models.auto import choose_engine
@@ -108,7 +110,7 @@ def find_source(name: str, options: Options, models: Mapping[str, Entry]) -> Sou
     return Source(name, "a hub id, because it is no registered name, address or folder", None, name, backend)
 
 
-def load_model(source: Source, told: Hyperparameters) -> Model:
+def load_model(source: Source, told: Told) -> Model:
     """Make the engine of a source; a server or hub may be asked what is there.
 
     Raises:
@@ -123,10 +125,9 @@ def load_model(source: Source, told: Hyperparameters) -> Model:
 
 
 def explained(error: UserError, source: Source) -> UserError:
-    """The same error, with what the model's name was taken for."""
-    return type(error)(
-        f"{error.what} ({source.name!r} was taken for {source.taken_for})", where=error.where, fix=error.fix
-    )
+    """The same error with what the name was taken for, and hyperparameters in the place of flags."""
+    what = f"{error.what} ({source.name!r} was taken for {source.taken_for})"
+    return UserError(_spoken(what), where=_spoken(error.where), fix=_spoken(error.fix))
 
 
 def find_reward_model(
@@ -135,7 +136,8 @@ def find_reward_model(
     """The reward model that a decoder was told, by a registered name or by a format and its path."""
     if named is None or isinstance(named, RewardModel):
         return named
-    entry = lookup({**REWARD_MODELS, **names}, named, "reward model", where=WHERE)
+    entries: dict[str, Entry] = {**REWARD_MODELS, **names}
+    entry = lookup(entries, named, "reward model", where=WHERE)
     target, arguments, keywords = _opened(entry)
     try:
         made: RewardModel = target(*([path] if path else arguments), **keywords)
@@ -144,7 +146,7 @@ def find_reward_model(
     return made
 
 
-def _registered(source: Source, entry: Entry, told: Hyperparameters) -> Model:
+def _registered(source: Source, entry: Entry, told: Told) -> Model:
     target, arguments, keywords = _opened(entry)
     generation = {name: value for name, value in keywords.items() if name in GENERATION_SETTINGS}
     fixed = {name: value for name, value in keywords.items() if name not in generation}
@@ -153,7 +155,7 @@ def _registered(source: Source, entry: Entry, told: Hyperparameters) -> Model:
     return Model(engine, backend, source.name, generation)
 
 
-def _by_path(source: Source, told: Hyperparameters) -> Model:
+def _by_path(source: Source, told: Told) -> Model:
     backend = choose_engine(source.path).engine if source.backend == "auto" else source.backend
     settings = _settings(ENGINES[backend], backend, told)
     if backend not in SERVICES:
@@ -167,7 +169,7 @@ def _by_path(source: Source, told: Hyperparameters) -> Model:
     return Model(engine, backend, source.remote or asked.get("api_model") or _only_model(engine, source), {})
 
 
-def _settings(target: Entry, backend: str, told: Hyperparameters) -> dict[str, Any]:
+def _settings(target: Entry, backend: str, told: Told) -> dict[str, Any]:
     """The engine's own settings, with those that send text as it is where that is asked for."""
     known, settings = settings_of(target), dict(told.engine)
     if not told.options.use_chat_template:
@@ -184,8 +186,6 @@ def _settings(target: Entry, backend: str, told: Hyperparameters) -> dict[str, A
 
 def _key(options: Options, settings: Mapping[str, Any]) -> str:
     """The key given, nothing where the environment has one, or what stands for none."""
-    import os
-
     if options.api_key:
         return options.api_key
     return "" if os.environ.get(settings.get("api_key_env", "OPENAI_API_KEY"), "").strip() else NO_KEY
@@ -203,6 +203,12 @@ def _only_model(engine: OpenAI | Ollama, source: Source) -> str:
             "several models are served", where=source.path, fix=f"Name one as `model`: {', '.join(names[:20])}."
         )
     return names[0] if names else source.name
+
+
+def _spoken(text: str) -> str:
+    """`text` with the names of hyperparameters where it has flags."""
+    named = text.replace("--model-path", "model_name_or_path")
+    return re.sub(r"--(\w[\w-]*)", lambda flag: flag[1].replace("-", "_"), named)
 
 
 def _opened(entry: Entry) -> tuple[Entry, list[Any], dict[str, Any]]:

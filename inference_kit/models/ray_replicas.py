@@ -7,22 +7,18 @@ lost counts as dead, and its prompts go elsewhere.
 
 import asyncio
 import importlib.util
+import os
+import pickle
+import socket
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any
 
 from inference_kit.errors import UserError
-from inference_kit.models.replica import (
-    KEPT,
-    Answer,
-    Failure,
-    Maker,
-    ReplicaLost,
-    Request,
-    answers,
-    unwrapped,
-)
+from inference_kit.models.base import Engine
+from inference_kit.models.replica import KEPT, Answer, Failure, Maker, ReplicaLost, Request, answers, unwrapped
 
+REACH_SECONDS = 5.0
 AT_ONCE = 10_000
 """Requests that an actor takes at a time; its engine knows better how many to work on."""
 
@@ -31,27 +27,38 @@ class RayCluster:
     """Starts copies on a Ray cluster."""
 
     def check(self, make: Maker) -> None:
-        """Refuse where Ray is not installed."""
+        """Refuse where Ray is not installed, or its cluster does not answer; Ray itself would try for minutes."""
         if importlib.util.find_spec("ray") is None:
             raise UserError(
                 "Ray is not installed",
                 where="--distributed ray",
                 fix=f"Run: {sys.executable} -m pip install -r requirements-ray.txt.",
             )
+        address = os.environ.get("RAY_ADDRESS", "")
+        host, _, port = address.rpartition(":")
+        if "://" in address:
+            raise UserError(
+                f"RAY_ADDRESS is {address}, and Ray's client protocol cannot carry answers as they come",
+                where="--distributed ray",
+                fix="Start the run on a machine of the cluster, with RAY_ADDRESS=HOST:PORT of its head.",
+            )
+        if port.isdecimal():
+            _reach(host, int(port))
 
     def start(self, make: Maker, n: int) -> Sequence["RayReplica"]:
         """Start `n` actors, spread over the machines.
 
         Raises:
-            UserError: where the cluster cannot be reached, or has too few cores.
+            UserError: where the cluster cannot be joined, or has too few cores.
         """
         import ray
 
         try:
             ray.init(log_to_driver=False, logging_level="ERROR", include_dashboard=False)
         except (ConnectionError, ValueError, RuntimeError) as error:
+            reason = str(error).split("\n", 1)[0]
             raise UserError(
-                f"Ray cannot be started: {error}", where="--distributed ray", fix="Look at RAY_ADDRESS."
+                f"Ray cannot be started: {reason}", where="--distributed ray", fix="Look at RAY_ADDRESS."
             ) from error
         machines = [machine["Resources"] for machine in ray.nodes() if machine["Alive"]]
         cores = share([int(each.get("CPU", 0)) for each in machines], n)
@@ -67,12 +74,24 @@ class RayCluster:
             max_concurrency=AT_ONCE,
             scheduling_strategy="SPREAD",
         )
-        return [RayReplica(f"replica {number + 1}", host.remote(make)) for number in range(n)]
+        packed = ray.cloudpickle.dumps(make)
+        return [RayReplica(f"replica {number + 1}", host.remote(sys.path, packed)) for number in range(n)]
 
     def end(self) -> None:
         """Leave the cluster; one that was started here ends."""
         if "ray" in sys.modules:
             sys.modules["ray"].shutdown()
+
+
+def _reach(host: str, port: int) -> None:
+    try:
+        socket.create_connection((host, port), REACH_SECONDS).close()
+    except OSError as error:
+        raise UserError(
+            f"no Ray cluster answers at {host}:{port} ({error})",
+            where="--distributed ray",
+            fix="Look at RAY_ADDRESS; `ray start --head` starts a cluster, and without RAY_ADDRESS the run does.",
+        ) from error
 
 
 def share(amounts: Sequence[int], n: int) -> float:
@@ -89,19 +108,30 @@ def share(amounts: Sequence[int], n: int) -> float:
 
 
 class RayHost:
-    """The actor: an engine, and what it answers."""
+    """The actor: an engine, and what it answers; where the engine cannot be made, why not."""
 
-    def __init__(self, make: Maker) -> None:
-        self._engine = make()
+    def __init__(self, path: Sequence[str], packed: bytes) -> None:
+        sys.path += [folder for folder in path if folder not in sys.path]  # Ray knows that of its script only
+        self._engine: Engine | None = None
+        try:
+            self._engine = pickle.loads(packed)()
+        except UserError as error:
+            self._failure = Failure(error)
+        except Exception as error:  # noqa: BLE001 - handed to the owner
+            self._failure = Failure(ReplicaLost(f"a replica cannot be made ({type(error).__name__}: {error})"))
 
     async def ask(self, request: Request) -> AsyncIterator[Answer | Failure]:
         """The answers to a request as they come."""
+        if self._engine is None:
+            yield self._failure
+            return
         async for answer in answers(self._engine, request):
             yield answer
 
     async def close(self) -> None:
         """End what the engine has started."""
-        await self._engine.close()
+        if self._engine is not None:
+            await self._engine.close()
 
 
 class RayReplica:
@@ -127,7 +157,8 @@ class RayReplica:
             finished = True
         except RayActorError as error:
             finished = True
-            raise ReplicaLost(f"{self.name} has died ({error})", where="--distributed ray", fix=KEPT) from error
+            reason = str(error).split("\n", 1)[0].rstrip(".")
+            raise ReplicaLost(f"{self.name} has died ({reason})", where="--distributed ray", fix=KEPT) from error
         finally:
             if not finished:
                 ray.cancel(replies)

@@ -153,5 +153,5 @@ class Replicas(Engine):
         del self._load[replica]
         self._lost = error
         if self._load:
-            logger.warning("{} is lost, {} of {} go on: {}", replica.name, len(self._load), self._n, error)
+            logger.warning("{}; {} of {} replicas go on", error.what, len(self._load), self._n)
         await replica.close()

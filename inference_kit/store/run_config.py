@@ -27,22 +27,29 @@ def read_entries(folder: Path) -> list[dict[str, Any]]:
     ]
 
 
+def read_entry(folder: Path, method: str) -> dict[str, Any]:
+    """The whole entry of one method; empty where it has none."""
+    entry: dict[str, Any] = _read(folder / NAME)["methods"].get(method, {})
+    return entry
+
+
+def changed_settings(stored: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Each setting that differs, with both values."""
+    return [
+        f"{name}: {stored.get(name)!r} -> {now.get(name)!r}"
+        for name in sorted({*stored, *now})
+        if stored.get(name) != now.get(name)
+    ]
+
+
 def check_same_run(folder: Path, method: str, depends_on: Mapping[str, Any]) -> None:
     """Refuse to go on with a stored run whose results depend on other settings.
 
     Raises:
         UserError: naming each setting, its stored and its new value.
     """
-    entry = _read(folder / NAME)["methods"].get(method)
-    if entry is None:
-        return
-    stored = entry["config"]["depends_on"]
-    changed = [
-        f"{name}: {stored.get(name)!r} -> {depends_on.get(name)!r}"
-        for name in sorted({*stored, *depends_on})
-        if stored.get(name) != depends_on.get(name)
-    ]
-    if changed:
+    entry = read_entry(folder, method)
+    if entry and (changed := changed_settings(entry["config"]["depends_on"], depends_on)):
         raise UserError(
             f"the stored run has other settings ({'; '.join(changed)})",
             where=str(folder),

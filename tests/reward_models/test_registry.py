@@ -6,7 +6,7 @@ from inference_kit.reward_models import REWARD_MODELS
 from inference_kit.reward_models.base import RewardModel
 from model_config import reward_model_groups
 
-OF_ONES_OWN = {"http", "rule", "token_prm", "vllm_http"}
+OF_ONES_OWN = {"http", "rule", "token_prm", "vllm_http", "vllm_pooling"}
 """Formats without published weights that everybody uses."""
 
 

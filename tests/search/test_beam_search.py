@@ -54,3 +54,22 @@ def test_a_round_is_one_batch_of_scores() -> None:
     batches = solver.reward_model.batches
     assert len(batches) == 4
     assert [{len(steps) for steps in batch} for batch in batches[:3]] == [{1}, {2}, {3}]
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 1000), st.integers(1, 2), st.sampled_from(["last", "min"]))
+def test_where_the_budget_ends_before_anything_is_whole_the_best_path_is_written_to_its_end(
+    seed: int, rounds: int, aggregate: str
+) -> None:
+    """The highest score of all that was written, not only of the last round; the longest of equals."""
+    world = World(seed, words=4, streams=99, ending=0.0, levels=2)
+    rules = Rules(max_calls=4 * rounds, aggregate=aggregate)
+    found = solved(solver_of(world, "beam_search", rules=rules, beam_width=2, n=2))
+    paths = {node.path: node for node in found.tree if node.finish_reason == "boundary"}
+    paper = Paper(world, aggregate=aggregate)
+    lines = [Line(path, "".join(paths[path[: at + 1]].text for at in range(len(path)))) for path in paths]
+    best_line = max(lines, key=lambda line: (paper.worth(line), line.depth))
+    [candidate] = found.candidates
+    [end] = [node for node in found.tree if node.candidate == 0]
+    assert end.path[:-1] == best_line.place
+    assert candidate.text.startswith(best_line.text)

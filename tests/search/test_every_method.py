@@ -93,15 +93,16 @@ def test_nothing_is_asked_or_scored_twice(method: str) -> None:
 
 @every_method
 @pytest.mark.parametrize("limit", ["max_calls", "max_tokens"])
+@pytest.mark.parametrize("world", [WORLD, World(12, streams=9, ending=0.05)], ids=["short", "long"])
 def test_a_budget_stops_at_the_same_place_on_replay_with_a_candidate_in_hand(
-    method: str, limit: str, tmp_path: Path
+    method: str, limit: str, world: World, tmp_path: Path
 ) -> None:
-    whole = paid_for(solved(solver_of(WORLD, method, **small(method))))
+    whole = paid_for(solved(solver_of(world, method, **small(method))))
     for most in CALLS:
         runs = []
         for run in ("a", "b"):
             log = CallLog(tmp_path / str(most), run, fsync_seconds=None)
-            runs.append(solver_of(WORLD, method, rules=Rules(**{limit: most}), log=log, **small(method)))
+            runs.append(solver_of(world, method, rules=Rules(**{limit: most}), log=log, **small(method)))
         first, second = map(solved, runs)
         assert first.candidates
         assert second.candidates == first.candidates

@@ -2,7 +2,7 @@
 
 import math
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from search.paper import ROOT, Line, Paper, best, read
 from search.world import World, solved, solver_of, texts, worlds
@@ -108,6 +108,7 @@ class Textbook:
     leaves=st.sampled_from([1, 1, 2, 4]),
     step_tokens=st.sampled_from([0, 0, 1, 3]),
 )
+@example(World(3, words=4, streams=9, ending=0.0, levels=1), 3, 1.4, 40, "uct", "unvisited", "score", "mean", 4, 1, 0)
 def test_mcts_is_the_textbook_s(
     world: World,
     n: int,

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from search.paper import ROOT, Line, Paper, best, read
 from search.world import World, solved, solver_of, texts, worlds
@@ -53,6 +53,7 @@ def filtered(paper: Paper, n: int, kind: str, rounds: int) -> list[Line]:
     st.sampled_from(["last", "min"]),
     st.sampled_from([0, 1, 3]),
 )
+@example(World(3, words=4, streams=9, ending=0.0, highest=0.5), 8, "multinomial", 5, "min", 0)
 def test_particle_filtering_is_its_definition(
     world: World, n: int, resampling: str, rounds: int, aggregate: str, step_tokens: int
 ) -> None:

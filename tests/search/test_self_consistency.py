@@ -39,6 +39,7 @@ def drawn_until(answers: list[str | None], stopping: str, certainty: float, wind
     st.sampled_from([0.6, 0.8, 0.95]),
     st.integers(1, 5),
 )
+@example(World(answers=1, giving_up=3.0, ending=1.0), 14, "esc", 0.95, 2)
 @example(World(giving_up=0.0), 3, "esc", 0.95, 1)
 def test_each_rule_stops_where_its_definition_does(
     world: World, n: int, stopping: str, certainty: float, window: int

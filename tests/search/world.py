@@ -1,8 +1,8 @@
 """A small world in which every token and every reward is known beforehand: an engine and a reward model over hashes.
 
 What follows a text depends on that text and on `seed % streams` alone, so equal siblings are common; a line of thought
-ends at any depth with a boxed answer, or gives up without one, or runs out of room. Rewards are eighths, so that sums
-of them are exact and ties are common.
+ends at any depth with a boxed answer, or gives up without one, or runs out of room. Rewards are binary fractions, so
+that sums of them are exact and ties are common.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class World:
     """What is written behind a text, and what a text is worth.
 
     `words` and `streams` say how often siblings are equal, `ending` how early a line ends, `giving_up` how often
-    without an answer, `levels` how fine rewards are.
+    without an answer, `levels` how fine rewards are and `highest` how high.
     """
 
     seed: int = 0
@@ -55,6 +55,7 @@ class World:
     ending: float = 0.3
     levels: int = 8
     giving_up: float = 0.5
+    highest: float = 1.0
 
     def chance(self, *what: object) -> float:
         """A number in [0, 1) that belongs to `what`."""
@@ -104,7 +105,7 @@ class World:
 
     def reward(self, steps: Sequence[str]) -> float:
         """What a line of `steps` is worth."""
-        return round(self.chance("reward", tuple(steps)) * self.levels) / self.levels
+        return round(self.chance("reward", tuple(steps)) * self.levels) / self.levels * self.highest
 
 
 TOKENS = ("go ", "on ", "then ", "so ", SEPARATOR, GIVES_UP, *(f"\\boxed{{{letter}}}" for letter in LETTERS))
@@ -117,6 +118,7 @@ worlds = st.builds(
     streams=st.integers(1, 7),
     ending=st.sampled_from([0.1, 0.3, 0.6]),
     levels=st.sampled_from([1, 2, 8]),
+    highest=st.sampled_from([1.0, 0.75]),
 )
 
 

@@ -1,0 +1,163 @@
+"""Shards: parts of one run that were done apart, each in a folder of its own, and how they become the whole.
+
+Why: machines that share nothing can split a run by `--shard i/k`; what they leave is copied together and merged.
+Promises: no two shards write to the same folder; only whole runs of the same settings are merged, with every problem
+once, in the order of the data; the merged folder is that of a run that was never split, and goes on like one.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+from pathlib import Path
+from typing import Any
+
+from inference_kit.cli.stored import StoredRun, stored_runs
+from inference_kit.dataset.selection import Shard
+from inference_kit.errors import UserError
+from inference_kit.records import Index
+from inference_kit.store.atomic import make_folder, write_atomically
+from inference_kit.store.encoding import encode
+from inference_kit.store.lock import FolderLock
+from inference_kit.store.results import PartialFile
+from inference_kit.store.run_config import changed_settings, read_entry, write_entry
+
+FOLDER = re.compile(r"(?P<whole>.+)\+shard-(?P<number>[1-9]\d*)-of-(?P<of>[1-9]\d*)")
+SELECTION = ("limit", "index", "shuffle_seed")
+"""Settings that choose problems; with others, a shard is no part of the same whole."""
+
+
+def shard_folder(whole: str, shard: Shard) -> str:
+    """What the folder of one shard is called, where that of the whole run is called `whole`."""
+    return f"{whole}+shard-{shard.number}-of-{shard.of}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One shard as it is stored, and where the whole belongs."""
+
+    run: StoredRun
+    shard: Shard
+    whole: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.run.stem.parent
+
+    @property
+    def entry(self) -> Mapping[str, Any]:
+        """What config.json says of it."""
+        return read_entry(self.folder, str(self.run.header["method"]))
+
+    @property
+    def indices(self) -> list[Index]:
+        return [record.index for record in self.run.records()]
+
+
+def whole_runs(paths: Sequence[Path]) -> list[StoredRun]:
+    """The runs at `paths`, shards that stand in folders merged; a shard's own file is a run like any other.
+
+    Raises:
+        UserError: where shards do not make a whole.
+    """
+    runs: dict[Path, StoredRun] = {}
+    parts: defaultdict[tuple[str, str, int], dict[Path, _Part]] = defaultdict(dict)
+    for path in paths:
+        for run in stored_runs(path):
+            found = FOLDER.fullmatch(run.stem.parent.name)
+            if path.is_file() or not found:
+                runs[run.stem.resolve()] = run
+                continue
+            shard = Shard(int(found["number"]), int(found["of"]))
+            whole = run.stem.parent.with_name(found["whole"]) / run.stem.name
+            key = (found["whole"], run.stem.name, shard.of)
+            parts[key][run.stem.resolve()] = _Part(run, shard, whole)
+    for each in parts.values():
+        merged = _merged(sorted(each.values(), key=lambda part: part.shard.number))
+        runs[merged.stem.resolve()] = merged
+    return list(runs.values())
+
+
+def _merged(parts: Sequence[_Part]) -> StoredRun:
+    """Write the folder of the whole run, beside that of its first part."""
+    first = parts[0]
+    _check_numbers(parts)
+    _check_settings(parts)
+    orders = [_complete(part) for part in parts]
+    rounds = zip_longest(*([(index,) for index in order] for order in orders), fillvalue=())
+    order = list(chain.from_iterable(chain.from_iterable(rounds)))
+    twice = [index for index, count in Counter(order).items() if count > 1]
+    if twice:
+        raise UserError(f"problem {twice[0]!r} is in two shards", where=str(first.folder), fix=_SPLIT_AGAIN)
+    path = first.whole.with_name(first.whole.name + ".jsonl")
+    make_folder(path.parent)
+    with FolderLock(path.parent):
+        _write_whole(parts, path, order)
+    whole = PartialFile(path)
+    return StoredRun(lambda: whole.ordered(order), first.run.header, first.whole, first.run.votes)
+
+
+_SPLIT_AGAIN = "Run all shards by the same command but for --shard."
+
+
+def _check_numbers(parts: Sequence[_Part]) -> None:
+    of, place = parts[0].shard.of, str(parts[0].folder)
+    numbers = Counter(part.shard.number for part in parts)
+    for number, count in numbers.items():
+        if count > 1:
+            places = " and ".join(str(part.folder) for part in parts if part.shard.number == number)
+            raise UserError(f"shard {number}/{of} is there twice: {places}", where=place, fix="Name one of them.")
+    missing = [f"{number}/{of}" for number in range(1, of + 1) if number not in numbers]
+    if missing:
+        raise UserError(
+            f"{'shard' if len(missing) == 1 else 'shards'} {', '.join(missing)} of this run missing",
+            where=place,
+            fix="Name the folders of all shards; a shard's .jsonl file may be judged alone.",
+        )
+
+
+def _check_settings(parts: Sequence[_Part]) -> None:
+    first = _makes_results(parts[0])
+    for part in parts[1:]:
+        if changed := changed_settings(first, _makes_results(part)):
+            raise UserError(
+                f"shard {part.shard} has other settings than shard {parts[0].shard} ({'; '.join(changed)})",
+                where=str(part.folder),
+                fix=_SPLIT_AGAIN,
+            )
+
+
+def _makes_results(part: _Part) -> dict[str, Any]:
+    """The settings that the results of the whole run depend on."""
+    config = part.entry["config"]
+    return config["depends_on"] | {name: config["settings"].get(name, {}).get("value") for name in SELECTION}
+
+
+def _complete(part: _Part) -> list[Index]:
+    """The problems of a part in the order of the data; a part that is not done yet is refused."""
+    indices, wanted = part.indices, part.entry["problems"]
+    if len(indices) < wanted:
+        raise UserError(
+            f"shard {part.shard} has {len(indices)} of its {wanted} problems",
+            where=str(part.folder),
+            fix="Its own command, again, goes on with the rest.",
+        )
+    return indices
+
+
+def _write_whole(parts: Sequence[_Part], path: Path, order: Sequence[Index]) -> None:
+    method = str(parts[0].run.header["method"])
+    if path.exists() and "shards" not in read_entry(path.parent, method):
+        raise UserError(
+            "a run that was not split is there already", where=str(path), fix="Move it away, or rename the shards."
+        )
+    entry = {name: value for name, value in parts[0].entry.items() if name not in ("run", "process", "command")}
+    shards = {"problems": len(order), "shards": [str(part.folder) for part in parts]}
+    write_entry(path.parent, method, entry | shards, fresh=True)
+    files = [PartialFile(part.run.stem.with_name(part.run.stem.name + ".jsonl")) for part in parts]
+    file_of = {index: file for part, file in zip(parts, files, strict=True) for index in part.indices}
+    with write_atomically(path) as lines:
+        for index in order:
+            [record] = file_of[index].ordered([index])
+            lines.write(encode(record.to_json()) + "\n")

@@ -1,0 +1,78 @@
+"""Choosing: which candidate a decoder returns, and what its metadata says of the others.
+
+Why: the caller's own score, a vote and a reward model all end in one position.
+Promises: ties go to the first; a candidate whose score raised cannot win, and where all raised the error is raised.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from inference_kit.decoders.own_score import Judged, Score, context_of, judge
+from inference_kit.evaluation import check_votes
+from inference_kit.records import Candidate, Problem
+from inference_kit.voting import VOTES, known_of
+
+BY_SCORE = "score"
+"""Stands for a vote where the highest score wins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The winner's position, and what each candidate scored."""
+
+    best: int
+    judged: tuple[Judged, ...]
+
+    def shown(self, candidates: Sequence[Candidate]) -> list[dict[str, Any]]:
+        """Each candidate with its score, None and the error where there is none."""
+        return [
+            {"text": candidate.text, "score": judged.score}
+            if judged.error is None
+            else {"text": candidate.text, "score": None, "error": str(judged.error) or repr(judged.error)}
+            for candidate, judged in zip(candidates, self.judged, strict=True)
+        ]
+
+
+def choose(vote: str | None, own: Score | None, problem: Problem, candidates: Sequence[Candidate]) -> Choice:
+    """Choose by score, by a vote, or the first one where `vote` is None.
+
+    Args:
+        vote: A vote's name, `BY_SCORE` or None.
+        own: The decoder's own score, where it has one.
+        problem: What was asked.
+        candidates: At least one.
+
+    Raises:
+        Exception: that of `own`, where no candidate could be scored.
+        UserError: where the vote weighs what is not there.
+    """
+    defaults = default_scores(candidates)
+    judged = tuple(map(Judged, defaults))
+    if vote == BY_SCORE and own is not None and len(candidates) > 0:
+        texts = [candidate.text for candidate in candidates]
+        judged = tuple(
+            judge(own, text, context_of(problem, texts, index, defaults[index])) for index, text in enumerate(texts)
+        )
+        if all(each.error for each in judged) and judged[0].error:
+            raise judged[0].error
+    if vote == BY_SCORE:
+        able = [place for place, each in enumerate(judged) if each.error is None]
+        return Choice(max(able, key=lambda place: judged[place].score), judged)
+    if vote is None:
+        return Choice(0, judged)
+    check_votes((vote,), known_of(candidates))
+    return Choice(VOTES[vote].choose(candidates), judged)
+
+
+def default_scores(candidates: Sequence[Candidate]) -> list[float]:
+    """The reward model's scores, else the mean log-probability of a token, else the share with the same answer."""
+    scores = [each.score for each in candidates if each.score is not None]
+    if len(scores) == len(candidates):
+        return scores
+    means = [each.logprob / max(1, each.tokens) for each in candidates if each.logprob is not None]
+    if len(means) == len(candidates):
+        return means
+    sizes = Counter(each.group for each in candidates if each.group >= 0)
+    return [sizes[each.group] / len(candidates) for each in candidates]

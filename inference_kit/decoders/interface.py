@@ -1,0 +1,301 @@
+"""InferenceBase: a model and a way to ask it, behind `forward`, `batch_forward` and `stream`.
+
+Why: a program that wants answers, not benchmarks, should need one object and one call; it gets the methods, engines and
+accounting of a run.
+Promises: making a decoder checks its hyperparameters and loads nothing; the same input gets the same answer unless
+`seed` is changed; a batch is in flight at once and one failing input fails alone; an overridden `score` decides.
+"""
+
+import asyncio
+import hashlib
+import secrets
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, ClassVar, Self
+from weakref import finalize
+
+from inference_kit.config import Level, generation_config, generation_levels
+from inference_kit.context import Method
+from inference_kit.decoders.choosing import BY_SCORE, Choice, choose
+from inference_kit.decoders.loop_thread import LoopThread
+from inference_kit.decoders.own_score import OwnScore
+from inference_kit.decoders.settings import WHERE, BadArgument, Told, read_hyperparameters
+from inference_kit.decoders.sources import MODELS, REWARD_NAMES, Entry, Model, explained, find_reward_model, find_source
+from inference_kit.decoders.sources import load_model as load
+from inference_kit.errors import EngineError, UserError
+from inference_kit.flow import all_of
+from inference_kit.grader import GraderPool
+from inference_kit.records import GenerationConfig, Message, Problem, Solution
+from inference_kit.reward_models.base import RewardModel
+from inference_kit.search import METHODS, NEEDS, ONE_SOLUTION, OWN_VOTE, Needs
+from inference_kit.solver import Solver
+from inference_kit.store.call_log import CallLog, LoggedCall
+from inference_kit.voting import VOTES
+
+Answer = tuple[str, dict[str, Any]]
+"""A text, and how it came about."""
+
+INPUT = "{input}"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a decoder is made of once it is used."""
+
+    model: Model
+    solver: Solver
+    own_score: OwnScore | None
+
+
+class InferenceBase:
+    """Asks a model; on its own, for one plain reply. Subclasses name another method or write their own `forward`.
+
+    Args:
+        model_name_or_path: A registered name, a server's address, a folder or a hub id.
+        sampling_method: A label for the metadata; the decoder's own where it is empty.
+        hyperparameters: Generation settings, settings of method and engine, and the options of docs/decoders.md.
+        models, reward_models: Registries besides the bundled ones, such as those of model_config.py.
+    """
+
+    method: str = "vanilla"
+    label: str = "custom"
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    """Told that differ from those of the method."""
+
+    def __init__(
+        self,
+        model_name_or_path: str,
+        sampling_method: str = "",
+        hyperparameters: Mapping[str, Any] | None = None,
+        *,
+        models: Mapping[str, Entry] = MODELS,
+        reward_models: Mapping[str, Entry] = REWARD_NAMES,
+    ) -> None:
+        self.model_name_or_path, self.sampling_method = model_name_or_path, sampling_method or self.label
+        self._told = read_hyperparameters(hyperparameters, self.method, self.defaults)
+        self.hyperparameters = dict(hyperparameters or {})
+        self._source = find_source(model_name_or_path, self._told.options, {**MODELS, **models})
+        self._reward_names = {**REWARD_NAMES, **reward_models}
+        self._loop = LoopThread()
+
+    def forward(self, input_text: str, prompt_template: str | None = None) -> Answer:
+        """Answer one text.
+
+        Raises:
+            BadArgument: a `ValueError`, for an input that is no text or a template without `{input}`.
+            UserError: for a model that is not there, and for what an engine or server refuses.
+        """
+        problem = _problem(input_text, prompt_template, self._told)
+        parts, began = self._parts, time.perf_counter()
+        solution = self._loop.run(parts.solver.solve(problem))
+        return self._answer(problem, solution, time.perf_counter() - began)
+
+    def batch_forward(self, input_texts: Sequence[str], prompt_template: str | None = None) -> list[Answer]:
+        """Answer many texts, all in flight at once; one that fails is `("", {"error": ...})` in its place."""
+        if isinstance(input_texts, str) or not isinstance(input_texts, Sequence):
+            raise BadArgument(f"must be a list of texts, got {input_texts!r:.80}", where="input_texts")
+        _check_template(prompt_template)
+        if not input_texts:
+            return []
+        parts = self._parts
+
+        async def solved(text: str) -> tuple[Problem, Solution, float] | Exception:
+            began = time.perf_counter()
+            try:
+                problem = _problem(text, prompt_template, self._told)
+                return problem, await parts.solver.solve(problem), time.perf_counter() - began
+            except UserError as error:
+                if isinstance(error, EngineError | BadArgument):
+                    return error
+                raise
+            except Exception as error:  # noqa: BLE001 - one input's failure must not end the others
+                return error
+
+        async def all_solved() -> list[tuple[Problem, Solution, float] | Exception]:
+            return await all_of([solved(text) for text in input_texts])
+
+        return [self._answer_or_error(found) for found in self._loop.run(all_solved())]
+
+    def stream(self, input_text: str, prompt_template: str | None = None) -> Iterator[str]:
+        """Answer one text piece by piece; what is searched or improved comes in one piece at the end."""
+        problem = _problem(input_text, prompt_template, self._told)
+        if self.method in ONE_SOLUTION:
+            return self._pieces(self._parts.solver.stream(problem))
+        return iter([self.forward(input_text, prompt_template)[0]])
+
+    def score(self, candidate: str, context: dict[str, Any] | None = None) -> float:
+        """Say how good a candidate is; override it to decide which one wins.
+
+        Args:
+            candidate: The text of one candidate; of a method that searches in steps, also of its beginning.
+            context: `input`, `prompt`, `candidates` (all texts), `index`, and `default_score`, which is the reward
+                model's, else the mean log-probability of a token, else the share of candidates with the same answer.
+        """
+        if context is None:
+            raise BadArgument("this score needs the context that a decoder gives it", where="context")
+        return float(context["default_score"])
+
+    def close(self) -> None:
+        """Give weights, processes and connections back; the decoder may be used again."""
+        if "_parts" in self.__dict__:
+            self._finalizer()
+            del self._parts
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def _scores_itself(self) -> bool:
+        return type(self).score is not InferenceBase.score
+
+    @cached_property
+    def _parts(self) -> Parts:
+        """Engine, reward model and solver; made at the first use."""
+        options = self._told.options
+        model = load(self._source, self._told)
+        own = OwnScore(self.score, model.engine.separator) if self._scores_itself else None
+        reward_model = own if own and self._follows_scores else self._named_reward_model()
+        try:
+            config = self._config(model)
+            model.engine.check(config)
+            _check_needs(self.method, model, reward_model)
+            if reward_model is not None:
+                reward_model.check()
+        except UserError as error:
+            raise error if isinstance(error, BadArgument) else explained(error, self._source) from error
+        solver = Solver(
+            model.engine,
+            self._bound_method(),
+            config,
+            GraderPool(),
+            reward_model,
+            _Cache(Path(options.cache_dir).expanduser(), secrets.token_hex(4)) if options.cache_dir else None,
+            options.rules,
+            keep_trees=self.method == "self_improve",
+        )
+        self._finalizer = finalize(self, _close, self._loop, solver)
+        return Parts(model, solver, own)
+
+    def _bound_method(self) -> Method:
+        return partial(METHODS[self.method], **self._told.method)
+
+    @property
+    def _follows_scores(self) -> bool:
+        """Whether scores steer the method, and do not only rank what it has made."""
+        return NEEDS.get(self.method, Needs()).reward_model or self.method == "self_improve"
+
+    def _named_reward_model(self) -> RewardModel | None:
+        """The one that was told; where the method cannot do without, the one registered as that of the model."""
+        options, beside = self._told.options, f"{self._source.name}_prm"
+        needed = NEEDS.get(self.method, Needs()).reward_model and beside in self._reward_names
+        named = options.reward_model or (beside if needed else None)
+        return find_reward_model(named, options.reward_model_path, self._reward_names)
+
+    def _config(self, model: Model) -> GenerationConfig:
+        room = model.engine.context_length
+        resolved = generation_levels(
+            Level(WHERE, self._told.generation),
+            Level("registry", model.generation),
+            Level("model's generation_config", model.engine.generation_defaults()),
+            Level("decoder's default", {"max_new_tokens": min(512, room // 2) if room else 512}),
+        )
+        config = generation_config(resolved)
+        weighed = VOTES[self._vote].needs if self._vote in VOTES else ()
+        if NEEDS.get(self.method, Needs()).branching or {*weighed} - {"step_scores", "logprob"}:
+            return replace(config, token_details=True)
+        return config
+
+    @property
+    def _vote(self) -> str | None:
+        """What chooses among candidates: scores, a vote, or None where the first is the method's own choice."""
+        if self.method == "self_improve":
+            return None
+        return BY_SCORE if self._scores_itself else self._told.options.vote or OWN_VOTE.get(self.method, BY_SCORE)
+
+    def _answer_or_error(self, found: tuple[Problem, Solution, float] | Exception) -> Answer:
+        if isinstance(found, Exception):
+            return "", {"error": str(found) or repr(found)}
+        try:
+            return self._answer(*found)
+        except Exception as error:  # noqa: BLE001 - likewise: all scores of this input have raised
+            return "", {"error": str(error) or repr(error)}
+
+    def _answer(self, problem: Problem, solution: Solution, seconds: float) -> Answer:
+        choice = choose(self._vote, self.score if self._scores_itself else None, problem, solution.candidates)
+        chosen = solution.candidates[choice.best]
+        metadata = {
+            "model": self._parts.model.name,
+            "backend": self._parts.model.backend,
+            "sampling_method": self.sampling_method,
+            "usage": solution.usage.to_json(),
+            "seconds": seconds,
+            "finish_reason": chosen.finish_reason,
+        }
+        return chosen.text, metadata | self._about(problem, solution, choice)
+
+    def _about(self, problem: Problem, solution: Solution, choice: Choice) -> dict[str, Any]:
+        """What the metadata says besides, by the method."""
+        if self.method in ONE_SOLUTION:
+            return {}
+        return {"candidates": choice.shown(solution.candidates), "best_index": choice.best}
+
+    def _pieces(self, stream: AsyncIterator[str]) -> Iterator[str]:
+        async def next_piece() -> str | None:
+            return await anext(stream, None)
+
+        async def close() -> None:
+            await stream.aclose()  # type: ignore[attr-defined]
+
+        try:
+            while (piece := self._loop.run(next_piece())) is not None:
+                yield piece
+        finally:
+            self._loop.run(close())
+
+
+class _Cache(CallLog):
+    """A call log in which everything found was paid for by an earlier call."""
+
+    def find(self, key: str) -> LoggedCall | None:
+        """Return what was logged, as another run's."""
+        found = super().find(key)
+        return replace(found, same_run=False) if found else None
+
+
+def _check_template(template: str | None) -> None:
+    if template is not None and (not isinstance(template, str) or INPUT not in template):
+        raise BadArgument(f"the template has no {INPUT}", where="prompt_template", fix="Put it where the input goes.")
+
+
+def _problem(text: str, template: str | None, told: Told) -> Problem:
+    """An input as a problem, whose index is the digest of its prompt: equal inputs are written with equal seeds."""
+    _check_template(template)
+    if not isinstance(text, str):
+        raise BadArgument(f"must be a text, got {text!r:.80}", where="input_text")
+    prompt = text if template is None else template.replace(INPUT, text)
+    index = hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return Problem(index, (Message("user", prompt),), answer_kind=told.options.answer_kind, bare_question=text)
+
+
+def _check_needs(method: str, model: Model, reward_model: RewardModel | None) -> None:
+    """Refuse a method whose needs are not met, before anything is generated."""
+    needs = NEEDS.get(method, Needs())
+    if needs.reward_model and reward_model is None:
+        fix = "Name a reward_model, or override `score`."
+        raise BadArgument(f"{method} follows step scores, and there is no reward model", where=WHERE, fix=fix)
+    if needs.prefix and not model.engine.capabilities.prefix:
+        fix = "Use best_of_n or self_consistency, or another engine."
+        raise BadArgument(f"{method} needs an engine that goes on with a partial answer", where=model.backend, fix=fix)
+
+
+def _close(loop: LoopThread, solver: Solver) -> None:
+    solver.grader.close()
+    with suppress(asyncio.CancelledError):
+        loop.close(solver.close())
