@@ -43,7 +43,7 @@ OPTIONAL_PACKAGES = {
     "flash_attn_3": "--attn-implementation flash_attention_3 on CUDA",
     "gptqmodel": "weights quantised by GPTQ and AWQ",
     "gradio": "the web chat",
-    "ray": "the vLLM engine on several machines",
+    "ray": "copies of an engine on a Ray cluster (--distributed ray); requirements-ray.txt",
 }
 """What nothing needs, and what it is good for."""
 

@@ -7,16 +7,16 @@ once, in the order of the data; the merged folder is that of a run that was neve
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from inference_kit.cli.stored import StoredRun, stored_runs
 from inference_kit.dataset.selection import Shard
 from inference_kit.errors import UserError
-from inference_kit.records import Index
+from inference_kit.records import Record
 from inference_kit.store.atomic import make_folder, write_atomically
 from inference_kit.store.encoding import encode
 from inference_kit.store.lock import FolderLock
@@ -50,10 +50,6 @@ class _Part:
         """What config.json says of it."""
         return read_entry(self.folder, str(self.run.header["method"]))
 
-    @property
-    def indices(self) -> list[Index]:
-        return [record.index for record in self.run.records()]
-
 
 def whole_runs(paths: Sequence[Path]) -> list[StoredRun]:
     """The runs at `paths`, shards that stand in folders merged; a shard's own file is a run like any other.
@@ -84,18 +80,23 @@ def _merged(parts: Sequence[_Part]) -> StoredRun:
     first = parts[0]
     _check_numbers(parts)
     _check_settings(parts)
-    orders = [_complete(part) for part in parts]
-    rounds = zip_longest(*([(index,) for index in order] for order in orders), fillvalue=())
-    order = list(chain.from_iterable(chain.from_iterable(rounds)))
+    _check_complete(parts)
+    order = [record.index for record in _in_turn(parts)]
     twice = [index for index, count in Counter(order).items() if count > 1]
     if twice:
         raise UserError(f"problem {twice[0]!r} is in two shards", where=str(first.folder), fix=_SPLIT_AGAIN)
-    path = first.whole.with_name(first.whole.name + ".jsonl")
+    path = first.whole.with_name(f"{first.whole.name}.jsonl")
     make_folder(path.parent)
     with FolderLock(path.parent):
-        _write_whole(parts, path, order)
+        _write_whole(parts, path)
     whole = PartialFile(path)
     return StoredRun(lambda: whole.ordered(order), first.run.header, first.whole, first.run.votes)
+
+
+def _in_turn(parts: Sequence[_Part]) -> Iterator[Record]:
+    """The records of all parts in the order of the data: of each part the first, of each the second, and so on."""
+    for records in zip_longest(*(part.run.records() for part in parts)):
+        yield from (record for record in records if record is not None)
 
 
 _SPLIT_AGAIN = "Run all shards by the same command but for --shard."
@@ -111,7 +112,7 @@ def _check_numbers(parts: Sequence[_Part]) -> None:
     missing = [f"{number}/{of}" for number in range(1, of + 1) if number not in numbers]
     if missing:
         raise UserError(
-            f"{'shard' if len(missing) == 1 else 'shards'} {', '.join(missing)} of this run missing",
+            f"shard {', '.join(missing)} of this run is missing",
             where=place,
             fix="Name the folders of all shards; a shard's .jsonl file may be judged alone.",
         )
@@ -131,33 +132,29 @@ def _check_settings(parts: Sequence[_Part]) -> None:
 def _makes_results(part: _Part) -> dict[str, Any]:
     """The settings that the results of the whole run depend on."""
     config = part.entry["config"]
-    return config["depends_on"] | {name: config["settings"].get(name, {}).get("value") for name in SELECTION}
+    depends_on: dict[str, Any] = config["depends_on"]
+    return depends_on | {name: config["settings"].get(name, {}).get("value") for name in SELECTION}
 
 
-def _complete(part: _Part) -> list[Index]:
-    """The problems of a part in the order of the data; a part that is not done yet is refused."""
-    indices, wanted = part.indices, part.entry["problems"]
-    if len(indices) < wanted:
-        raise UserError(
-            f"shard {part.shard} has {len(indices)} of its {wanted} problems",
-            where=str(part.folder),
-            fix="Its own command, again, goes on with the rest.",
-        )
-    return indices
+def _check_complete(parts: Sequence[_Part]) -> None:
+    for part in parts:
+        stored, wanted = sum(1 for _ in part.run.records()), part.entry["problems"]
+        if stored < wanted:
+            raise UserError(
+                f"shard {part.shard} has {stored} of its {wanted} problems",
+                where=str(part.folder),
+                fix="Its own command, again, goes on with the rest.",
+            )
 
 
-def _write_whole(parts: Sequence[_Part], path: Path, order: Sequence[Index]) -> None:
-    method = str(parts[0].run.header["method"])
+def _write_whole(parts: Sequence[_Part], path: Path) -> None:
+    first, method = parts[0], str(parts[0].run.header["method"])
     if path.exists() and "shards" not in read_entry(path.parent, method):
         raise UserError(
             "a run that was not split is there already", where=str(path), fix="Move it away, or rename the shards."
         )
-    entry = {name: value for name, value in parts[0].entry.items() if name not in ("run", "process", "command")}
-    shards = {"problems": len(order), "shards": [str(part.folder) for part in parts]}
-    write_entry(path.parent, method, entry | shards, fresh=True)
-    files = [PartialFile(part.run.stem.with_name(part.run.stem.name + ".jsonl")) for part in parts]
-    file_of = {index: file for part, file in zip(parts, files, strict=True) for index in part.indices}
+    entry = {**first.run.header, "shards": [str(part.folder) for part in parts]}
+    write_entry(path.parent, method, entry, fresh=True)
     with write_atomically(path) as lines:
-        for index in order:
-            [record] = file_of[index].ordered([index])
+        for record in _in_turn(parts):
             lines.write(encode(record.to_json()) + "\n")

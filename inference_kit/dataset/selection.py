@@ -63,7 +63,7 @@ class Selection:
         """
         chosen = problems if self.index is None else _named(problems, self.index)
         if self.limit is None or self.shuffle_seed is None:
-            taken = islice(chosen, self.limit)
+            taken: Iterator[Problem] = islice(chosen, self.limit)
         else:
             taken = _drawn(chosen, self.limit, random.Random(self.shuffle_seed))
         return islice(taken, self.shard.number - 1, None, self.shard.of) if self.shard else taken

@@ -7,7 +7,6 @@ Promises: making a decoder checks its hyperparameters and loads nothing; the sam
 """
 
 import asyncio
-import hashlib
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -21,15 +20,16 @@ from weakref import finalize
 from inference_kit.config import Level, generation_config, generation_levels
 from inference_kit.context import Method
 from inference_kit.decoders.choosing import BY_SCORE, Choice, choose
+from inference_kit.decoders.inputs import check_template, problem_of
 from inference_kit.decoders.loop_thread import LoopThread
 from inference_kit.decoders.own_score import OwnScore
-from inference_kit.decoders.settings import WHERE, BadArgument, Told, read_hyperparameters
+from inference_kit.decoders.settings import WHERE, BadArgument, read_hyperparameters
 from inference_kit.decoders.sources import MODELS, REWARD_NAMES, Entry, Model, explained, find_reward_model, find_source
 from inference_kit.decoders.sources import load_model as load
 from inference_kit.errors import EngineError, UserError
 from inference_kit.flow import all_of
 from inference_kit.grader import GraderPool
-from inference_kit.records import GenerationConfig, Message, Problem, Solution
+from inference_kit.records import GenerationConfig, Problem, Solution
 from inference_kit.reward_models.base import RewardModel
 from inference_kit.search import METHODS, NEEDS, ONE_SOLUTION, OWN_VOTE, Needs
 from inference_kit.solver import Solver
@@ -38,8 +38,6 @@ from inference_kit.voting import VOTES
 
 Answer = tuple[str, dict[str, Any]]
 """A text, and how it came about."""
-
-INPUT = "{input}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +87,7 @@ class InferenceBase:
             BadArgument: a `ValueError`, for an input that is no text or a template without `{input}`.
             UserError: for a model that is not there, and for what an engine or server refuses.
         """
-        problem = _problem(input_text, prompt_template, self._told)
+        problem = problem_of(input_text, prompt_template, self._told.options.answer_kind)
         parts, began = self._parts, time.perf_counter()
         solution = self._loop.run(parts.solver.solve(problem))
         return self._answer(problem, solution, time.perf_counter() - began)
@@ -98,7 +96,7 @@ class InferenceBase:
         """Answer many texts, all in flight at once; one that fails is `("", {"error": ...})` in its place."""
         if isinstance(input_texts, str) or not isinstance(input_texts, Sequence):
             raise BadArgument(f"must be a list of texts, got {input_texts!r:.80}", where="input_texts")
-        _check_template(prompt_template)
+        check_template(prompt_template)
         if not input_texts:
             return []
         parts = self._parts
@@ -106,7 +104,7 @@ class InferenceBase:
         async def solved(text: str) -> tuple[Problem, Solution, float] | Exception:
             began = time.perf_counter()
             try:
-                problem = _problem(text, prompt_template, self._told)
+                problem = problem_of(text, prompt_template, self._told.options.answer_kind)
                 return problem, await parts.solver.solve(problem), time.perf_counter() - began
             except UserError as error:
                 if isinstance(error, EngineError | BadArgument):
@@ -122,7 +120,7 @@ class InferenceBase:
 
     def stream(self, input_text: str, prompt_template: str | None = None) -> Iterator[str]:
         """Answer one text piece by piece; what is searched or improved comes in one piece at the end."""
-        problem = _problem(input_text, prompt_template, self._told)
+        problem = problem_of(input_text, prompt_template, self._told.options.answer_kind)
         if self.method in ONE_SOLUTION:
             return self._pieces(self._parts.solver.stream(problem))
         return iter([self.forward(input_text, prompt_template)[0]])
@@ -267,21 +265,6 @@ class _Cache(CallLog):
         """Return what was logged, as another run's."""
         found = super().find(key)
         return replace(found, same_run=False) if found else None
-
-
-def _check_template(template: str | None) -> None:
-    if template is not None and (not isinstance(template, str) or INPUT not in template):
-        raise BadArgument(f"the template has no {INPUT}", where="prompt_template", fix="Put it where the input goes.")
-
-
-def _problem(text: str, template: str | None, told: Told) -> Problem:
-    """An input as a problem, whose index is the digest of its prompt: equal inputs are written with equal seeds."""
-    _check_template(template)
-    if not isinstance(text, str):
-        raise BadArgument(f"must be a text, got {text!r:.80}", where="input_text")
-    prompt = text if template is None else template.replace(INPUT, text)
-    index = hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return Problem(index, (Message("user", prompt),), answer_kind=told.options.answer_kind, bare_question=text)
 
 
 def _check_needs(method: str, model: Model, reward_model: RewardModel | None) -> None:

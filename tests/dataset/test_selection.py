@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from inference_kit.dataset.selection import Selection
+from inference_kit.dataset.selection import Selection, Shard
 from inference_kit.errors import UserError
 from inference_kit.records import Index, Message, Problem
 
@@ -72,3 +72,21 @@ def test_a_seed_takes_the_same_few_and_a_larger_limit_keeps_them() -> None:
 def test_all_at_random_are_all() -> None:
     assert taken(Selection(shuffle_seed=1), 3, 1, 2) == [3, 1, 2]
     assert taken(Selection(limit=9, shuffle_seed=1), 3, 1, 2) == [3, 1, 2]
+
+
+def test_shards_have_every_selected_problem_in_exactly_one_of_them() -> None:
+    parts = [taken(Selection(limit=8, shard=Shard.read(f"{number}/3")), *range(20)) for number in (1, 2, 3)]
+    assert parts == [[0, 3, 6], [1, 4, 7], [2, 5]]
+    drawn = [taken(Selection(limit=8, shuffle_seed=1, shard=Shard(number, 3)), *range(20)) for number in (1, 2, 3)]
+    assert sorted(index for part in drawn for index in part) == taken(Selection(limit=8, shuffle_seed=1), *range(20))
+
+
+def test_a_shard_keeps_its_problems_when_more_are_asked_for() -> None:
+    few, more = (taken(Selection(limit=limit, shard=Shard(2, 4)), *range(100)) for limit in (20, 50))
+    assert more[: len(few)] == few
+
+
+@pytest.mark.parametrize("text", ["5/4", "0/4", "1/0", "1", "1/x", "-1/4", "1/4/2", ""])
+def test_what_is_no_shard_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match="--shard: expected i/k with i from 1 to k"):
+        Shard.read(text)

@@ -91,10 +91,13 @@ def answers(mind: Mind, room: int, n: int = 1, **settings: int | None) -> tuple[
     st.none() | st.integers(1, 12),
     st.none() | st.integers(1, 12),
     st.integers(1, 3),
+    st.sampled_from([1000, 9, 5]),
 )
-def test_budget_forcing_is_its_definition(mind: Mind, waits: int, least: int | None, most: int | None, n: int) -> None:
-    _, found = answers(mind, 1000, n, waits=waits, min_thinking_tokens=least, max_thinking_tokens=most)
-    assert found == [forced(mind, waits, least, most, 1000)] * n
+def test_budget_forcing_is_its_definition(
+    mind: Mind, waits: int, least: int | None, most: int | None, n: int, room: int
+) -> None:
+    _, found = answers(mind, room, n, waits=waits, min_thinking_tokens=least, max_thinking_tokens=most)
+    assert found == [forced(mind, waits, least, most, room)] * n
 
 
 @given(st.builds(Mind, st.builds(World, seed=st.integers(0, 10**6))), st.integers(0, 3), st.integers(1, 9))

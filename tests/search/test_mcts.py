@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from search.paper import ROOT, Line, Paper, best, read
@@ -146,6 +147,17 @@ def test_mcts_is_the_textbook_s(
     visits = {node.path: node.notes["visits"] for node in found.tree if "visits" in node.notes}
     lines = [line for family in textbook.below.values() for line in family]
     assert visits == {line.place: textbook.visits(line) for line in lines if textbook.visits(line)}
+
+
+@pytest.mark.parametrize("rule", ["uct", "puct"])
+@pytest.mark.parametrize("leaves", [1, 4])
+def test_the_default_settings_are_the_textbook_s_over_many_simulations(rule: str, leaves: int) -> None:
+    for seed in range(4):
+        world = World(seed, words=4, streams=99, ending=0.15)
+        textbook = Textbook(Paper(world), 4, 1.4, 40, rule, "unvisited", "score", "mean")
+        expected = textbook.run(40, leaves)
+        found = solved(solver_of(world, "mcts", selection=rule, leaves=leaves, iterations=40))
+        assert texts(found) == read(expected)
 
 
 def test_a_tree_that_holds_nothing_more_ends_the_search() -> None:
