@@ -1,7 +1,7 @@
 """Inputs: a text and a prompt template as a problem for the solver.
 
 Why: whoever calls a library passes what they have; what is wrong with it should be said by name.
-Promises: only the literal `{input}` is replaced; equal prompts have equal indices, so they are written with equal seeds.
+Promises: only the literal `{input}` is replaced; equal prompts have equal indices, hence equal seeds.
 """
 
 import hashlib

@@ -95,6 +95,7 @@ class VllmProcess:
         self._log_reader = threading.Thread(target=self._read_log, daemon=True)
         self._log_reader.start()
         threading.Thread(target=self._read_replies, daemon=True).start()
+        threading.Thread(target=self._bury, daemon=True).start()
         self._write({"engine": dict(engine), "adapter": adapter})
 
     @property
@@ -140,7 +141,8 @@ class VllmProcess:
         await asyncio.to_thread(self._end)
 
     def _end(self) -> None:
-        self._closing = True
+        with self._lock:
+            self._closing, self._death = True, self._death_of("it was closed")
         if self._ready.done() and not self._ready.cancelled() and not self._ready.exception():
             with contextlib.suppress(OSError):
                 self._requests.close()
@@ -152,6 +154,11 @@ class VllmProcess:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+    def _bury(self) -> None:
+        """Wait for the host to end; what it leaves would keep the pipes open."""
+        self._process.wait()
+        self._kill_group()
 
     def _checked(self, reply: dict[str, Any]) -> dict[str, Any]:
         if "refused" in reply:
@@ -176,7 +183,6 @@ class VllmProcess:
                 self._ready.set_result(reply["ready"])
             else:
                 self._ready.set_exception(self._not_loaded(reply))
-        self._kill_group()  # whatever ended the host may have left what it had started
         with self._lock:
             self._death = self._death_of("its process has ended")
             waiting = list(self._asked)
@@ -227,7 +233,7 @@ class VllmProcess:
         if not any(each in reason for each in (*ROOT_ELSEWHERE, "EngineDeadError", "EngineCore", "has ended")):
             return reason.split("\n", 1)[0]
         self._log_reader.join(timeout=1.0)
-        errors = [found[0].strip() for line in list(self._said) if (found := ERROR_LINE.search(line))]
+        errors = [found[1].strip() for line in list(self._said) if (found := ERROR_LINE.search(line))]
         own = [error for error in errors if not any(each in error for each in ROOT_ELSEWHERE)]
         return next(iter(own), reason.split("\n", 1)[0])
 

