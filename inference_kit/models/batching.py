@@ -68,9 +68,15 @@ class Batcher(Generic[Item, Result]):
         self._waiting = later
         return batch
 
+    def _run(self, items: Sequence[Item], group: Any) -> Sequence[Result]:
+        try:
+            return self._run_batch(items, group)
+        except StopIteration as error:  # no future can carry it: the caller would wait for ever
+            raise RuntimeError(f"the batch ended with {error!r}") from error
+
     async def _outcomes(self, batch: Sequence[_Waiting[Item, Result]]) -> Sequence[Result | Exception]:
         try:
-            return await asyncio.to_thread(self._run_batch, [each.item for each in batch], batch[0].group)
+            return await asyncio.to_thread(self._run, [each.item for each in batch], batch[0].group)
         except Exception as error:  # noqa: BLE001 - handed to the callers, each its own
             if len(batch) == 1:
                 return [error]

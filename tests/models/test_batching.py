@@ -58,6 +58,16 @@ def test_one_bad_item_fails_alone() -> None:
     assert (first, last, str(bad)) == (4, 8, "odd: [3]")
 
 
+def test_an_iteration_that_stops_inside_a_batch_does_not_hang_its_caller() -> None:
+    """A future refuses StopIteration, so the caller must get something else."""
+
+    def empty_handed(items: Sequence[int], group: Any) -> list[int]:
+        return [next(iter(())) for _ in items]
+
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        asyncio.run(asyncio.wait_for(Batcher(empty_handed, limit=4).submit(1), 5))
+
+
 def test_a_call_that_was_cancelled_is_not_made_and_disturbs_no_one() -> None:
     doubles = Doubles()
 
