@@ -1,12 +1,18 @@
 #!/usr/bin/env bash
 # Set up what is missing and run every check; further arguments go on to pytest: bash scripts/test.sh tests/store -k resume
 # bash scripts/test.sh --vllm sets vLLM up in .venv-vllm instead and runs the tests that need it.
+# bash scripts/test.sh --ray adds Ray to .venv and runs the tests that need it; elsewhere they are skipped.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 if [[ ${1:-} == --vllm ]]; then
   shift
   bash scripts/setup.sh --vllm </dev/null || exit
   exec .venv-vllm/bin/python -m pytest -q -m vllm "$@"
+fi
+if [[ ${1:-} == --ray ]]; then
+  shift
+  bash scripts/setup.sh requirements-dev.txt requirements-ray.txt </dev/null || exit
+  exec .venv/bin/python -m pytest -q tests/models/test_ray_replicas.py "$@"
 fi
 bash scripts/setup.sh requirements-dev.txt </dev/null || exit
 

@@ -147,7 +147,7 @@ class RayReplica:
             ReplicaLost: where the actor or its machine is lost.
         """
         import ray
-        from ray.exceptions import RayActorError
+        from ray.exceptions import ObjectLostError, RayActorError
 
         replies = self._actor.ask.remote(request)
         finished = False
@@ -155,7 +155,7 @@ class RayReplica:
             async for reply in replies:
                 yield unwrapped(await reply)
             finished = True
-        except RayActorError as error:
+        except (RayActorError, ObjectLostError) as error:
             finished = True
             reason = str(error).split("\n", 1)[0].rstrip(".")
             raise ReplicaLost(f"{self.name} has died ({reason})", where="--distributed ray", fix=KEPT) from error

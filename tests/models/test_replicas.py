@@ -93,12 +93,15 @@ def test_one_copy_is_the_engine_itself() -> None:
     assert isinstance(replicated(SeededEngine, 1, "processes"), SeededEngine)
 
 
-def test_each_prompt_goes_to_the_copy_with_the_least_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_prompt_goes_to_the_copy_with_the_least_to_do(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     told = [completion.text.split() for [completion] in run(Teller, prompts(4, 1))]
     assert len({pid for pid, _, _ in told}) == 2
     assert sorted((threads, gpus) for _, threads, gpus in told) == [("3", "4,5")] * 2 + [("3", "6,7")] * 2
+    assert "printed by a copy" not in capfd.readouterr().out
 
 
 def test_gpus_and_cores_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
