@@ -61,16 +61,17 @@ class RayCluster:
                 f"Ray cannot be started: {reason}", where="--distributed ray", fix="Look at RAY_ADDRESS."
             ) from error
         machines = [machine["Resources"] for machine in ray.nodes() if machine["Alive"]]
-        cores = share([int(each.get("CPU", 0)) for each in machines], n)
+        all_cores, all_gpus = ([int(each.get(name, 0)) for each in machines] for name in ("CPU", "GPU"))
+        cores, gpus = share(all_cores, n), share(all_gpus, n)
         if cores < 1:
             raise UserError(
-                f"{n} replicas need {n} cores, and the cluster has {sum(int(each.get('CPU', 0)) for each in machines)}",
+                f"{n} replicas need {n} cores, and the cluster has {sum(all_cores)}",
                 where="--replicas",
                 fix="Lower it, or add machines.",
             )
         host = ray.remote(RayHost).options(
-            num_cpus=cores,  # Ray gives as many threads
-            num_gpus=share([int(each.get("GPU", 0)) for each in machines], n),
+            num_cpus=1 if gpus else cores,  # Ray gives as many threads; a copy on a GPU must not wait for cores
+            num_gpus=gpus,
             max_concurrency=AT_ONCE,
             scheduling_strategy="SPREAD",
         )
