@@ -44,9 +44,6 @@ from inference_kit.solver import Solver  # noqa: E402
 from inference_kit.store.call_log import CallLog  # noqa: E402
 from inference_kit.store.results import PartialFile  # noqa: E402
 
-CONFIG = GenerationConfig(max_new_tokens=200, temperature=0.8)
-RAGGED = GenerationConfig(max_new_tokens=400, temperature=1.4)
-"""At this temperature some steps of the bundled model ramble for hundreds of tokens while others have ten."""
 SEPARATOR = "\n"
 BUNDLED = HOME / "inference_kit/bundled"
 RESTING_SECONDS = 2.0
@@ -73,6 +70,7 @@ def main() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ["VLLM_LOGGING_LEVEL"] = "ERROR"
     problems = _problems(arguments.data, arguments.problems)
+    config = GenerationConfig(max_new_tokens=arguments.max_new_tokens, temperature=arguments.temperature)
     reward = Free() if arguments.reward == "free" else Likelihood(str(BUNDLED / "abacus_prm"), separator=SEPARATOR)
     engine = VLLM(str(arguments.model), separator=SEPARATOR)
     _torch_threads()
@@ -80,14 +78,14 @@ def main() -> None:
         llm = _llm(engine, inprocess=arguments.baseline == "inprocess")
         if arguments.method == "best_of_n":
             sides = (
-                lambda: _whole(engine, problems, grader, partial(best_of_n, n=arguments.n), None),
-                lambda: _direct(llm, engine, problems, arguments.n),
+                lambda: _whole(engine, config, problems, grader, partial(best_of_n, n=arguments.n), None),
+                lambda: _direct(llm, engine, config, problems, arguments.n),
             )
         else:
             method = partial(beam_search, beam_width=arguments.beam_width, n=arguments.n)
             sides = (
-                lambda: _whole(engine, problems, grader, method, reward),
-                lambda: Lockstep(llm, engine, reward, arguments.beam_width, arguments.n).write(
+                lambda: _whole(engine, config, problems, grader, method, reward),
+                lambda: Lockstep(llm, engine, config, reward, arguments.beam_width, arguments.n).write(
                     problems, arguments.batch
                 ),
             )
@@ -113,6 +111,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--beam-width", type=int, default=4)
     parser.add_argument("--batch", type=int, default=25, help="problems that go round together in the loop")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--max-new-tokens", type=int, default=200)
+    parser.add_argument("--temperature", type=float, default=0.8, help="at 1.4 the bundled model's steps are ragged")
     parser.add_argument("--reward", choices=("free", "abacus_prm"), default="free")
     parser.add_argument("--baseline", choices=("default", "inprocess"), default="default")
     return parser.parse_args()
@@ -154,12 +154,17 @@ def _timed(llm: Any, side: Callable[[], int]) -> Turn:
 
 
 def _whole(
-    engine: VLLM, problems: Sequence[Problem], grader: GraderPool, method: Any, reward: RewardModel | None
+    engine: VLLM,
+    config: GenerationConfig,
+    problems: Sequence[Problem],
+    grader: GraderPool,
+    method: Any,
+    reward: RewardModel | None,
 ) -> int:
     """A run as `main.py run` makes it; its generated tokens."""
     with tempfile.TemporaryDirectory() as folder:
         records, calls = PartialFile(Path(folder, "run.jsonl")), CallLog(Path(folder, "calls"), "run")
-        solver = Solver(engine, method, CONFIG, grader, reward_model=reward, call_log=calls)
+        solver = Solver(engine, method, config, grader, reward_model=reward, call_log=calls)
         asyncio.run(
             run(problems, solver, records, concurrency=engine.concurrency, judged=lambda _: None, watch=lambda *_: None)
         )
@@ -169,20 +174,20 @@ def _whole(
         return sum(json.loads(line)["usage"]["generated_tokens"] for line in lines)
 
 
-def _direct(llm: Any, engine: VLLM, problems: Sequence[Problem], n: int) -> int:
+def _direct(llm: Any, engine: VLLM, config: GenerationConfig, problems: Sequence[Problem], n: int) -> int:
     """One call with all prompts."""
     prompts = [{"prompt_token_ids": list(engine.text_of(Prompt(problem.messages)).ids)} for problem in problems]
     seeds = [derive_seed(0, problem.index, ()) for problem in problems]
-    sampling = [_sampling(engine, seed, n, CONFIG.max_new_tokens) for seed in seeds]
+    sampling = [_sampling(engine, config, seed, n, config.max_new_tokens) for seed in seeds]
     outputs = llm.generate(prompts, sampling, use_tqdm=False)
     return sum(len(written.token_ids) for output in outputs for written in output.outputs)
 
 
-def _sampling(engine: VLLM, seed: int, n: int, room: int, **more: Any) -> Any:
+def _sampling(engine: VLLM, config: GenerationConfig, seed: int, n: int, room: int, **more: Any) -> Any:
     from vllm import SamplingParams
 
     ends = sorted(engine.end_ids)
-    return SamplingParams(n=n, seed=seed, max_tokens=room, temperature=CONFIG.temperature, stop_token_ids=ends, **more)
+    return SamplingParams(n=n, seed=seed, max_tokens=room, temperature=config.temperature, stop_token_ids=ends, **more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +207,7 @@ class Lockstep:
 
     llm: Any
     engine: VLLM
+    config: GenerationConfig
     reward: RewardModel
     beam_width: int
     n: int
@@ -230,15 +236,15 @@ class Lockstep:
 
     def _sampling(self, index: Any, node: Partial) -> Any:
         width = self.n if node.path else self.n * self.beam_width
-        room = max(1, CONFIG.max_new_tokens - len(node.ids))
+        room = max(1, self.config.max_new_tokens - len(node.ids))
         stop = {"stop": [SEPARATOR], "include_stop_str_in_output": True}
-        return _sampling(self.engine, derive_seed(0, index, node.path), width, room, **stop)
+        return _sampling(self.engine, self.config, derive_seed(0, index, node.path), width, room, **stop)
 
     def _children(self, node: Partial, outputs: Sequence[Any]) -> list[Partial]:
         distinct: dict[tuple[str, bool], Partial] = {}
         for ordinal, each in enumerate(outputs):
             ids = (*node.ids, *each.token_ids)
-            finished = each.stop_reason != SEPARATOR or len(ids) >= CONFIG.max_new_tokens
+            finished = each.stop_reason != SEPARATOR or len(ids) >= self.config.max_new_tokens
             child = Partial((*node.path, ordinal), ids, node.text + each.text, finished=finished)
             distinct.setdefault((each.text, finished), child)
         return list(distinct.values())
