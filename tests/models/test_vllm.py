@@ -37,12 +37,15 @@ from inference_kit.reward_models.vllm_pooling import VllmPooling
 from model_config import bundled, reward_model_groups
 
 pytestmark = pytest.mark.vllm
+shares_engine = pytest.mark.xdist_group("engine")
 
 ROOT = Path(__file__).resolve().parents[2]
 ABACUS = str(bundled / "abacus")
 QUESTIONS = [
     json.loads(line)["question"] for line in (ROOT / "benchmark" / "abacus.jsonl").read_text().splitlines()[:12]
 ]
+SMALL = ("kv_cache_memory_bytes=1000000000",)
+"""Two workers of pytest-xdist share the device."""
 GREEDY = GenerationConfig(max_new_tokens=120, temperature=0.0)
 SAMPLED = GenerationConfig(max_new_tokens=120, temperature=1.0)
 
@@ -62,7 +65,7 @@ class Kept(VLLM):
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[VLLM]:
-    made = VLLM(ABACUS, separator="\n")
+    made = VLLM(ABACUS, separator="\n", engine_args=SMALL)
     asyncio.run(answers(made, ask("?"), replace(GREEDY, max_new_tokens=1)))
     Kept.process = made._started
     yield made
@@ -90,6 +93,7 @@ def write(engine: LocalModel, prompts: Sequence[Prompt], config: GenerationConfi
     return asyncio.run(all_at_once())
 
 
+@shares_engine
 def test_greedy_texts_equal_those_of_transformers(engine: VLLM, reference: HuggingFace) -> None:
     """MAIN-29: and so do token counts, finish reasons and log-probabilities."""
     prompts = [ask(question) for question in QUESTIONS]
@@ -98,6 +102,7 @@ def test_greedy_texts_equal_those_of_transformers(engine: VLLM, reference: Huggi
         assert ours.logprob == pytest.approx(theirs.logprob, abs=1e-3)
 
 
+@shares_engine
 def test_what_is_written_depends_on_nothing_but_prompt_and_seed(engine: VLLM) -> None:
     """Seeds in a row share a request, and others do not; neither they nor other prompts change a text."""
     prompts = [ask(question, 3, 4, 5, 9, 4) for question in QUESTIONS]
@@ -108,6 +113,7 @@ def test_what_is_written_depends_on_nothing_but_prompt_and_seed(engine: VLLM) ->
         assert alone == completions
 
 
+@shares_engine
 @pytest.mark.parametrize("step", [{"boundary": "\n"}, {"max_new_tokens": 7}], ids=["separator", "tokens"])
 def test_steps_add_up_to_the_uninterrupted_answer(engine: VLLM, step: dict[str, Any]) -> None:
     """MAIN-21: a partial answer goes on from its own tokens."""
@@ -124,6 +130,7 @@ def test_steps_add_up_to_the_uninterrupted_answer(engine: VLLM, step: dict[str, 
     assert steps > 1
 
 
+@shares_engine
 def test_a_stop_text_is_cut_and_a_stream_adds_up(engine: VLLM) -> None:
     [[whole]] = write(engine, [ask(QUESTIONS[0])], GREEDY)
     config = replace(GREEDY, stop=("answer is", "nowhere"))
@@ -140,6 +147,7 @@ def test_a_stop_text_is_cut_and_a_stream_adds_up(engine: VLLM) -> None:
     assert len(pieces) > 5
 
 
+@shares_engine
 def test_branches_begin_with_the_likeliest_tokens(engine: VLLM, reference: HuggingFace) -> None:
     config = replace(GREEDY, branch_first=True, token_details=True)
     prompt = ask(QUESTIONS[1], 0, 1, 2, 3)
@@ -156,6 +164,7 @@ def test_branches_begin_with_the_likeliest_tokens(engine: VLLM, reference: Huggi
         write(engine, [ask("?", 9999)], config)
 
 
+@shares_engine
 def test_a_prompt_that_does_not_fit_fails_alone(engine: VLLM) -> None:
     """MAIN-62: with both lengths."""
 
@@ -169,6 +178,7 @@ def test_a_prompt_that_does_not_fit_fails_alone(engine: VLLM) -> None:
     assert written[0].text
 
 
+@shares_engine
 def test_a_request_that_nobody_waits_for_is_withdrawn(engine: VLLM) -> None:
     async def given_up() -> list[Completion]:
         task = asyncio.create_task(answers(engine, ask(QUESTIONS[0], *range(64)), SAMPLED))
@@ -183,6 +193,7 @@ def test_a_request_that_nobody_waits_for_is_withdrawn(engine: VLLM) -> None:
     assert not engine._started._asked
 
 
+@shares_engine
 @pytest.mark.parametrize(
     "words",
     ["--method greedy", "--method best_of_n --n 16", "--method beam_search --beam-width 2 --n 2 --step-tokens 12"],
@@ -208,17 +219,21 @@ def run(engine: VLLM, folder: Path, words: Sequence[str], entry: Any = None) -> 
     return metrics
 
 
-def test_the_accuracies_of_three_ways_to_run_the_model_overlap(engine: VLLM, tmp_path: Path) -> None:
-    """Hugging Face, vLLM, and a server of vLLM asked over HTTP, on the same 100 problems."""
-    words = ["--method", "best_of_n", "--n", "2", "--reward-model", "none", "--limit", "100", "--max-new-tokens", "120"]
+@shares_engine
+def test_three_ways_to_run_the_model_agree(engine: VLLM, tmp_path: Path) -> None:
+    """Hugging Face, vLLM, and a server of vLLM asked over HTTP: each samples and searches by a reward model."""
+    methods = {"best_of_n": ["--n", "16"], "beam_search": ["--beam-width", "2", "--n", "2"]}
+    rest = ["--reward-model", "abacus_prm", "--limit", "40", "--max-new-tokens", "120"]
     with serving() as address:
         entries = {
             "huggingface": partial(HuggingFace, ABACUS, separator="\n"),
             "vllm": partial(Kept, ABACUS, separator="\n"),
             "server": partial(OpenAI, address, separator="\n"),
         }
-        intervals = [run(engine, tmp_path / name, words, entry)["ci95"] for name, entry in entries.items()]
-    assert max(low for low, _ in intervals) <= min(high for _, high in intervals), intervals
+        for method, sizes in methods.items():
+            words = ["--method", method, *sizes, *rest]
+            intervals = [run(engine, tmp_path / name, words, entry)["ci95"] for name, entry in entries.items()]
+            assert max(low for low, _ in intervals) <= min(high for _, high in intervals), (method, intervals)
 
 
 class serving:  # noqa: N801 - read as a phrase
@@ -265,7 +280,7 @@ def test_an_adapter_changes_the_output_as_the_merged_weights_do(reference: Huggi
     adapter = write_adapter(tmp_path / "adapter")
     prompts = [ask(question) for question in QUESTIONS[:4]]
     config = replace(GREEDY, max_new_tokens=24)
-    ours = VLLM(str(adapter), separator="\n")
+    ours = VLLM(str(adapter), separator="\n", engine_args=SMALL)
     merged = HuggingFace(str(adapter), separator="\n")
     try:
         texts = [completion.text for [completion] in write(ours, prompts, config)]
@@ -273,7 +288,7 @@ def test_an_adapter_changes_the_output_as_the_merged_weights_do(reference: Huggi
         asyncio.run(ours.close())
     assert texts == [completion.text for [completion] in write(merged, prompts, config)]
     assert texts != [completion.text for [completion] in write(reference, prompts, config)]
-    assert ours.identity != VLLM(ABACUS, separator="\n").identity
+    assert ours.identity != VLLM(ABACUS, separator="\n", engine_args=SMALL).identity
 
 
 def write_adapter(folder: Path) -> Path:
@@ -355,11 +370,13 @@ def test_an_engine_that_does_not_load_says_why(further: str, said: str) -> None:
 def test_nothing_stays_when_a_run_is_ended(signals: Sequence[signal.Signals], tmp_path: Path) -> None:
     """MAIN-55: neither vLLM's processes nor their children."""
     words = f"run --model vllm --model-path {ABACUS} --limit 1000 --n 64 --dataset abacus --work-dir {tmp_path}"
+    words += f" --engine-args {SMALL[0]}"
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "main.py"), *words.split()],
         cwd=tmp_path,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        preexec_fn=hear_interrupts,
     )
     wait_for(lambda: any(tmp_path.rglob("*.jsonl")) and len(group_of_host(process.pid)) > 1, 240)
     started = group_of_host(process.pid)
@@ -368,6 +385,11 @@ def test_nothing_stays_when_a_run_is_ended(signals: Sequence[signal.Signals], tm
     code = process.wait(60)
     assert signals[0] != signal.SIGINT or code == 130
     wait_for(lambda: not any(is_alive(pid) for pid in started), 30)
+
+
+def hear_interrupts() -> None:
+    """A background job of a shell ignores Ctrl-C, and so does whatever it starts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def group_of_host(parent: int) -> list[int]:
