@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 if [[ ${1:-} == --vllm ]]; then
   shift
   bash scripts/setup.sh --vllm </dev/null || exit
-  exec .venv-vllm/bin/python -m pytest -q -m vllm -n 2 --dist loadgroup "$@"
+  exec .venv-vllm/bin/python -m pytest -q -m vllm -n 2 --dist loadfile "$@"
 fi
 if [[ ${1:-} == --ray ]]; then
   shift
