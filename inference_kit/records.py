@@ -129,7 +129,7 @@ class Token:
 class Completion:
     """What an engine wrote.
 
-    `tokens` counts generated tokens and `prompt_tokens` the tokens read before them; `logprob` is the sum over the
+    `tokens` counts generated tokens and `prompt_tokens` what its call had read by then; `logprob` is the sum over the
     generated tokens in nats, None if unknown. `token_ids` are kept where the text may be continued (finish reason
     `boundary` or `length`), else empty; `details` where they were asked for.
     """

@@ -39,6 +39,8 @@ PATIENCE_SECONDS = 300.0
 """How long the server may put one request off, in sum."""
 TIMEOUT_WEIGHT = 4
 """A request that timed out has cost minutes, so it counts as so many failures."""
+SECRET_LENGTH = 8
+"""A shorter key, such as 0 or EMPTY, keeps nobody out; hiding it would only spoil messages."""
 AGAIN = frozenset({408, 409, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 
 
@@ -131,8 +133,10 @@ class HttpSession:
         """
         return await self._asked("POST", path, json.dumps(body).encode(), read, most_bytes)
 
-    async def lines(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[str, None]:
-        """Post `body` and yield the lines of the answer as they come; asked once, because what was shown stays shown.
+    async def lines(self, path: str, body: Mapping[str, Any], read: Callable[[str], str]) -> AsyncGenerator[str, None]:
+        """Post `body` and yield what `read` makes of each line as it comes; it may raise `Malformed`.
+
+        Asked once, because what was shown stays shown.
 
         Raises:
             EngineError: also where the answer breaks off.
@@ -140,7 +144,10 @@ class HttpSession:
         try:
             async with self._answer("POST", path, json.dumps(body).encode()) as response:
                 async for line in response.content:
-                    yield line.decode("utf-8", "replace").strip()
+                    if piece := read(line.decode("utf-8", "replace").strip()):
+                        yield piece
+        except Malformed as error:  # not chained: it may show the key
+            raise self._given_up(self._malformed(error), tries=1, seconds=0.0) from None
         except _Trouble as trouble:
             raise self._given_up(trouble, tries=1, seconds=0.0) from trouble
 
@@ -163,7 +170,7 @@ class HttpSession:
                     content = await _content(response, most_bytes)
                 found = read(decoded(content))
             except Malformed as error:
-                trouble = _Trouble(f"its answer is malformed: {error}")
+                trouble = self._malformed(error)
             except _Trouble as error:
                 trouble = error
             else:
@@ -253,9 +260,17 @@ class HttpSession:
                 code = str(data.get("code") or code)
                 data = data[name]
         text = data if isinstance(data, str) else text
+        return short(self._without_key(text)), code
+
+    def _without_key(self, text: str) -> str:
+        """`text` without the key, of which a cut may have left only the beginning."""
         key = self._key()
-        text = text.replace(key, "***") if key else text
-        return short(text), code
+        for length in range(len(key), SECRET_LENGTH - 1, -1):
+            text = text.replace(key[:length], "***")
+        return text
+
+    def _malformed(self, error: Malformed) -> _Trouble:
+        return _Trouble(f"its answer is malformed: {self._without_key(str(error))}")
 
     def _given_up(self, trouble: _Trouble, tries: int, seconds: float) -> EngineError:
         often = f"tried {tries} times in {seconds:.1f} s" if tries > 1 else "tried once"

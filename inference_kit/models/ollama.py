@@ -24,7 +24,7 @@ from inference_kit.models.http_session import MOST_BYTES, HttpSession, Patience,
 from inference_kit.models.openai_replies import TOP_TOKENS, estimated_tokens, read_logprobs
 from inference_kit.models.openai_requests import image_content
 from inference_kit.models.server_address import api_address
-from inference_kit.models.server_kinds import AT_THE_DOOR
+from inference_kit.models.server_kinds import AT_THE_DOOR, WITHOUT_IT, ask_and_close
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
 
 ADDRESS = "http://localhost:11434"
@@ -114,14 +114,13 @@ class Ollama(Engine):
         """Write one completion and yield its text as Ollama sends it."""
         model = await asyncio.to_thread(self._model)
         body = self._body(model.name, prompt, replace(config, logprobs=False), prompt.seeds[0]) | {"stream": True}
-        async with aclosing(self._session.lines("/api/chat", body)) as lines:
-            async for line in lines:
-                try:
-                    piece = _said(as_object(decoded(line or "{}"), "a line"))[1]
-                except Malformed as error:
-                    raise EngineError(f"the answer is malformed: {error}", where=self._address) from error
-                if piece:
-                    yield piece
+
+        def said(line: str) -> str:
+            return _said(as_object(decoded(line or "{}"), "a line"))[1]
+
+        async with aclosing(self._session.lines("/api/chat", body, said)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     async def close(self) -> None:
         """Close the connections."""
@@ -169,6 +168,12 @@ class Ollama(Engine):
                 raise UserError(
                     refusal.what, where=self._address, fix="See `ollama list`, and --api-model."
                 ) from refusal
+            if "context" in refusal.message:
+                raise EngineError(
+                    f"the prompt does not fit the context of {self._num_ctx} tokens ({refusal.message})",
+                    where=self._address,
+                    fix="Raise --num-ctx, or shorten the prompt.",
+                ) from refusal
             raise
 
     def _completion(self, data: Any, config: GenerationConfig) -> Completion:
@@ -208,15 +213,13 @@ class Ollama(Engine):
     async def _contact(self) -> "_Model":
         session = HttpSession(self._address, patience=AT_THE_DOOR)
         try:
-            models = await session.get("/api/tags", _models)
+            models = await ask_and_close(session, "/api/tags", _models)
         except Unreachable as error:
-            fix = "Start it with `ollama serve`, or change --model-path."
+            fix = f"Start it with `ollama serve`, or change --model-path. {WITHOUT_IT}"
             raise UserError(error.what, where=self._address, fix=fix) from error
         except EngineError as error:
             fix = "Is it Ollama? For other servers there is --model openai."
             raise UserError(error.what, where=f"{self._address}/api/tags", fix=fix) from error
-        finally:
-            await session.close()
         wanted = {self._api_model, f"{self._api_model}:latest"}
         found = [each for each in models if self._api_model is None or each.name in wanted]
         if not found:

@@ -9,7 +9,7 @@ environment and go nowhere but to the server.
 import asyncio
 import re
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Annotated, Any, TypeVar
@@ -20,16 +20,18 @@ from inference_kit.budget import Prices
 from inference_kit.errors import EngineError, UserError
 from inference_kit.flow import unordered_map
 from inference_kit.models.base import Capabilities, Engine
-from inference_kit.models.foreign_json import Malformed
 from inference_kit.models.http_session import MOST_BYTES, HttpSession, Patience, Refused, run_apart
-from inference_kit.models.openai_replies import Pieces, Reply, TokenLogprob, Top, read_first_tokens, read_reply
+from inference_kit.models.openai_replies import FirstTokens, Pieces, Reply, TokenLogprob, read_first_tokens, read_reply
 from inference_kit.models.openai_requests import Api, Requests, plain_text
 from inference_kit.models.server_address import api_address
-from inference_kit.models.server_kinds import KINDS, OTHER, Server, ServerKind, contact
+from inference_kit.models.server_kinds import KINDS, OTHER, Server, ServerKind, contact, model_flag
+from inference_kit.models.step_ends import StepEnds
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
 from inference_kit.registry import unknown
 
 Result = TypeVar("Result")
+WRONG_REQUEST = (400, 422)
+"""How a server answers to what it does not take, such as n."""
 BYTES_OF_A_TOKEN, BYTES_OF_A_TOKEN_IN_DETAIL = 1 << 10, 1 << 13
 """What an answer may hold for each token asked for, on top of what every answer may."""
 
@@ -56,6 +58,7 @@ class OpenAI(Engine):
         self,
         model_path: str,
         api_key: str = "",  # instead of the variable's; no setting, because keys do not belong on a command line
+        flag: str = "--model-path",  # what gave the address, for messages
         *,
         separator: str = "\n\n",
         api_model: str | None = None,
@@ -75,7 +78,7 @@ class OpenAI(Engine):
         self.separator, self.concurrency = separator, server_concurrency
         if prompt_price is not None or completion_price is not None:
             self.prices = Prices(prompt_price or 0.0, completion_price or 0.0)
-        self._address = api_address(model_path)
+        self._address, self._flag = api_address(model_path, flag=flag), flag
         self._api_model, self._key_env, self._api, self._kind = api_model, api_key_env, api, server_kind
         self._api_key = api_key
         self._n_per_request = n_per_request
@@ -85,11 +88,13 @@ class OpenAI(Engine):
             key=api_key,
             patience=Patience(request_seconds, max_retries, retry_seconds),
             concurrency=server_concurrency,
+            flag=flag,
         )
         self._lock = threading.Lock()
         self._server: Server | None = None
         self._gives_logprobs = self._counts_tokens = True
         self._trusted = api == "completions"
+        self._step_ends = StepEnds(self._address)
 
     @property
     def identity(self) -> str:  # type: ignore[override]
@@ -128,40 +133,42 @@ class OpenAI(Engine):
         requests = await self._requests()
         if prompt.prefix:
             self._check_continuation(requests.kind)
-        batches = self._batches(requests.kind, prompt.seeds, config)
-        tops = await self._first_tokens(requests, prompt, config) if config.branch_first else ()
+        first = await self._first_tokens(requests, prompt, config) if config.branch_first else FirstTokens((), 0)
+        read = first.prompt_tokens
 
-        async def ask(positions: range) -> list[tuple[int, Completion]]:
-            seeds = prompt.seeds[positions.start : positions.stop]
+        async def ask(positions: list[int]) -> dict[int, Completion]:
+            seeds = [prompt.seeds[place] for place in positions]
             if config.branch_first:
-                return [(positions.start, await self._branch(requests, prompt, config, tops, seeds[0]))]
-            return list(zip(positions, await self._write(requests, prompt, config, seeds), strict=True))
+                return {positions[0]: await self._branch(requests, prompt, config, first, seeds[0])}
+            try:
+                return dict(zip(positions, await self._write(requests, prompt, config, seeds), strict=False))
+            except Refused as refusal:
+                if len(positions) == 1 or refusal.status not in WRONG_REQUEST:
+                    raise
+                return await ask(positions[:1])  # raises again where it is not n that is refused
 
-        if len(batches) == 1:
-            for found in await ask(batches[0]):
-                yield found
-            return
-        async with aclosing(unordered_map(batches, ask, limit=len(batches))) as finished:
-            async for batch in finished:
-                for found in batch:
-                    yield found
+        missing = set(range(prompt.n))
+        while missing:
+            batches = self._batches(requests.kind, prompt.seeds, sorted(missing), config)
+            async with aclosing(_answers(batches, ask)) as answers:
+                async for written in answers:
+                    read += max(each.prompt_tokens for each in written.values())
+                    for place, completion in written.items():
+                        yield place, replace(completion, prompt_tokens=read)
+                    missing -= written.keys()
+            if missing:
+                self._ask_one_by_one()
 
     async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[str]:
         """Write one completion and yield its text as the server sends it."""
         requests = await self._requests()
         body = requests.body(prompt, replace(config, logprobs=False, token_details=False), prompt.seeds[:1])
-        pieces = Pieces()
-        async with aclosing(self._session.lines(self._path, body | {"stream": True})) as lines:
-            async for line in lines:
-                try:
-                    piece = pieces.of(line)
-                except Malformed as error:
-                    raise EngineError(f"the answer is malformed: {error}", where=self._address) from error
-                if piece:
-                    yield piece
+        async with aclosing(self._session.lines(self._path, body | {"stream": True}, Pieces().of)) as pieces:
+            async for piece in pieces:
+                yield piece
 
-    async def first_tokens(self, prompt: Prompt) -> Sequence[Top]:
-        """The likeliest first tokens of a reply with their log-probabilities at temperature 1, likeliest first."""
+    async def first_tokens(self, prompt: Prompt) -> FirstTokens:
+        """The likeliest first tokens of a reply with their log-probabilities at temperature 1."""
         config = GenerationConfig(temperature=1.0, token_details=True)
         return await self._first_tokens(await self._requests(), prompt, config)
 
@@ -190,16 +197,26 @@ class OpenAI(Engine):
                 self._address,
             )
 
-    def _batches(self, kind: ServerKind, seeds: Sequence[int], config: GenerationConfig) -> list[range]:
-        """The positions that each request asks for; seeds that share one follow each other."""
+    def _batches(
+        self, kind: ServerKind, seeds: Sequence[int], missing: Sequence[int], config: GenerationConfig
+    ) -> list[list[int]]:
+        """Of the positions that are missing, those that each request asks for; their seeds follow each other."""
         together = self._n_per_request or (len(seeds) if kind.shares_n else 1)
         if config.temperature == 0 or config.branch_first:
             together = 1
-        starts = [0]
-        for place in range(1, len(seeds)):
-            if seeds[place] != seeds[place - 1] + 1 or place - starts[-1] >= together:
-                starts.append(place)
-        return [range(start, stop) for start, stop in zip(starts, [*starts[1:], len(seeds)], strict=True)]
+        batches: list[list[int]] = []
+        for place in missing:
+            if batches and seeds[place] == seeds[batches[-1][-1]] + 1 and len(batches[-1]) < together:
+                batches[-1].append(place)
+            else:
+                batches.append([place])
+        return batches
+
+    def _ask_one_by_one(self) -> None:
+        """Ask for one completion in a request from now on; said once."""
+        if self._n_per_request != 1:
+            self._n_per_request = 1
+            logger.warning("{} writes one completion for a request, whatever n is", self._address)
 
     async def _write(
         self, requests: Requests, prompt: Prompt, config: GenerationConfig, seeds: Sequence[int]
@@ -211,22 +228,29 @@ class OpenAI(Engine):
         if not reply.counted and self._counts_tokens:
             self._counts_tokens = False
             logger.warning("{} does not count tokens: they are estimated from the text", self._address)
+        if config.boundary and requests.kind is OTHER:
+
+            async def again(place: int) -> Completion:
+                endless = replace(config, boundary="", logprobs=False, token_details=False)
+                [completion] = await self._write(requests, prompt, endless, seeds[place : place + 1])
+                return completion
+
+            await self._step_ends.check(reply.completions, config.boundary, again)
         return reply.completions
 
-    async def _first_tokens(self, requests: Requests, prompt: Prompt, config: GenerationConfig) -> Sequence[Top]:
-        """The likeliest first tokens of the reply, likeliest first."""
-
+    async def _first_tokens(self, requests: Requests, prompt: Prompt, config: GenerationConfig) -> FirstTokens:
+        """The likeliest first tokens of the reply."""
         one = replace(config, max_new_tokens=1, boundary="", stop=())
         return await self._post(requests.body(prompt, one, (0,)), requests.kind, read_first_tokens)
 
     async def _branch(
-        self, requests: Requests, prompt: Prompt, config: GenerationConfig, tops: Sequence[Top], rank: int
+        self, requests: Requests, prompt: Prompt, config: GenerationConfig, first: FirstTokens, rank: int
     ) -> Completion:
         """The completion that begins with the first token of that rank."""
-        if rank >= len(tops):
-            raise EngineError(f"the server names {len(tops)} first tokens, and number {rank + 1} was asked for")
-        text, logprob = tops[rank]
-        detail = TokenLogprob(text, logprob, tuple(tops)).detail()
+        if rank >= len(first.top):
+            raise EngineError(f"the server names {len(first.top)} first tokens, and number {rank + 1} was asked for")
+        text, logprob = first.top[rank]
+        detail = TokenLogprob(text, logprob, first.top).detail()
         begun = Completion(text, "length", 1, logprob, details=(detail,) if config.token_details else ())
         rest = replace(config, branch_first=False, max_new_tokens=config.max_new_tokens - 1)
         if not rest.max_new_tokens:
@@ -249,8 +273,9 @@ class OpenAI(Engine):
             return await self._session.post(self._path, body, read, most_bytes=MOST_BYTES + body["n"] * asked * size)
         except Refused as refusal:
             if "logprobs" in body and not detailed and "logprob" in refusal.message.lower():
-                self._gives_logprobs = False
-                logger.warning("{} gives no log-probabilities: {}", self._address, refusal.message)
+                if self._gives_logprobs:
+                    self._gives_logprobs = False
+                    logger.warning("{} gives no log-probabilities: {}", self._address, refusal.message)
                 return await self._post({name: body[name] for name in body if "logprobs" not in name}, kind, read)
             if 0 < (room := _room_left(refusal.message)) < asked:
                 return await self._post(body | {kind.max_tokens: room}, kind, read)
@@ -259,7 +284,9 @@ class OpenAI(Engine):
     def _explained(self, refusal: Refused) -> UserError:
         """What to do about a request that the server refuses."""
         if refusal.status == 404:
-            fix = f"It was asked for model {self._contacted().model!r}; see --api-model."
+            server = self._contacted()
+            asked = f"It was asked for model {server.model!r} and serves {server.shown}"
+            fix = f"{asked}; choose with {model_flag(self._flag)}."
             return UserError(refusal.what, where=self._address + self._path, fix=fix)
         if "context" in refusal.message and "length" in refusal.message:
             fix = "Shorten the prompt, or use a model with a longer context."
@@ -270,14 +297,26 @@ class OpenAI(Engine):
         """What the server says of itself; it is asked once."""
         with self._lock:
             if self._server is None:
-                names = {"key_env": self._key_env, "key": self._api_key, "kind": self._kind}
+                names = {"key_env": self._key_env, "key": self._api_key, "kind": self._kind, "flag": self._flag}
                 asked = contact(self._address, self._api_model, **names)
                 self._server = run_apart(asked)
             return self._server
 
 
+async def _answers(
+    batches: Sequence[list[int]], ask: Callable[[list[int]], Awaitable[dict[int, Completion]]]
+) -> AsyncGenerator[dict[int, Completion], None]:
+    """Ask for all batches at once and yield each answer as it comes."""
+    if len(batches) == 1:  # a task for it would cost more than all the rest here
+        yield await ask(batches[0])
+        return
+    async with aclosing(unordered_map(batches, ask, limit=len(batches))) as finished:
+        async for written in finished:
+            yield written
+
+
 def _room_left(message: str) -> int:
     """Tokens that a prompt leaves in the context, as far as a refusal tells; 0 where it does not."""
-    context = re.search(r"maximum context length is (\d{1,9})", message)
-    prompt = re.search(r"(\d{1,9}) (?:input tokens|in the messages|of text input)", message)
+    context = re.search(r"maximum context length (?:is|of) (\d{1,9})", message)
+    prompt = re.search(r"(\d{1,9}) (?:input tokens|in the messages|of text input|tokens from the input)", message)
     return max(0, int(context[1]) - int(prompt[1])) if context and prompt else 0

@@ -44,21 +44,28 @@ class Reply:
     counted: bool
 
 
+@dataclass(frozen=True, slots=True)
+class FirstTokens:
+    """The likeliest first tokens of a reply, likeliest first, and how many tokens were read to know them."""
+
+    top: tuple[Top, ...]
+    prompt_tokens: int
+
+
 def read_reply(data: Any, n: int, config: GenerationConfig) -> Reply:
-    """Read the answer to a request for `n` completions, of chat or of plain text.
+    """Read the answer to a request for `n` completions, of chat or of plain text; some servers write only the first.
 
     Raises:
         Malformed: where it is not what the protocol says.
     """
     choices = as_list(as_object(data, "the answer").get("choices"), "choices")
-    if len(choices) != n:
+    if not 1 <= len(choices) <= n:
         raise Malformed(f"{len(choices)} choices instead of {n}")
     choices = sorted(
         (as_object(each, "a choice") for each in choices), key=lambda each: as_count(each.get("index")) or 0
     )
     logprobs = [read_logprobs(each.get("logprobs")) for each in choices]
-    usage = data.get("usage") or {}
-    written, read = (as_count(as_object(usage, "usage").get(name)) for name in ("completion_tokens", "prompt_tokens"))
+    written, read = _counted(data, "completion_tokens"), _counted(data, "prompt_tokens")
     texts = [_text(each) for each in choices]
     sizes = _shared_out(written, [len(each) for each in logprobs], texts)
     return Reply(
@@ -70,8 +77,8 @@ def read_reply(data: Any, n: int, config: GenerationConfig) -> Reply:
     )
 
 
-def read_first_tokens(data: Any) -> tuple[Top, ...]:
-    """The likeliest tokens in the place of the first one written, likeliest first.
+def read_first_tokens(data: Any) -> FirstTokens:
+    """The likeliest tokens in the place of the first one written.
 
     Raises:
         Malformed: where the answer does not name them.
@@ -80,7 +87,8 @@ def read_first_tokens(data: Any) -> tuple[Top, ...]:
     tokens = [token for choice in choices for token in read_logprobs(as_object(choice, "a choice").get("logprobs"))]
     if not tokens or not tokens[0].top:
         raise Malformed("it names no likeliest tokens")
-    return tuple(sorted(tokens[0].top, key=lambda top: top[1], reverse=True))
+    likeliest_first = sorted(tokens[0].top, key=lambda top: top[1], reverse=True)
+    return FirstTokens(tuple(likeliest_first), _counted(data, "prompt_tokens") or 0)
 
 
 def read_logprobs(logprobs: Any) -> tuple[TokenLogprob, ...]:
@@ -89,7 +97,7 @@ def read_logprobs(logprobs: Any) -> tuple[TokenLogprob, ...]:
         return ()
     if isinstance(content := logprobs.get("content"), list):
         tokens = [as_object(each, "a token") for each in content]
-        if any(each.get("logprob") is None for each in tokens):
+        if any(map(_is_unknown, (each.get("logprob") for each in tokens))):
             return ()
         return tuple(
             TokenLogprob(*_pair(each), top=tuple(map(_pair, each.get("top_logprobs") or ()))) for each in tokens
@@ -97,7 +105,7 @@ def read_logprobs(logprobs: Any) -> tuple[TokenLogprob, ...]:
     if not isinstance(texts := logprobs.get("tokens"), list):
         return ()
     values = as_list(logprobs.get("token_logprobs"), "token_logprobs")
-    if None in values:
+    if any(map(_is_unknown, values)):
         return ()
     tops = as_list(logprobs.get("top_logprobs") or [{}] * len(texts), "top_logprobs")
     if not len(texts) == len(values) == len(tops):
@@ -168,7 +176,7 @@ def _ended(choice: Mapping[str, Any], text: str, config: GenerationConfig) -> tu
     stops = [place for stop in config.stop if (place := text.find(stop)) >= 0]
     if stops:
         return text[: min(stops)], "stop"
-    if reason == "length":
+    if reason in ("length", "model_length"):
         return text, "length"
     if config.boundary:
         if text.endswith(config.boundary):
@@ -207,11 +215,21 @@ def _shared_out(total: int | None, counts: Sequence[int], texts: Sequence[str]) 
     return [total * (place + 1) // n - total * place // n for place in range(n)]
 
 
+def _counted(data: Mapping[str, Any], name: str) -> int | None:
+    """A count of the answer's `usage`, None where the server does not tell it."""
+    return as_count(as_object(data.get("usage") or {}, "usage").get(name))
+
+
+def _is_unknown(logprob: Any) -> bool:
+    """Whether there is no log-probability, or what became none in the server's arithmetic."""
+    return logprob is None or (isinstance(logprob, float) and math.isnan(logprob))
+
+
 def _pair(data: Any) -> tuple[str, float]:
     return as_text(as_object(data, "a token").get("token")), _logprob(data.get("logprob"))
 
 
 def _logprob(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or _is_unknown(value):
         raise Malformed(f"log-probability {short(repr(value), 40)}")
-    return float(max(value, -9999.0))
+    return float(min(0.0, max(value, -9999.0)))

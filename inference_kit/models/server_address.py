@@ -11,13 +11,22 @@ def api_address(address: str, *, flag: str = "--model-path", default_path: str =
     Raises:
         UserError: where it is no address, or holds a password, which would end up in files.
     """
-    parts = urlsplit(address.strip())
+    try:
+        parts = urlsplit(address.strip())
+        port = parts.port
+    except ValueError as error:
+        raise _no_address(address, flag) from error
     if parts.username or parts.password:
         raise UserError(
             "the address holds a user name or password", where=flag, fix="Keep keys in the environment: --api-key-env."
         )
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UserError(f"{address!r} is no address of a server", where=flag, fix="It looks like http://HOST:PORT/v1.")
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise _no_address(address, flag)
     if parts.query or parts.fragment:
         raise UserError("the address has a part behind ? or #", where=flag, fix="It looks like http://HOST:PORT/v1.")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/') or default_path}"
+
+
+def _no_address(address: str, flag: str) -> UserError:
+    shown = address.rpartition("@")[2]  # what stands before may be a password
+    return UserError(f"{shown!r} is no address of a server", where=flag, fix="It looks like http://HOST:PORT/v1.")

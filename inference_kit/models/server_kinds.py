@@ -5,9 +5,9 @@ Promises: a server is told by what it says of itself or by its host name; one th
 what docs/servers.md asks of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from inference_kit.errors import EngineError, UserError
@@ -22,6 +22,10 @@ NO_LIST = frozenset({404, 405, 501})
 """How a server answers that does not list its models."""
 AT_THE_DOOR = Patience(timeout_seconds=20.0, max_retries=2)
 """How a server is asked before a run: long enough for a stumble, short enough for a wrong address."""
+
+
+WITHOUT_IT = "What is finished can be seen without it: main.py evaluate, main.py report."
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,11 @@ class Server:
     context_length: int | None
     served: tuple[str, ...] = ()
 
+    @property
+    def shown(self) -> str:
+        """The first of `served`, for a message."""
+        return ", ".join(map(repr, self.served[:20])) or "what it does not list"
+
 
 async def contact(
     base_url: str, model: str | None, *, key_env: str, key: str = "", kind: str = "auto", flag: str = "--model-path"
@@ -86,7 +95,7 @@ async def contact(
     """
     session = HttpSession(base_url, key_env=key_env, key=key, patience=AT_THE_DOOR, flag=flag)
     try:
-        models = await session.get("/models", _models)
+        models = await ask_and_close(session, "/models", _models)
     except Unreachable:
         raise
     except EngineError as error:
@@ -94,24 +103,42 @@ async def contact(
             raise UserError(
                 f"the server does not say what it serves ({error.what})",
                 where=f"{base_url}/models",
-                fix="The address usually ends in /v1; or name the model with --api-model.",
+                fix=f"The address usually ends in /v1; or name the model with {model_flag(flag)}.",
             ) from error
         models = []
-    finally:
-        await session.close()
     owners = [str(each.get("owned_by")) for each in models]
     by_itself = _service(base_url) or next((OWNERS[owner] for owner in owners if owner in OWNERS), OTHER)
     its_kind = by_itself if kind == "auto" else KINDS[kind]
-    names = [str(each["id"]) for each in models]
+    names = tuple(str(each["id"]) for each in models)
     chosen = model or (names[0] if names else "")
-    if not chosen or (names and chosen not in names and its_kind.lists_all):
-        raise UserError(
-            f"model {chosen!r} is not served" if chosen else "the server serves no model",
-            where=base_url,
-            fix=f"It serves {', '.join(map(repr, names[:20])) or 'none'}; choose with --api-model.",
-        )
     length = next((each.get("max_model_len") for each in models if each["id"] == chosen), None)
-    return Server(its_kind, chosen, length if isinstance(length, int) and length > 0 else None, tuple(names))
+    server = Server(its_kind, chosen, length if isinstance(length, int) and length > 0 else None, names)
+    if not chosen:
+        raise UserError("the server serves no model", where=base_url)
+    if names and chosen not in names and its_kind.lists_all:
+        fix = f"It serves {server.shown}; choose with {model_flag(flag)}."
+        raise UserError(f"model {chosen!r} is not served", where=base_url, fix=fix)
+    return server
+
+
+async def ask_and_close(session: HttpSession, path: str, read: Callable[[Any], Result]) -> Result:
+    """Ask one question before a run, and close the session.
+
+    Raises:
+        Unreachable: with what there is to see without the server.
+        UserError: like `HttpSession.get`.
+    """
+    try:
+        return await session.get(path, read)
+    except Unreachable as error:
+        raise Unreachable(error.what, where=error.where, fix=f"{error.fix} {WITHOUT_IT}") from error
+    finally:
+        await session.close()
+
+
+def model_flag(flag: str) -> str:
+    """The flag that names a server's model, by the one that gives its address."""
+    return flag.replace("model-path", "api-model")
 
 
 def kind_of_server(url: str) -> Protocol:
@@ -128,13 +155,11 @@ def kind_of_server(url: str) -> Protocol:
 
     async def ask() -> Protocol:
         try:
-            return await session.get("/api/version", _protocol)
+            return await ask_and_close(session, "/api/version", _protocol)
         except Unreachable:
             raise
         except UserError:
             return "openai"
-        finally:
-            await session.close()
 
     return run_apart(ask())
 

@@ -9,13 +9,14 @@ import math
 import re
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Annotated
 
 from inference_kit.errors import UserError
 from inference_kit.models.base import Engine
 from inference_kit.models.huggingface import HuggingFace
 from inference_kit.models.openai import OpenAI
 from inference_kit.records import GenerationConfig, Message, Problem, Prompt, StepScores
-from inference_kit.reward_models.base import RewardModel, ScoreItem
+from inference_kit.reward_models.base import RewardModel, ScoreItem, TooLong
 from inference_kit.reward_models.local_judge import NO, YES, LocalJudge
 from inference_kit.templates import fill, load_prompt
 
@@ -44,7 +45,7 @@ class Judge(RewardModel):
         *,
         template: str = "judge",
         separator: str = "\n\n",
-        n_verdicts: int = 0,
+        n_verdicts: Annotated[int, 0] = 0,
         verdict_tokens: int = 1024,
         api_model: str | None = None,
         api_key_env: str = "OPENAI_API_KEY",
@@ -74,7 +75,7 @@ class Judge(RewardModel):
         else:
             self._model.check(self._sampling if self._n_verdicts else GenerationConfig(max_new_tokens=1))
 
-    def score_batch(self, items: Sequence[ScoreItem]) -> list[StepScores]:
+    def score_batch(self, items: Sequence[ScoreItem]) -> Sequence[StepScores | TooLong]:
         """Read the probabilities of weights that are here."""
         return self.local.score_batch(items)
 
@@ -90,9 +91,9 @@ class Judge(RewardModel):
             share, tokens = await self._share_of_yes(model, message)
         else:
             assert isinstance(model, OpenAI)
-            tops = await model.first_tokens(Prompt((message,)))
-            yes, no = (_probability(tops, word) for word in (YES, NO))
-            share, tokens = (yes / (yes + no) if yes + no else math.nan), 0
+            first = await model.first_tokens(Prompt((message,)))
+            yes, no = (_probability(first.top, word) for word in (YES, NO))
+            share, tokens = (yes / (yes + no) if yes + no else math.nan), first.prompt_tokens
         return StepScores((self._in_range(share),), tokens)
 
     async def close(self) -> None:
@@ -127,7 +128,8 @@ class Judge(RewardModel):
     @cached_property
     def _model(self) -> "LocalJudge | Engine":
         if "://" in self._path:
-            return OpenAI(self._path, api_model=self._api_model, api_key_env=self._api_key_env)
+            flag = "--reward-model-path"
+            return OpenAI(self._path, flag=flag, api_model=self._api_model, api_key_env=self._api_key_env)
         if self._n_verdicts:
             return HuggingFace(self._path, dtype=self._dtype, device=self._device, max_batch_size=self.max_batch_size)
         return self.local

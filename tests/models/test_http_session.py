@@ -10,7 +10,7 @@ from aiohttp import web
 from mock_server import Body, Fault, MockServer
 
 from inference_kit.errors import EngineError, UserError
-from inference_kit.models.foreign_json import Malformed
+from inference_kit.models.foreign_json import Malformed, decoded
 from inference_kit.models.http_session import HttpSession, Patience, Refused, Unreachable
 from inference_kit.models.pace import Pace
 
@@ -82,6 +82,33 @@ def test_a_wrong_key_stops_at_once_and_is_not_shown(monkeypatch: pytest.MonkeyPa
     assert len(server.asked) == 1
     assert not isinstance(refused.value, EngineError)
     assert "sk-secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("kept", [9, 400])
+def test_a_key_that_comes_back_in_an_answer_is_not_shown(kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the text was cut in the middle of it."""
+    monkeypatch.setenv("TEST_KEY", "sk-" + "secret" * 20)
+    page = f"<html>you sent{' ' * 40}{'sk-' + 'secret' * 20}"[: 54 + kept]
+
+    async def ask(session: HttpSession) -> None:
+        with pytest.raises(EngineError) as failed:
+            await models(session)
+        assert "sk-s" not in str(failed.value)
+        assert "***" in str(failed.value)
+        with pytest.raises(EngineError) as failed:
+            async for _ in session.lines("/models", {}, decoded):
+                pass
+        assert "sk-s" not in str(failed.value)
+
+    with MockServer(fault=lambda *_: web.Response(text=page)) as server:
+        run(ask, server.url)
+
+
+def test_a_key_that_is_no_secret_leaves_messages_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_KEY", "0")
+    said = web.json_response({"error": {"message": "its context length is 1000"}}, status=400)
+    with MockServer(fault=lambda *_: said) as server, pytest.raises(Refused, match="length is 1000"):
+        run(models, server.url)
 
 
 def test_tries_are_limited_and_told() -> None:

@@ -101,6 +101,18 @@ def test_a_prompt_that_filled_the_context_is_an_error() -> None:
         write(Ollama(server.root, num_ctx=2048))
 
 
+def test_a_prompt_that_does_not_fit_says_how_to_make_room() -> None:
+    def refuse(request: web.Request, _: Body) -> web.Response | None:
+        said = {"error": "the input length exceeds the context length"}
+        return web.json_response(said, status=400) if request.path == CHAT else None
+
+    with (
+        MockServer(ollama=True, models=("m",), fault=refuse) as server,
+        pytest.raises(EngineError, match=r"context of 2048 tokens.*--num-ctx"),
+    ):
+        write(Ollama(server.root, num_ctx=2048))
+
+
 def test_a_reply_that_was_cut_off_says_so() -> None:
     with answering(done_reason="length") as server:
         assert write(Ollama(server.root))[0].finish_reason == "length"

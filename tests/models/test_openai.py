@@ -1,12 +1,14 @@
 """The engine `openai`, against a server on a real socket."""
 
 import asyncio
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
+from loguru import logger
 from mock_server import MockServer, three_steps
 
 from inference_kit.errors import EngineError, UserError
@@ -48,7 +50,58 @@ def test_siblings_share_a_request_where_the_server_is_vllm() -> None:
         together = write(OpenAI(shared.url), prompt(4))
     assert [body["n"] for body in alone.bodies()] == [1, 1, 1, 1]
     assert [body["n"] for body in shared.bodies()] == [4]
-    assert one_by_one == together
+    assert [each.text for _, each in sorted(one_by_one.items())] == [each.text for _, each in sorted(together.items())]
+
+
+def test_prompt_tokens_are_counted_as_often_as_the_prompt_was_read() -> None:
+    """A prompt that sixteen requests hold is paid for sixteen times, and --max-cost has to know."""
+    with MockServer() as alone, MockServer(owned_by="vllm") as shared:
+        one_by_one = write(OpenAI(alone.url), prompt(4))
+        together = write(OpenAI(shared.url), prompt(4))
+        branches = write(OpenAI(alone.url), prompt(2), replace(CONFIG, temperature=0.0, branch_first=True))
+    once = max(each.prompt_tokens for each in together.values())
+    assert max(each.prompt_tokens for each in one_by_one.values()) == 4 * once > 0
+    assert max(each.prompt_tokens for each in branches.values()) > 2 * once
+
+
+@pytest.mark.parametrize("status", [None, 400, 422])
+def test_a_server_without_n_is_asked_one_by_one_and_nothing_twice(status: int | None) -> None:
+    """One that writes the first of them only, or refuses; what it wrote is kept."""
+
+    def without_n(_: web.Request, body: dict[str, Any]) -> web.Response | None:
+        if status and body.get("n", 1) > 1:
+            return web.json_response({"error": {"message": "Only one completion choice is allowed"}}, status=status)
+        body["n"] = 1
+        return None
+
+    warned: list[str] = []
+    sink = logger.add(lambda message: warned.append(str(message)), level="WARNING")
+    with MockServer(owned_by="vllm", fault=without_n) as server:
+        engine = OpenAI(server.url)
+        found = write(engine, prompt(3, first_seed=10))
+        assert sorted(found) == [0, 1, 2]
+        assert [found[place].text for place in range(3)] == [
+            "".join(three_steps("What is 3 + 4?", 10 + place)) for place in range(3)
+        ]
+        assert sorted(body["seed"] for body in server.bodies()) == ([10, 10, 11, 12] if status else [10, 11, 12])
+        server.asked.clear()
+        write(engine, prompt(3, first_seed=20))
+        assert sorted(body["seed"] for body in server.bodies()) == [20, 21, 22]
+    logger.remove(sink)
+    assert len(warned) == 1
+    assert "one completion" in warned[0]
+
+
+def test_a_refused_request_is_not_blamed_on_n() -> None:
+    def refuse(_: web.Request, body: dict[str, Any]) -> web.Response | None:
+        return web.json_response({"error": {"message": "no such thing"}}, status=400) if body else None
+
+    with (
+        MockServer(owned_by="vllm", fault=refuse) as server,
+        pytest.raises(EngineError, match="no such thing"),
+    ):
+        write(OpenAI(server.url), prompt(4))
+    assert [body["n"] for body in server.bodies()] == [4, 1]
 
 
 def test_seeds_that_do_not_follow_each_other_do_not_share_a_request() -> None:
@@ -77,6 +130,38 @@ def test_a_step_ends_with_its_boundary_and_is_continued_exactly(knows: tuple[str
     assert asked["messages"][-1] == {"role": "assistant", "content": steps[0] + steps[1]}
     assert (asked["continue_final_message"], asked["add_generation_prompt"]) == (True, False)
     assert (asked["stop"], asked["include_stop_str_in_output"]) == (["\n\n"], True)
+
+
+def test_a_server_that_drops_the_end_of_a_step_is_refused_for_steps() -> None:
+    """Its first step would pass for the whole solution, and nobody would know."""
+
+    def official(_: web.Request, body: dict[str, Any]) -> None:
+        body.pop("include_stop_str_in_output", None)
+
+    boundary = replace(CONFIG, boundary="\n\n")
+    with MockServer(knows=frozenset({"usage"}), fault=official) as server:
+        with pytest.raises(UserError, match="cannot write steps") as refused:
+            write(OpenAI(server.url), prompt(2), boundary)
+        assert not isinstance(refused.value, EngineError)
+        assert len(write(OpenAI(server.url), prompt(2))) == 2
+
+
+def test_a_server_that_keeps_the_end_of_a_step_is_not_asked_twice() -> None:
+    boundary = replace(CONFIG, boundary="\n\n")
+    with MockServer(knows=frozenset({"usage"})) as server:
+        engine = OpenAI(server.url)
+        write(engine, prompt(2), boundary)
+        assert len(server.bodies()) == 2
+        write(engine, prompt(2), replace(CONFIG, boundary="---"))
+        assert len(server.bodies()) == 4
+
+
+def test_whether_steps_keep_their_ends_is_asked_a_few_times_only() -> None:
+    with MockServer() as server:
+        engine = OpenAI(server.url)
+        for first_seed in range(0, 40, 2):
+            write(engine, prompt(2, first_seed), replace(CONFIG, boundary="---"))
+    assert 40 + 16 <= len(server.bodies()) <= 40 + 17
 
 
 def test_a_stop_text_is_cut_and_ends_the_solution() -> None:
@@ -170,14 +255,23 @@ def test_a_model_that_is_not_served_names_what_is() -> None:
 
 def test_a_server_that_is_not_there_is_one_line_with_what_was_tried() -> None:
     """MAIN-89."""
-    with pytest.raises(UserError, match=r"^http://127\.0\.0\.1:9/v1: .*cannot be reached.*; tried 3 times in .* s\."):
+    with pytest.raises(
+        UserError, match=r"^http://127\.0\.0\.1:9/v1: .*cannot be reached.*; tried 3 times in .* s\..*evaluate"
+    ):
         OpenAI("http://127.0.0.1:9/v1").check(CONFIG)
 
 
-@pytest.mark.parametrize("address", ["localhost:8000", "ftp://host", "http://", "/a/folder", "http://host/v1?key=1"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("localhost:8000", "ftp://host", "http://", "/a/folder", "http://host/v1?key=1"),
+        *("http://[::1", "http://host:99999", "http://host:port", "http://host:0/v1", "http://me:secret@[::1"),
+    ],
+)
 def test_what_is_no_address_is_refused(address: str) -> None:
-    with pytest.raises(UserError, match="address"):
+    with pytest.raises(UserError, match="address") as refused:
         OpenAI(address)
+    assert "secret" not in str(refused.value)
 
 
 def test_a_password_in_the_address_is_refused_and_not_shown() -> None:
@@ -240,9 +334,20 @@ def test_a_prompt_that_is_too_long_fails_with_the_lengths() -> None:
     assert len(server.bodies()) == 1
 
 
-def test_a_completion_is_given_the_room_that_the_prompt_leaves() -> None:
-    said = "'max_tokens' is too large. This model's maximum context length is 50 tokens: it has 45 input tokens"
-
+@pytest.mark.parametrize(
+    "said",
+    [
+        "'max_tokens' is too large. This model's maximum context length is 50 tokens: it has 45 input tokens",
+        "This model's maximum context length is 50 tokens. However, you requested 64 output tokens and your prompt "
+        "contains at least 45 input tokens, for a total of at least 109 tokens.",
+        "This model's maximum context length is 50 tokens. However, you requested 109 tokens (45 in the messages, 64 "
+        "in the completion).",
+        "Requested token count exceeds the model's maximum context length of 50 tokens. You requested a total of 109 "
+        "tokens: 45 tokens from the input messages and 64 tokens for the completion.",
+    ],
+    ids=["vLLM, old", "vLLM", "OpenAI", "SGLang"],
+)
+def test_a_completion_is_given_the_room_that_the_prompt_leaves(said: str) -> None:
     def refuse(request: web.Request, body: dict[str, Any]) -> web.Response | None:
         return web.json_response({"error": {"message": said}}, status=400) if body.get("max_tokens", 0) > 5 else None
 
@@ -260,6 +365,66 @@ def test_a_server_without_logprobs_is_asked_without_them_from_then_on() -> None:
         assert write(engine, prompt())[0].logprob is None
         assert write(engine, prompt())[0].logprob is None
     assert ["logprobs" in body for body in server.bodies()] == [True, False, False]
+
+
+def test_that_there_are_no_logprobs_is_said_once() -> None:
+    def refuse(request: web.Request, body: dict[str, Any]) -> web.Response | None:
+        return web.json_response({"error": {"message": "logprobs: no"}}, status=400) if "logprobs" in body else None
+
+    warned: list[str] = []
+    sink = logger.add(lambda message: warned.append(str(message)), level="WARNING")
+    with MockServer(fault=refuse, latency=0.02) as server:
+        write(OpenAI(server.url), prompt(8))
+    logger.remove(sink)
+    assert len(warned) == 1
+
+
+@pytest.mark.parametrize("value", [None, math.nan])
+def test_a_logprob_that_is_no_number_is_none(value: float | None) -> None:
+    """A number lost in the server's arithmetic costs no completion."""
+    tokens = [{"token": "Se", "logprob": -0.5}, {"token": "ven", "logprob": value}]
+    choice = {"message": {"content": "Seven"}, "logprobs": {"content": tokens}, "finish_reason": "stop"}
+
+    def answer(_: web.Request, body: dict[str, Any]) -> web.Response | None:
+        return web.json_response({"choices": [choice]}) if body else None
+
+    with MockServer(fault=answer) as server:
+        [found] = write(OpenAI(server.url), prompt()).values()
+        assert (found.text, found.logprob) == ("Seven", None)
+        assert len(server.bodies()) == 1
+
+
+@pytest.mark.parametrize(("value", "read"), [(-math.inf, -9999.0), (1e-7, 0.0), (10**400, 0.0)])
+def test_a_logprob_is_between_its_bounds(value: float, read: float) -> None:
+    tokens = [{"token": "Seven", "logprob": value}]
+    choice = {"message": {"content": "Seven"}, "logprobs": {"content": tokens}, "finish_reason": "stop"}
+
+    def answer(_: web.Request, body: dict[str, Any]) -> web.Response | None:
+        return web.json_response({"choices": [choice]}) if body else None
+
+    with MockServer(fault=answer) as server:
+        assert write(OpenAI(server.url), prompt())[0].logprob == read
+
+
+def test_a_reply_that_filled_the_context_was_cut_off() -> None:
+    """Mistral's own word for it."""
+    choice = {"message": {"content": "Sev"}, "finish_reason": "model_length"}
+
+    def answer(_: web.Request, body: dict[str, Any]) -> web.Response | None:
+        return web.json_response({"choices": [choice]}) if body else None
+
+    with MockServer(fault=answer) as server:
+        assert write(OpenAI(server.url), prompt())[0].finish_reason == "length"
+
+
+def test_a_service_that_does_not_serve_the_model_says_what_it_does() -> None:
+    """DEC-33: a service may serve more than it lists, so it is found out by asking."""
+    with (
+        MockServer(models=("small", "large")) as server,
+        pytest.raises(UserError, match=r"404.*'huge' and serves 'small', 'large'"),
+    ):
+        write(OpenAI(server.url, api_model="huge", server_kind="hosted"), prompt())
+    assert len(server.bodies()) == 1
 
 
 def test_a_partial_answer_is_never_sent_to_a_server_that_would_begin_anew() -> None:

@@ -95,10 +95,18 @@ def test_a_server_is_asked_for_the_likeliest_first_tokens() -> None:
     with answering(first_token({"Yes": 0.6, " No": 0.15, "no": 0.1, "Maybe": 0.1}), asked=asked) as server:
         judge = Judge(server.url)
         judge.check()
-        scores, _ = ask(judge)
+        scores, tokens = ask(judge)
     assert scores == pytest.approx([0.8])
+    assert tokens == 9
     assert asked[0]["messages"][0]["content"].startswith(ASKED)
     assert asked[0]["top_logprobs"] == 20
+
+
+def test_a_server_that_is_not_there_or_lacks_the_model_names_the_judges_own_flags() -> None:
+    with pytest.raises(UserError, match="change --reward-model-path"):
+        Judge("http://127.0.0.1:9/v1").check()
+    with MockServer() as server, pytest.raises(UserError, match="choose with --reward-api-model"):
+        Judge(server.url, api_model="huge").check()
 
 
 def test_a_server_that_names_neither_verdict_counts_nothing() -> None:
