@@ -26,9 +26,9 @@ class Conversation:
     history: list[Message] = field(default_factory=list)
     score: float | None = None
 
-    async def reply(self, text: str) -> AsyncIterator[str]:
-        """Answer `text` piece by piece; the turn joins the history once the reply is whole."""
-        asked = [*self.history, Message("user", text)]
+    async def reply(self, text: str, images: tuple[str, ...] = ()) -> AsyncIterator[str]:
+        """Answer `text` and images piece by piece; the turn joins the history once the reply is whole."""
+        asked = [*self.history, Message("user", text, images)]
         pieces: list[str] = []
         async with aclosing(self._pieces(tuple(asked))) as stream:
             async for piece in stream:

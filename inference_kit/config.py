@@ -70,6 +70,8 @@ def generation_levels(*levels: Level) -> dict[str, Resolved]:
     resolved = resolve(
         GENERATION_SETTINGS, [*(_with_do_sample(level) for level in levels), Level("library default", library)]
     )
+    if resolved["temperature"].value == 0 and (source := _asks_for_samples(levels)):
+        raise UserError("do_sample is true and temperature is 0", where=source, fix="Drop one of the two.")
     return {name: _checked(name, each) for name, each in resolved.items()}
 
 
@@ -170,9 +172,17 @@ def _with_do_sample(level: Level) -> Level:
     temperature = level.values.get("temperature")
     if sample is False and temperature:
         logger.warning("{}: do_sample is false, so temperature {} counts as 0", level.source, temperature)
-    if sample is True and temperature == 0:
-        raise UserError("do_sample is true and temperature is 0", where=level.source, fix="Drop one of the two.")
     return Level(level.source, {**level.values, "temperature": temperature if sample else 0.0})
+
+
+def _asks_for_samples(levels: Sequence[Level]) -> str:
+    """The level that says `do_sample: true`, where none above it names a temperature; else empty."""
+    for level in levels:
+        if level.values.get("do_sample"):
+            return level.source
+        if level.values.get("temperature") is not None:
+            return ""
+    return ""
 
 
 _RANGES: dict[str, tuple[type, float, float, str]] = {

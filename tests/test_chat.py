@@ -25,7 +25,7 @@ class Parrot(SeededEngine):
 
     async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[str]:
         for message in prompt.messages:
-            yield f"{message.role}:{message.content} "
+            yield f"{message.role}:{message.content}{''.join(message.images)} "
 
 
 async def said(conversation: Conversation, text: str) -> list[str]:
@@ -79,3 +79,14 @@ def test_the_terminal_reads_from_a_pipe(
     output = capsys.readouterr()
     assert output.err.count("error: ") == 1
     assert "boxed" in output.out
+
+
+def test_an_image_goes_with_the_next_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """LF-13: `/image PATH`."""
+    data = partial(SimpleDataset, dataset_name="mine", dataset_path=str(tmp_path / "none.jsonl"))
+    registries = Registries({"parrot": partial(Parrot)}, {}, {"abacus": data}, tmp_path)
+    monkeypatch.setattr("sys.stdin", io.StringIO("/image a b.png\none\n/image c.png\nclear\ntwo\n"))
+    assert cli.main(["chat", "--model", "parrot"], registries) == 0
+    assert capsys.readouterr().out == "user:onea b.png \nuser:two \n"

@@ -35,7 +35,7 @@ OF_A_DATASET = frozenset(
     | {"overwrite", "concurrency", "explain", "dry_run", "json", "split", "subset", "prompt_template"}
 )
 """Flags of `run` that mean nothing in a conversation."""
-LEAVE, FORGET = ("exit", "quit"), "clear"
+LEAVE, FORGET, IMAGE = ("exit", "quit"), "clear", "/image "
 
 
 def execute(arguments: Sequence[str], registries: Registries) -> int:
@@ -43,7 +43,10 @@ def execute(arguments: Sequence[str], registries: Registries) -> int:
     words = [word for word in arguments if word not in ("-h", "--help")]
     defaults = _defaults(words)
     if len(words) < len(arguments):
-        parser = Parser(prog=PROG, description="Talk to a model; `clear` forgets the history, `exit` leaves.")
+        parser = Parser(
+            prog=PROG,
+            description="Talk to a model; `/image PATH` shows it an image, `clear` forgets the history, `exit` leaves.",
+        )
         options = all_options(words, registries, prog=PROG, defaults=defaults)
         add_to(parser, [option for option in options if option.name not in OF_A_DATASET])
         parser.print_help()
@@ -52,17 +55,24 @@ def execute(arguments: Sequence[str], registries: Registries) -> int:
     log_to_terminal(plan.value("log_level"), debug=bool(plan.value("debug")))
     with GraderPool() as grader:
         conversation = _conversation(plan, grader)
+        images: list[str] = []
         for line in _lines():
+            if line.startswith(IMAGE):
+                images.append(line.removeprefix(IMAGE).strip())
+                print("(the next turn shows it)", file=sys.stderr)
+                continue
             if line == FORGET:
+                images.clear()
                 conversation.clear()
                 print("(history forgotten)", file=sys.stderr)
                 continue
             try:
-                asyncio.run(_answer(conversation, line))
+                asyncio.run(_answer(conversation, line, tuple(images)))
             except KeyboardInterrupt:
                 print(" (stopped)", file=sys.stderr)
             except UserError as error:
                 print(f"error: {error}", file=sys.stderr)
+            images.clear()
         asyncio.run(conversation.solver.close())
     return 0
 
@@ -102,7 +112,7 @@ def _lines() -> Iterator[str]:
             yield line
 
 
-async def _answer(conversation: Conversation, line: str) -> None:
-    async for piece in conversation.reply(line):
+async def _answer(conversation: Conversation, line: str, images: tuple[str, ...]) -> None:
+    async for piece in conversation.reply(line, images):
         print(piece, end="", flush=True)
     print(f"  [score {conversation.score:.2g}]" if conversation.score is not None else "")

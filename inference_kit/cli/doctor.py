@@ -37,6 +37,13 @@ ENGINE_PACKAGES = {
 }
 """What each engine needs installed; vLLM may have an environment of its own."""
 
+EXTRAS = {
+    "modelscope": "pip install -r requirements-modelscope.txt",
+    "vision": "pip install -r requirements-vision.txt",
+    "vllm": SET_UP_VLLM,
+}
+"""Engines that not everyone wants, and what brings them; that one is not here is nothing to mend."""
+
 OPTIONAL_PACKAGES = {
     "bitsandbytes": "weights of 4 and 8 bits (--quantization-bit); requirements-quantization.txt",
     "flash_attn": "--attn-implementation flash_attention_2 on CUDA",
@@ -125,6 +132,8 @@ def _engines() -> Iterator[Finding]:
         missing = [name for name, installed in packages.items() if installed is None]
         if engine not in ENGINES:
             yield Finding("engine", engine, "not part of this version")
+        elif missing and engine in EXTRAS:
+            yield Finding("engine", engine, _extra(engine))
         elif missing:
             yield Finding("engine", engine, f"{' and '.join(missing)} missing", _pip_install(missing))
         else:
@@ -134,8 +143,12 @@ def _engines() -> Iterator[Finding]:
 def _vllm() -> Finding:
     python = vllm_python()
     if python is None:
-        return Finding("engine", "vllm", "not installed", SET_UP_VLLM)
+        return Finding("engine", "vllm", _extra("vllm"))
     return Finding("engine", "vllm", "ready" if python == sys.executable else f"ready in {ENVIRONMENT.name}")
+
+
+def _extra(engine: str) -> str:
+    return f"not installed; an extra: {EXTRAS[engine]}"
 
 
 def _libraries(requirements: Path) -> Iterator[Finding]:

@@ -6,11 +6,13 @@ Promises: no weights are loaded, no data is read, no file is written.
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from loguru import logger
 
 from inference_kit.cli.method_choice import (
     check_method,
@@ -20,15 +22,17 @@ from inference_kit.cli.method_choice import (
     turned_on,
     votes_of,
 )
-from inference_kit.cli.options import Option, parse, parse_known, read_value, setting_options
+from inference_kit.cli.options import Option, parse, parse_known, read_integer, read_value, setting_options
 from inference_kit.cli.plan import Plan, safe_name
 from inference_kit.cli.registries import Entry, Registries
 from inference_kit.cli.run_options import DEFAULTS, RUN_OPTIONS
 from inference_kit.config import (
     GENERATION_SETTINGS,
+    SYNONYMS,
     ConfigFile,
     Level,
     Resolved,
+    canonical,
     generation_config,
     generation_levels,
     read_config,
@@ -39,6 +43,7 @@ from inference_kit.dataset.simpledataset import SimpleDataset
 from inference_kit.errors import UserError
 from inference_kit.models import ENGINES
 from inference_kit.models.auto import choose_engine
+from inference_kit.models.devices import choose_device
 from inference_kit.models.replicas import replicated
 from inference_kit.records import GenerationConfig
 from inference_kit.registry import lookup, settings_of, unknown
@@ -48,6 +53,8 @@ from inference_kit.voting import AGGREGATES
 
 SECTIONS = ("generation", "model_args", "reward_model_args", "dataset_args", "method_args")
 REWARD_PREFIX = "reward_"
+MODEL_MAY_SET = frozenset({*GENERATION_SETTINGS, "do_sample", "n", "system"})
+"""What a model may come with besides the settings of its engine, in the registry or in a file of its own."""
 
 
 def make_plan(
@@ -126,19 +133,19 @@ class _Planner:
         readers = {option.name: option for option in choice.options}
         from_file = _read_values(choice.config, readers) if choice.config else {}
         run_names = [option.name for option in RUN_OPTIONS if option.name not in GENERATION_SETTINGS]
+        model_name, model_entry = choice.model.name, choice.model.entry
         levels = command_line, config_file = Level("command line", given), Level("config file", from_file)
-        settings = resolve(run_names, [*levels, Level("default", self.defaults)])
+        by_model = Level("model arguments", _wishes(model_entry))
+        of_model = self._model_config(model_name, [*settings_of(_target(model_entry))], readers)
+        all_levels = [command_line, by_model, config_file, *of_model]
+        settings = resolve(run_names, [*all_levels, Level("default", self.defaults)])
         _check_run(settings)
 
-        model_name, model_entry = choice.model.name, choice.model.entry
-        make_engine, engine_settings = _maker(model_entry, "model", settings, levels)
+        make_engine, engine_settings = _maker(model_entry, "model", settings, [*levels, *of_model])
         engine = replicated(make_engine, settings["replicas"].value, settings["distributed"].value)
         settings["engine"] = Resolved(choice.model.engine, choice.model.reason)
         generation = generation_levels(
-            command_line,
-            Level("model arguments", _keywords(model_entry)),
-            config_file,
-            *self._model_config(model_name, readers),
+            *all_levels,
             Level("model's generation_config", engine.generation_defaults()),
             *_short_context(engine.context_length),
         )
@@ -148,7 +155,7 @@ class _Planner:
             else (None, {})
         )
         dataset, dataset_settings = _build(choice.dataset[1], "dataset", settings, levels)
-        method_settings = method_settings_of(choice.method, levels)
+        method_settings = method_settings_of(choice.method, all_levels)
         check_method(choice.method, engine, scored=reward_model is not None)
         votes = votes_of(choice.method, settings, generation, engine, scored=reward_model is not None)
         if needs_details(choice.method, votes):
@@ -208,11 +215,14 @@ class _Planner:
         name = str(wanted["dataset"])
         return name, lookup(self.registries.datasets, name, "data set", where="--dataset")
 
-    def _model_config(self, model_name: str, readers: Mapping[str, Option]) -> list[Level]:
+    def _model_config(self, model_name: str, own: Sequence[str], readers: Mapping[str, Option]) -> list[Level]:
+        """The file that belongs to a model, where there is one; `own` are the settings of its engine."""
         path = self.registries.home / "configs" / "models" / f"{safe_name(model_name)}.yaml"
         if not path.is_file():
             return []
-        return [Level(f"config file {path.name}", _read_values(read_config(path, SECTIONS), readers))]
+        known = {name: readers[name] for name in (*MODEL_MAY_SET, *own) if name in readers}
+        known["n"] = Option("n", read_integer, "for the methods that have it")
+        return [Level(f"config file {path.name}", _read_values(read_config(path, ("generation",)), known))]
 
 
 def _short_context(context_length: int | None) -> list[Level]:
@@ -229,6 +239,13 @@ def _flags_of_methods() -> dict[str, str]:
 
 def _target(entry: Entry) -> Entry:
     return entry.func if isinstance(entry, partial) else entry
+
+
+def _wishes(entry: Entry) -> dict[str, Any]:
+    """What a model's registry entry says that is no setting of its engine, each by its one name."""
+    own = settings_of(_target(entry))
+    others = {name: value for name, value in _keywords(entry).items() if name not in own}
+    return {name: value for name, value in canonical(others, "model arguments").items() if name in MODEL_MAY_SET}
 
 
 def _keywords(entry: Entry) -> dict[str, Any]:
@@ -279,7 +296,7 @@ def _maker(
         entry: The class, or a `partial` of it.
         option: `model`, `reward_model` or `dataset`; `--<option>-path` replaces the entry's path.
         settings: The run's options.
-        levels: Command line and config file; the registry's keywords stand between them.
+        levels: Command line and config files; the registry's keywords stand behind the first.
         prefix: What the names of its settings begin with on the command line.
 
     Returns:
@@ -287,13 +304,17 @@ def _maker(
     """
     target, keywords = _target(entry), _keywords(entry)
     known = settings_of(target)
-    command_line, config_file = (
+    command_line, *files = (
         Level(level.source, {name: level.values.get(prefix + name) for name in known}) for level in levels
     )
     defaults = Level("default", {name: setting.default for name, setting in known.items()})
-    resolved = resolve(list(known), [command_line, Level("registry", keywords), config_file, defaults])
+    resolved = resolve(list(known), [command_line, Level("registry", keywords), *files, defaults])
+    for name, each in resolved.items():
+        replace(known[name], name=prefix + name).check(each.value)
+    resolved |= _without_gpu(resolved)
     chosen = {name: each.value for name, each in resolved.items() if each.source != "default"}
-    fixed = {name: value for name, value in keywords.items() if name not in {*known, *GENERATION_SETTINGS}}
+    wishes = {name for name in keywords if SYNONYMS.get(name, name) in MODEL_MAY_SET}
+    fixed = {name: value for name, value in keywords.items() if name not in {*known, *wishes}}
     positional = list(entry.args) if isinstance(entry, partial) else []
     path = settings.get(f"{option}_path")
     if path and f"{option}_path" in fixed:
@@ -310,6 +331,25 @@ def _maker(
             fix=f"Give {flag}-path, or mend the registry entry.",
         ) from error
     return partial(target, *positional, **fixed, **chosen), resolved
+
+
+def _without_gpu(resolved: Mapping[str, Resolved]) -> dict[str, Resolved]:
+    """The CPU and its numbers, for an engine that a file or the registry puts on a GPU that is not here."""
+    device = resolved.get("device")
+    if device is None or device.source == "command line" or not str(device.value).startswith("cuda"):
+        return {}
+    try:
+        choose_device(device.value)
+    except UserError as error:
+        logger.warning("{}: {}; going on with the CPU", device.source, error.what)
+    else:
+        return {}
+    cpu = {"device": "cpu", "dtype": "float32"}
+    given = {name: resolved[name] for name in cpu if name in resolved and resolved[name].source != "command line"}
+    return {
+        name: Resolved(cpu[name], "no such GPU is here", ((each.source, each.value), *each.beaten))
+        for name, each in given.items()
+    }
 
 
 def _check_run(settings: Mapping[str, Resolved]) -> None:

@@ -5,6 +5,8 @@ Promises: `index` and `input` are all that a row needs; other fields are kept as
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast, get_args
 
 from inference_kit.dataset import values
@@ -12,14 +14,15 @@ from inference_kit.dataset.base import Dataset
 from inference_kit.errors import UserError
 from inference_kit.records import AnswerKind, Gold, Message, Problem, Role, message_list
 
-OWN_FIELDS = ("index", "input", "answer", "answer_kind")
+OWN_FIELDS = ("index", "input", "images", "answer", "answer_kind")
 
 
 class SimpleDataset(Dataset):
     """A file of your own: `index`, `input` (what the model sees: a text or chat messages) and, to be graded, `answer`.
 
-    `answer` is a text, a number, or a list of which any is right. Two more fields are read where they are there:
-    `answer_kind` (math, number, choice or text) and `choices`, the options of a multiple choice.
+    `answer` is a text, a number, or a list of which any is right. Three more fields are read where they are there:
+    `answer_kind` (math, number, choice or text), `choices`, the options of a multiple choice, and `images` of the last
+    message: files, beside the data or from the working directory, addresses or data URLs.
     """
 
     fields = ("index", "input")
@@ -57,10 +60,35 @@ class SimpleDataset(Dataset):
         )
 
     def _messages(self, row: Mapping[str, Any], choices: tuple[str, ...]) -> tuple[Message, ...]:
-        if not isinstance(row["input"], list):
-            return self.messages(values.text(row, "input"), choices)
-        *earlier, last = _conversation(row["input"])
-        return (*earlier, Message(last.role, self.prompt(last.content, choices), last.images))
+        given = row["input"] if isinstance(row["input"], list) else [_asked(values.text(row, "input"))]
+        *earlier, last = (replace(turn, images=self._found(turn.images)) for turn in _conversation(given))
+        images = (*last.images, *self._found(_images(row)))
+        return (*earlier, Message(last.role, self.prompt(last.content, choices), images))
+
+    def _found(self, images: tuple[str, ...]) -> tuple[str, ...]:
+        """Images by their files where these lie beside the data, else as they are named."""
+        folder = Path(self.dataset_path).expanduser().parent
+        beside = {image: folder / image for image in images if not image.startswith("data:")}
+        return tuple(str(beside[image]) if image in beside and _is_file(beside[image]) else image for image in images)
+
+
+def _asked(text: str) -> dict[str, str]:
+    return {"role": "user", "content": text}
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
+def _images(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The images of a row or a message; one of them may stand alone."""
+    given = row.get("images")
+    if not given or (isinstance(given, str) and not given.startswith("[")):
+        return (given,) if given else ()
+    return values.texts(row, "images")
 
 
 def _conversation(turns: list[Any]) -> tuple[Message, ...]:
@@ -72,7 +100,7 @@ def _conversation(turns: list[Any]) -> tuple[Message, ...]:
             )
     if not turns:
         raise UserError("field 'input' holds no message")
-    return message_list(turns)
+    return message_list([{**turn, "images": _images(turn)} for turn in turns])
 
 
 def _answer(row: Mapping[str, Any]) -> Gold:

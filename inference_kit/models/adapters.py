@@ -6,18 +6,18 @@ adapters add up, in the order given; the digest changes when an adapter does.
 """
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from loguru import logger
 
 from inference_kit.errors import UserError
 from inference_kit.models.hub import Fetch, from_huggingface, is_local
-from inference_kit.models.weights import ADAPTER_CONFIG, Weights, sampled_digest
+from inference_kit.models.weights import ADAPTER_CONFIG, Weights, first_line, read_object, sampled_digest
 
 WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 
@@ -57,10 +57,7 @@ class Adapter:
             UserError: for an adapter that is no LoRA.
         """
         path = self.folder / ADAPTER_CONFIG
-        try:
-            config = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise UserError(f"cannot be read: {error}", where=str(path), fix="Fetch the adapter again.") from error
+        config = read_object(path)
         kind = config.get("peft_type")
         if kind != "LORA":
             raise UserError(f"an adapter of kind {kind}; this engine loads LORA", where=str(path))
@@ -117,10 +114,14 @@ def put_on(model: Any, base: Weights, adapters: Sequence[Adapter], *, merge: boo
     adapted: Any = None
     for name, adapter in zip(names, adapters, strict=True):
         layers = _fitting_layers(model, base, adapter)
-        if adapted is None:
-            adapted = PeftModel.from_pretrained(model, str(adapter.folder), adapter_name=name)
-        else:
-            adapted.load_adapter(str(adapter.folder), adapter_name=name)
+        try:
+            if adapted is None:
+                adapted = PeftModel.from_pretrained(model, str(adapter.folder), adapter_name=name)
+            else:
+                adapted.load_adapter(str(adapter.folder), adapter_name=name)
+        except (RuntimeError, ValueError) as error:  # such as for a vocabulary that was enlarged, saved whole beside it
+            reason = str(error).strip().split("\n")
+            raise _misfit(base, adapter, reason[min(1, len(reason) - 1)].strip()) from error
         if without := _layers_of(adapted, name) - layers:
             raise _misfit(base, adapter, f"the base has {min(without)}, and the adapter has nothing for it")
         logger.info("adapter {} is on {}", adapter.name, base.name)
@@ -131,11 +132,20 @@ def put_on(model: Any, base: Weights, adapters: Sequence[Adapter], *, merge: boo
 def _fitting_layers(model: Any, base: Weights, adapter: Adapter) -> set[str]:
     """The layers that an adapter has matrices for, each compared with the layer that it belongs to."""
     from peft import load_peft_weights
+    from safetensors import SafetensorError
 
     if adapter.base and Path(adapter.base).name != base.name:
         logger.warning("adapter {} was made for {}, not for {}", adapter.name, adapter.base, base.name)
     layers: set[str] = set()
-    for key, tensor in load_peft_weights(str(adapter.folder), device="cpu").items():
+    try:
+        stored = load_peft_weights(str(adapter.folder), device="cpu")
+    except (OSError, RuntimeError, SafetensorError, UnpicklingError) as error:
+        raise UserError(
+            f"the adapter's weights do not load: {first_line(error)}",
+            where=str(adapter.folder),
+            fix="Fetch the adapter again.",
+        ) from error
+    for key, tensor in stored.items():
         layer, found, matrix = key.removeprefix("base_model.model.").partition(".lora_")
         if not found or matrix[0] not in "AB":
             continue

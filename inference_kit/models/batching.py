@@ -3,7 +3,7 @@
 Why: an engine or reward model answers many questions at once far cheaper than one by one, and its callers should not
 know of each other.
 Promises: a call returns its own result; while one batch runs, the next one gathers; where a batch fails, its items are
-tried one by one, so that one bad item fails alone.
+tried one by one, so that one bad item fails alone; but not where the error is about all, such as missing weights.
 """
 
 import asyncio
@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
+
+from inference_kit.errors import EngineError, UserError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -26,9 +28,12 @@ class _Waiting(Generic[Item, Result]):
 
 
 class Batcher(Generic[Item, Result]):
-    """Gathers items of equal `group`, up to `limit` in sizes, and calls `run_batch(items, group)` on a thread."""
+    """Gathers items of equal `group`, up to `limit` in sizes, and calls `run_batch(items, group)` on a thread.
 
-    def __init__(self, run_batch: Callable[[Sequence[Item], Any], Sequence[Result]], limit: int) -> None:
+    An exception among its results is raised where that item was submitted.
+    """
+
+    def __init__(self, run_batch: Callable[[Sequence[Item], Any], Sequence[Result | Exception]], limit: int) -> None:
         self._run_batch, self._limit = run_batch, limit
         self._waiting: deque[_Waiting[Item, Result]] = deque()
         self._pump: asyncio.Task[None] | None = None
@@ -68,7 +73,7 @@ class Batcher(Generic[Item, Result]):
         self._waiting = later
         return batch
 
-    def _run(self, items: Sequence[Item], group: Any) -> Sequence[Result]:
+    def _run(self, items: Sequence[Item], group: Any) -> Sequence[Result | Exception]:
         try:
             return self._run_batch(items, group)
         except StopIteration as error:  # no future can carry it: the caller would wait for ever
@@ -78,8 +83,8 @@ class Batcher(Generic[Item, Result]):
         try:
             return await asyncio.to_thread(self._run, [each.item for each in batch], batch[0].group)
         except Exception as error:  # noqa: BLE001 - handed to the callers, each its own
-            if len(batch) == 1:
-                return [error]
+            if len(batch) == 1 or (isinstance(error, UserError) and not isinstance(error, EngineError)):
+                return [error] * len(batch)
             return [outcome for each in batch for outcome in await self._outcomes([each])]
 
 

@@ -14,34 +14,38 @@ from inference_kit.errors import EngineError, UserError
 from inference_kit.records import Message
 from inference_kit.templates.chat_templates import ChatTemplate
 
+MISHAPS = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+"""What the expressions of a template may end in, besides Jinja's own errors."""
+
 
 def dress(tokenizer: Any, template: ChatTemplate | None, model_name: str) -> None:
-    """Give the tokenizer the template that was asked for.
+    """Give the tokenizer the template that was asked for, and look at the one that holds.
 
     Raises:
-        UserError: where it is no Jinja.
+        UserError: where it is no Jinja, or reaches for what the sandbox keeps from it.
     """
     from jinja2 import TemplateError, TemplateSyntaxError
+    from jinja2.exceptions import SecurityError
 
-    if template is None:
-        if not tokenizer.chat_template:
-            logger.info("{} has no chat template: prompts are sent as plain text; --template names one", model_name)
+    if template is None and not tokenizer.chat_template:
+        logger.info("{} has no chat template: prompts are sent as plain text; --template names one", model_name)
         return
-    missing = [token for token in template.tokens if token not in tokenizer.get_vocab()]
-    if missing:
+    name = template.name if template else model_name
+    if template and (missing := [token for token in template.tokens if token not in tokenizer.get_vocab()]):
         logger.warning(
-            "template {} does not match this model: the tokenizer of {} has no {}",
-            template.name,
-            model_name,
-            ", ".join(missing),
+            "template {} does not match this model: the tokenizer of {} has no {}", name, model_name, ", ".join(missing)
         )
-    tokenizer.chat_template = template.text
+    if template:
+        tokenizer.chat_template = template.text
     try:
         tokenizer.apply_chat_template([{"role": "user", "content": ""}], tokenize=False)
-    except TemplateError as error:
-        if isinstance(error, TemplateSyntaxError):  # anything else may be about this message alone
-            where = f"{template.name}:{error.lineno}"
-            raise UserError(f"the chat template is no Jinja: {error.message}", where=where) from error
+    except TemplateSyntaxError as error:
+        where = f"{name}:{error.lineno}"
+        raise UserError(f"the chat template is no Jinja: {error.message}", where=where) from error
+    except SecurityError as error:
+        raise UserError(f"the chat template is not let out of its sandbox: {error}", where=name) from error
+    except (TemplateError, *MISHAPS) as error:
+        logger.debug("{} refuses an empty message, which may be about this message alone: {}", name, error)
 
 
 def stop_ids(tokenizer: Any, template: ChatTemplate | None) -> tuple[frozenset[int], tuple[str, ...]]:
@@ -54,8 +58,13 @@ def stop_ids(tokenizer: Any, template: ChatTemplate | None) -> tuple[frozenset[i
     )
 
 
-def chat_text(tokenizer: Any, messages: Sequence[Message]) -> str:
+def chat_text(tokenizer: Any, messages: Sequence[Message], *, asks: bool = True) -> str:
     """The prompt as the model reads it: the chat template applied, or the contents one a paragraph without one.
+
+    Args:
+        tokenizer: The model's, with the template that holds.
+        messages: The conversation.
+        asks: The text ends where the model's reply begins.
 
     Raises:
         EngineError: where the template refuses the messages, such as a system message that the model does not know.
@@ -66,10 +75,10 @@ def chat_text(tokenizer: Any, messages: Sequence[Message]) -> str:
         return "\n\n".join(message.content for message in messages)
     turns = [{"role": message.role, "content": message.content} for message in messages]
     try:
-        text: str = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-    except (TemplateError, TypeError) as error:
+        text: str = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=asks)
+    except (TemplateError, *MISHAPS) as error:
         raise EngineError(
-            f"the chat template refuses these messages: {error}",
+            f"the chat template refuses these messages: {str(error) or type(error).__name__}",
             fix="Leave the system message out, or use another template (--template).",
         ) from error
     return text

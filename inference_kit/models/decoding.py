@@ -18,6 +18,7 @@ from loguru import logger
 
 from inference_kit.errors import EngineError
 from inference_kit.models.attention import mask_of, refused, sliding_windows
+from inference_kit.models.devices import out_of_memory
 from inference_kit.models.kv_cache import Layers, SlotCache
 from inference_kit.models.prompts import Ids, PromptStore
 from inference_kit.models.rows import Row, choose
@@ -109,7 +110,7 @@ class DecodeLoop:
         try:
             return self._step()
         except (RuntimeError, MemoryError) as error:
-            if not _out_of_memory(error):
+            if not out_of_memory(error):
                 raise
             reason = str(error).split("\n", 1)[0]
         return self._halve(reason)  # out here the exception, which holds on to what did not fit, is gone
@@ -265,10 +266,3 @@ class _ToRead:
     @property
     def rest(self) -> Ids:
         return self.ids[self.start :]
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    import torch
-
-    words = ("out of memory", "not enough memory", "can't allocate memory")
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(word in str(error).lower() for word in words)

@@ -1,4 +1,4 @@
-"""Where a model runs and in which numbers.
+"""Devices: where a model runs, in which numbers, and whether its memory has run out.
 
 Why: the same command should do the best thing on a laptop, a Mac and a GPU machine, and say so where it cannot.
 """
@@ -17,12 +17,13 @@ def choose_device(wanted: str) -> str:
     """
     import torch
 
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    kinds = [("cuda", torch.cuda.device_count()), ("mps", int(torch.backends.mps.is_available())), ("cpu", 1)]
+    there = [kind for kind, number in kinds if number]
     if wanted == "auto":
-        return next(name for name, available in there.items() if available)
-    if not there.get(wanted.partition(":")[0], False):
-        available = ", ".join(name for name, is_there in there.items() if is_there)
-        raise UserError(f"device {wanted!r} is not here", where="--device", fix=f"Available: {available}.")
+        return there[0]
+    numbered = [f"{kind}:{place}" for kind, number in kinds for place in range(number)]
+    if wanted not in (*there, *numbered):
+        raise UserError(f"device {wanted!r} is not here", where="--device", fix=f"Available: {', '.join(there)}.")
     return wanted
 
 
@@ -37,3 +38,11 @@ def choose_dtype(wanted: str, device: str, config: Mapping[str, Any]) -> Any:
         raise UserError(f"unknown dtype {wanted!r}", where="--dtype", fix=f"Known: auto, {', '.join(types)}.")
     own = str(config.get("dtype") or config.get("torch_dtype") or "bfloat16")
     return torch.float32 if device == "cpu" else types.get(own, torch.bfloat16)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that the device, or the machine, has no memory left."""
+    import torch
+
+    words = ("out of memory", "not enough memory", "can't allocate memory")
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(word in str(error).lower() for word in words)

@@ -1,16 +1,21 @@
 """Hubs: model files by id, fetched from where models are published.
 
 Why: what is done with a folder does not depend on where it came from, so each hub is one function from id to folder.
-Promises: a file that is here already is not fetched again; without a network the error says how to use a local folder.
+Promises: a file that is here already is not fetched again; without a network, or with one that swallows what it is
+sent, the error says within seconds how to use a local folder.
 """
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from urllib.error import URLError
+from urllib.request import Request, urlopen
 
 from inference_kit.errors import UserError
 
 SMALL = ("*.json", "*.jinja", "*.model")
 """What is fetched to know a model without its weights."""
+
+SECONDS_TO_ANSWER = 10.0
 
 Fetch = Callable[[str, str | None, Sequence[str] | None, str], Path]
 """(id, revision, patterns or None for all, the flag that gave the id) to a folder; a `UserError` where it fails."""
@@ -18,15 +23,32 @@ Fetch = Callable[[str, str | None, Sequence[str] | None, str], Path]
 
 def from_huggingface(repository: str, revision: str | None, patterns: Sequence[str] | None, flag: str) -> Path:
     """The folder of a Hugging Face id."""
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
+    allowed = list(patterns) if patterns else None
+    silent = not constants.HF_HUB_OFFLINE and _is_silent(constants.ENDPOINT)
     try:
-        return Path(
-            snapshot_download(repository, revision=revision, allow_patterns=list(patterns) if patterns else None)
-        )
+        return Path(snapshot_download(repository, revision=revision, allow_patterns=allowed, local_files_only=silent))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        raise _not_fetched(repository, "hub id", f"hf download {repository} --local-dir FOLDER", flag, error) from error
+        reason = (
+            f"{constants.ENDPOINT} does not answer within {SECONDS_TO_ANSWER:g} s" if silent else _first_line(error)
+        )
+        command = f"hf download {repository} --local-dir FOLDER"
+        raise _not_fetched(repository, "hub id", command, flag, reason) from error
+
+
+def _is_silent(address: str) -> bool:
+    """Whether a server neither answers nor refuses; `huggingface_hub` would wait for it without end."""
+    try:
+        with urlopen(Request(address, method="HEAD"), timeout=SECONDS_TO_ANSWER):
+            return False
+    except TimeoutError:
+        return True
+    except URLError as error:
+        return isinstance(error.reason, TimeoutError)
+    except OSError:
+        return False
 
 
 def from_modelscope(repository: str, revision: str | None, patterns: Sequence[str] | None, flag: str) -> Path:
@@ -52,7 +74,7 @@ def from_modelscope(repository: str, revision: str | None, patterns: Sequence[st
             return snapshot(here=False)
     except (HubError, OSError, ValueError) as error:
         command = f"modelscope download {repository} --local_dir FOLDER"
-        raise _not_fetched(repository, "ModelScope id", command, flag, error) from error
+        raise _not_fetched(repository, "ModelScope id", command, flag, _first_line(error)) from error
 
 
 def is_local(path: str) -> bool:
@@ -60,8 +82,11 @@ def is_local(path: str) -> bool:
     return path.startswith((".", "/", "~")) or Path(path).expanduser().exists()
 
 
-def _not_fetched(repository: str, kind: str, command: str, flag: str, error: Exception) -> UserError:
-    reason = str(error).strip().split("\n", 1)[0]
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0]
+
+
+def _not_fetched(repository: str, kind: str, command: str, flag: str, reason: str) -> UserError:
     return UserError(
         f"{repository!r} is no folder here and could not be fetched as a {kind} ({reason})",
         where=flag,

@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from inference_kit.errors import UserError
 from inference_kit.models.adapters import put_on
 from inference_kit.models.attention import FLASH, choose_attention, in_slots
-from inference_kit.models.batching import Pump
+from inference_kit.models.batching import Loop, Pump
 from inference_kit.models.decoding import DecodeLoop
 from inference_kit.models.local_model import LocalModel
 from inference_kit.models.quantization import check_quantization
@@ -88,6 +88,7 @@ class HuggingFace(LocalModel):
         self._tensor_parallel = tensor_parallel_size
         self._lock = threading.Lock()
         self._pump: Pump[Row] | None = None
+        self._not_loaded: UserError | None = None
         self._shares: ParallelLoop | None = None
 
     @cached_property
@@ -113,7 +114,7 @@ class HuggingFace(LocalModel):
         room = self.room(len(text.ids), config)
         if config.branch_first:
             self.check_ranks(prompt.seeds)
-        rows = [Row(text.ids, config, seed, room, text.watch(config)) for seed in prompt.seeds]
+        rows = [text.row(config, seed, room) for seed in prompt.seeds]
         places = {row: place for place, row in enumerate(rows)}
         finished: asyncio.Queue[Row | Exception] = asyncio.Queue()
         try:
@@ -129,7 +130,7 @@ class HuggingFace(LocalModel):
         pump = await asyncio.to_thread(self._load)
         config = self.with_stops(config)
         text = self.text_of(prompt)
-        row = Row(text.ids, config, prompt.seeds[0], self.room(len(text.ids), config), text.watch(config))
+        row = text.row(config, prompt.seeds[0], self.room(len(text.ids), config))
         finished: asyncio.Queue[Row | Exception] = asyncio.Queue()
         held, shown = max(map(len, config.stop), default=1) - 1, 0
         try:
@@ -153,14 +154,23 @@ class HuggingFace(LocalModel):
 
     def _load(self) -> Pump[Row]:
         with self._lock:
-            if self._pump is None and self._tensor_parallel > 1:
-                self._shares = ParallelLoop(self._share(), self._tensor_parallel)
-                self._pump = Pump(self._shares, STEPS_AT_ONCE)
-            elif self._pump is None:
-                loop = DecodeLoop(self._model(), slots=self.max_batch_size, eos=self.end_ids)
-                loop.check()
-                self._pump = Pump(loop, STEPS_AT_ONCE)
+            if self._not_loaded:  # those who waited meanwhile need not try again
+                raise self._not_loaded
+            if self._pump is None:
+                try:
+                    self._pump = Pump(self._loop(), STEPS_AT_ONCE)
+                except UserError as error:
+                    self._not_loaded = error
+                    raise
             return self._pump
+
+    def _loop(self) -> Loop[Row]:
+        if self._tensor_parallel > 1:
+            self._shares = ParallelLoop(self._share(), self._tensor_parallel)
+            return self._shares
+        loop = DecodeLoop(self._model(), slots=self.max_batch_size, eos=self.end_ids)
+        loop.check()
+        return loop
 
     def _model(self) -> Any:
         """The model with its adapters and the attention kernel for the decode loop."""

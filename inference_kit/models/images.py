@@ -1,14 +1,17 @@
 """Images of a prompt: opened from files, addresses and data URLs, and set into the text where they belong.
 
-Promises: what cannot be read fails with its name and one line; no more than `MOST_BYTES` are fetched.
+Promises: what cannot be read fails with its name and one line; no more than `MOST_BYTES` are read, and no more points
+than Pillow thinks safe.
 """
 
 import base64
 import io
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -33,10 +36,15 @@ def open_image(source: str) -> Any:
         raise UserError("images need Pillow", fix="Install it: pip install -r requirements-vision.txt.") from error
     shown = source if len(source) < 200 else f"{source[:60]}..."
     try:
-        return Image.open(io.BytesIO(_content(source))).convert("RGB")
-    except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
+        content = io.BytesIO(_content(source))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return Image.open(content).convert("RGB")
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise EngineError("the image has too many points to be read", where=shown, fix="Scale it down.") from error
+    except (UnidentifiedImageError, SyntaxError) as error:
         raise EngineError("this is not an image that can be read", where=shown) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError, HTTPException) as error:
         raise EngineError(
             f"the image cannot be read: {getattr(error, 'strerror', None) or error}", where=shown
         ) from error
@@ -59,15 +67,26 @@ def placed(message: Message, mark: str) -> Message:
 def _content(source: str) -> bytes:
     readers: dict[str, Callable[[str], bytes]] = {"http://": _fetched, "https://": _fetched, "data:": _decoded}
     read = next((read for start, read in readers.items() if source.startswith(start)), None)
-    return read(source) if read else Path(source).expanduser().read_bytes()
+    return read(source) if read else _from_file(Path(source).expanduser())
+
+
+def _from_file(path: Path) -> bytes:
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ValueError("a device or a pipe may never end")
+    with path.open("rb") as file:
+        return _bounded(file)
 
 
 def _fetched(url: str) -> bytes:
     try:
         with urlopen(url, timeout=SECONDS) as response:
-            content: bytes = response.read(MOST_BYTES + 1)
+            return _bounded(response)
     except URLError as error:
         raise OSError(f"{error.reason}") from error
+
+
+def _bounded(file: IO[bytes]) -> bytes:
+    content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise ValueError(f"more than {MOST_BYTES >> 20} MB")
     return content

@@ -6,13 +6,14 @@ Promises: identity, settings and context length are known without weights; the t
 are; a prompt that does not fit is refused with both lengths, never cut.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from inference_kit.errors import EngineError
+from loguru import logger
+
+from inference_kit.errors import EngineError, UserError
 from inference_kit.models.adapters import Adapter, base_and_adapters
 from inference_kit.models.base import Engine
 from inference_kit.models.conversation import chat_text, dress, stop_ids
@@ -22,6 +23,33 @@ from inference_kit.models.weights import Weights, load_tokenizer
 from inference_kit.records import GenerationConfig, Message, Prompt
 from inference_kit.templates.chat_templates import load_chat_template
 
+NOT_WRITERS = ("ForSequenceClassification", "ForTokenClassification", "ForMaskedLM", "ForQuestionAnswering")
+"""How the names of architectures end that cannot be asked for text, though some would load as if they could."""
+NEUTRAL_VALUES: tuple[Any, ...] = (None, 0, 1, [], {})
+NOT_APPLIED = (
+    "bad_words_ids",
+    "begin_suppress_tokens",
+    "dola_layers",
+    "encoder_repetition_penalty",
+    "epsilon_cutoff",
+    "eta_cutoff",
+    "exponential_decay_length_penalty",
+    "force_words_ids",
+    "forced_bos_token_id",
+    "forced_eos_token_id",
+    "guidance_scale",
+    "min_length",
+    "min_new_tokens",
+    "no_repeat_ngram_size",
+    "num_beams",
+    "num_return_sequences",
+    "penalty_alpha",
+    "sequence_bias",
+    "suppress_tokens",
+    "top_h",
+    "typical_p",
+)
+"""Settings of `generation_config.json` that change what `transformers` writes and that we have no counterpart of."""
 GENERATION_NAMES = ("max_new_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty")
 
 
@@ -65,6 +93,23 @@ class LocalModel(Engine):
         own_template = f":{self._template.digest}" if self._template else ""
         return f"{kind}:{self.weights.name}:{self.weights.digest}{adapters}{further}{own_template}"
 
+    def check(self, config: GenerationConfig) -> None:
+        """Refuse what this model cannot do, and a model that scores and does not write."""
+        super().check(config)
+        for name in self.weights.architectures:
+            if name.endswith(NOT_WRITERS):
+                raise UserError(
+                    f"{self.weights.name} is a {name}, which does not write text",
+                    where="--model-path",
+                    fix="Give a model whose name ends in ForCausalLM; one that scores solutions is a --reward-model.",
+                )
+        if left_out := [name for name in NOT_APPLIED if self.weights.generation.get(name) not in NEUTRAL_VALUES]:
+            logger.warning(
+                "generation_config.json of {} sets {}, which this engine cannot apply",
+                self.weights.name,
+                ", ".join(left_out),
+            )
+
     @property
     def context_length(self) -> int | None:
         """The longest prompt and completion together, in tokens."""
@@ -74,6 +119,8 @@ class LocalModel(Engine):
         """The settings of `generation_config.json`; `do_sample: false` there is temperature 0."""
         own = self.weights.generation
         found = {name: own[name] for name in GENERATION_NAMES if own.get(name) is not None}
+        if own.get("stop_strings"):
+            found["stop"] = own["stop_strings"]
         if own.get("do_sample") is False:
             found["temperature"] = 0.0
         return found
@@ -110,7 +157,7 @@ class LocalModel(Engine):
         """The ids of a prompt; the partial answer keeps the tokens it was written in.
 
         Raises:
-            EngineError: where a message holds an image.
+            EngineError: where a message holds an image, or a token that the model does not know.
         """
         if any(message.images for message in prompt.messages):
             raise EngineError(
@@ -124,6 +171,7 @@ class LocalModel(Engine):
         else:
             whole = self._encode(rendered + prompt.prefix)
             prefix = whole[len(ids) :] if whole[: len(ids)] == ids else self._encode(prompt.prefix, alone=True)
+        self.weights.check_ids((*ids, *prefix))
         return ReplyText(self.tokenizer, (*ids, *prefix), prefix)
 
     def room(self, n_prompt_tokens: int, config: GenerationConfig) -> int:
@@ -148,7 +196,7 @@ class LocalModel(Engine):
         Raises:
             EngineError: with how many it has.
         """
-        vocabulary = self.weights.config.get("vocab_size", sys.maxsize)
+        vocabulary = self.weights.vocabulary
         if not 0 <= min(ranks) <= max(ranks) < vocabulary:
             raise EngineError(
                 f"there is no first token of rank {max(ranks)}, the model knows {vocabulary}",

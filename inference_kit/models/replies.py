@@ -27,6 +27,10 @@ class ReplyText:
     ids: tuple[int, ...]
     prefix: tuple[int, ...]
 
+    def row(self, config: GenerationConfig, seed: int, room: int) -> Row:
+        """A row that writes this reply on, at most `room` tokens."""
+        return Row(self.ids, config, seed, room, self.watch(config), begun=len(self.prefix))
+
     def of(self, written: Sequence[int]) -> str:
         """The text of the written ids, as it stands behind the partial answer, whose half signs it begins with."""
         return self._behind(self.prefix, written)

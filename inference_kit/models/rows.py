@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class Row:
     """One completion in the making.
 
-    `prompt` are the ids of the whole prompt with the partial answer; `ends` tells from the written ids whether a stop
+    `prompt` are the ids of the whole prompt with the partial answer, which takes the last `begun` of them and counts as
+    written where penalties are about what was written; `ends` tells from the written ids whether a stop
     text or a step boundary has come, and is None where there is none to look for. `sureness` has an entry for each
     written token where the settings ask for token details.
     """
@@ -33,6 +34,7 @@ class Row:
     seed: int
     room: int
     ends: Callable[[Sequence[int]], FinishReason | None] | None = None
+    begun: int = 0
     written: list[int] = field(default_factory=list)
     logprob: float = 0.0
     sureness: list[Sureness] = field(default_factory=list)
@@ -67,8 +69,8 @@ def choose(rows: Sequence[Row], logits: "Tensor", eos: frozenset[int]) -> None:
     draws = uniforms([row.seed for row in rows], [len(row.written) for row in rows])
     history = None
     if any(has_penalty(config) for config in configs):
-        prompts, written = [row.prompt for row in rows], [row.written for row in rows]
-        history = History(prompts, written, logits.shape[-1], str(logits.device))
+        replies = [(*row.prompt[len(row.prompt) - row.begun :], *row.written) for row in rows]
+        history = History([row.prompt for row in rows], replies, logits.shape[-1], str(logits.device))
     ranks = [row.rank for row in rows] if any(config.branch_first for config in configs) else []
     tokens, logprobs = sample(logits, configs, draws, history, ranks)
     detailed = [place for place, config in enumerate(configs) if config.token_details]

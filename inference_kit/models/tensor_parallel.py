@@ -52,6 +52,7 @@ class _Job:
     config: GenerationConfig
     seed: int
     room: int
+    begun: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ class ParallelLoop:
         jobs: dict[int, _Job] = {}
         for row in self.waiting:
             if not row.cancelled:
-                jobs[self._born] = _Job(row.prompt, row.config, row.seed, row.room)
+                jobs[self._born] = _Job(row.prompt, row.config, row.seed, row.room, row.begun)
                 self._live[self._born] = row
                 self._born += 1
         self.waiting.clear()
@@ -206,7 +207,7 @@ def _work(rank: int, size: int, meeting: str, share: Share, pipe: "Connection") 
             steps, jobs, cancelled = orders
             for number, job in jobs.items():
                 watch = ReplyText(share.tokenizer, (), ()).watch(job.config)
-                rows[number] = Row(job.prompt, job.config, job.seed, job.room, watch)
+                rows[number] = Row(job.prompt, job.config, job.seed, job.room, watch, job.begun)
                 loop.waiting.append(rows[number])
             for number in cancelled:
                 rows.pop(number).cancelled = True

@@ -3,20 +3,25 @@
 Why: each of these models has its own way to set images into a prompt, which its processor and `generate` know; each
 row still draws by its own seed, with our sampler.
 Promises: replies, steps, details and seeds are as with `huggingface`; an image that cannot be read fails its problem
-alone; prompts are written one after another, the completions of each together.
+alone; prompts are written one after another, the completions of each together, or in halves where memory runs out.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from loguru import logger
 
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.base import Capabilities, Engine
 from inference_kit.models.conversation import chat_text
+from inference_kit.models.devices import out_of_memory
 from inference_kit.models.huggingface import HuggingFace
 from inference_kit.models.images import open_image, placed
 from inference_kit.models.replies import ReplyText
 from inference_kit.models.rows import Row, choose
+from inference_kit.models.weights import first_line
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
 
 if TYPE_CHECKING:
@@ -91,12 +96,31 @@ class Vision(HuggingFace):
         prefix = prompt.prefix_tokens or tuple(self.tokenizer.encode(prompt.prefix, add_special_tokens=False))
         text = ReplyText(self.tokenizer, (*ids, *prefix), prefix)
         room = self.room(len(text.ids), config)
-        rows = [Row(text.ids, config, seed, room, text.watch(config)) for seed in prompt.seeds]
-        _generate(self._seeing, _continued(inputs, prefix), rows, self.end_ids)
+        rows = [text.row(config, seed, room) for seed in prompt.seeds]
+        reason = ""
+        try:
+            _generate(self._seeing, _continued(inputs, prefix), rows, self.end_ids)
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            reason = first_line(error)
+        if reason:  # out here the exception, which holds on to what did not fit, is gone
+            return self._write_in_halves(prompt, config, reason)
         for row in rows:
             if row.error:
                 raise row.error
         return [text.completion(row) for row in rows]
+
+    def _write_in_halves(self, prompt: Prompt, config: GenerationConfig, reason: str) -> list[Completion]:
+        if prompt.n == 1:
+            raise EngineError(
+                f"out of memory with a single completion ({reason})",
+                fix="Use a smaller --max-new-tokens, smaller images, or a smaller dtype.",
+            )
+        half = (prompt.n + 1) // 2
+        logger.warning("out of memory; going on with {} completions at once ({})", half, reason)
+        parts = (replace(prompt, seeds=seeds) for seeds in (prompt.seeds[:half], prompt.seeds[half:]))
+        return [completion for part in parts for completion in self._write(part, config)]
 
     def _inputs(self, prompt: Prompt) -> dict[str, "Tensor"]:
         """The model's inputs for one row, without the partial answer."""

@@ -14,17 +14,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from loguru import logger
 
-from inference_kit.errors import UserError
+from inference_kit.errors import EngineError, UserError
 from inference_kit.models.attention import check_flash, choose_attention
-from inference_kit.models.devices import choose_device, choose_dtype
+from inference_kit.models.devices import choose_device, choose_dtype, out_of_memory
 from inference_kit.models.hub import SMALL, Fetch, from_huggingface, is_local
 from inference_kit.models.quantization import check_quantization, quantization_config
 
 SMALL_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "tokenizer.model")
+INDEX_FILES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")
 PIECES, PIECE_BYTES = 256, 1 << 18
 ADAPTER_CONFIG = "adapter_config.json"
@@ -97,13 +99,18 @@ class Weights:
                 where=str(folder),
                 fix=f"Looked for *.safetensors and pytorch_model*.bin; set {self.flag} to the folder that has them.",
             )
-        index = folder / "model.safetensors.index.json"
-        named = set(self._json(index.name)["weight_map"].values()) if index.is_file() else set()
-        if missing := sorted(name for name in named if not (folder / name).is_file()):
-            raise UserError(
-                f"{len(missing)} of {len(named)} files are missing, such as {missing[0]}", where=str(folder)
-            )
+        index = next((folder / name for name in INDEX_FILES if (folder / name).is_file()), None)
+        if index is not None and not (folder / "model.safetensors").is_file():
+            self._check_parts(index)
         return folder
+
+    def _check_parts(self, index: Path) -> None:
+        """See that all files are there that an index names."""
+        named = set(self._json(index.name).get("weight_map", {}).values())
+        missing = sorted(name for name in named if not (index.parent / name).is_file())
+        if missing or not named:
+            found = f"{len(missing)} of {len(named)} files are missing, such as {missing[0]}" if missing else "is empty"
+            raise UserError(found, where=str(index), fix="Fetch the model again.")
 
     @cached_property
     def config(self) -> Mapping[str, Any]:
@@ -131,6 +138,23 @@ class Weights:
     def context_length(self) -> int | None:
         """The longest sequence the model was made for, in tokens; None where config.json does not tell."""
         return next((int(self.config[name]) for name in CONTEXT_NAMES if self.config.get(name)), None)
+
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens the model knows; no limit where config.json does not tell."""
+        return int(self.config.get("vocab_size") or sys.maxsize)
+
+    def check_ids(self, ids: Sequence[int]) -> None:
+        """Refuse a text with tokens that the model has nothing for.
+
+        Raises:
+            EngineError: with both sizes.
+        """
+        if ids and max(ids) >= self.vocabulary:
+            raise EngineError(
+                f"the tokenizer made token {max(ids)} of this text, and {self.name} knows {self.vocabulary}",
+                fix="Use the tokenizer that belongs to the weights.",
+            )
 
     @cached_property
     def generation(self) -> Mapping[str, Any]:
@@ -160,15 +184,25 @@ class Weights:
         return sorted(path for path in found if not path.name.startswith("adapter_model"))
 
     def _json(self, name: str) -> Mapping[str, Any]:
-        path = self.folder / name
-        try:
-            data: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise UserError(f"cannot be read: {error}", where=str(path), fix="Fetch the model again.") from error
-        return data
+        return read_object(self.folder / name)
 
     def _fetched(self, patterns: Sequence[str] | None) -> Path:
         return self.fetch(self.path, self.revision, patterns, self.flag)
+
+
+def read_object(path: Path) -> Mapping[str, Any]:
+    """The JSON object in one of a model's small files.
+
+    Raises:
+        UserError: where there is none.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"cannot be read: {error}", where=str(path), fix="Fetch the model again.") from error
+    if not isinstance(data, dict):
+        raise UserError("holds no JSON object", where=str(path), fix="Fetch the model again.")
+    return data
 
 
 def load_tokenizer(weights: Weights, *, trust_remote_code: bool = False) -> Any:
@@ -180,10 +214,16 @@ def load_tokenizer(weights: Weights, *, trust_remote_code: bool = False) -> Any:
     from transformers import AutoTokenizer
 
     folder = weights._found if weights.is_local else weights._fetched(None)
+    if not weights.has_tokenizer:
+        raise UserError(
+            f"no tokenizer in this folder (none of {', '.join(TOKENIZER_FILES)})",
+            where=str(folder),
+            fix="Put the model's own beside the weights.",
+        )
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, ImportError) as error:
-        raise UserError(f"the tokenizer does not load: {_first_line(error)}", where=str(folder)) from error
+        raise UserError(f"the tokenizer does not load: {first_line(error)}", where=str(folder)) from error
     # Lengths are checked against the model, with an error instead of a warning.
     tokenizer.model_max_length = sys.maxsize
     return tokenizer
@@ -208,7 +248,6 @@ def load_model(
     Raises:
         UserError: where the weights, the device, its memory or the number format are not to be had.
     """
-    import torch
     import transformers
     from safetensors import SafetensorError
     from transformers.distributed.configuration_utils import DistributedConfig
@@ -220,8 +259,9 @@ def load_model(
     check_flash(kernel, place, number_format)
     quantized = check_quantization(quantization_bit, weights.whole_config)
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
-        model = getattr(transformers, auto_class).from_pretrained(
+        model, report = getattr(transformers, auto_class).from_pretrained(
             folder,
             dtype=number_format,
             attn_implementation=kernel,
@@ -229,40 +269,85 @@ def load_model(
             quantization_config=quantization_config(quantization_bit, number_format),
             distributed_config=DistributedConfig(tp_plan="auto") if tensor_parallel else None,
             trust_remote_code=trust_remote_code,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
         )
+        check_complete(folder, report)
         if device_map is None and not quantized and not tensor_parallel:
             model.to(place)
-    except torch.OutOfMemoryError as error:
-        raise UserError(
-            f"the weights do not fit into the memory of {place} ({_first_line(error)})",
-            where=str(folder),
-            fix="Spread them over all GPUs with --device-map auto, or use --dtype bfloat16, --quantization-bit 4, or a "
-            "smaller model.",
-        ) from error
-    except (OSError, ValueError, ImportError, SafetensorError) as error:
-        raise _not_loaded(folder, error) from error
+    except (OSError, ValueError, ImportError, MemoryError, RuntimeError, SafetensorError, UnpicklingError) as error:
+        raise (_too_large(folder, place, error) if out_of_memory(error) else _not_loaded(folder, error)) from error
+    if report["unexpected_keys"] and auto_class != "AutoModel":  # a bare model never has what stands on it
+        logger.warning(
+            "{} of the weights in {} have no place in a {} and are left out, such as {}",
+            len(report["unexpected_keys"]),
+            folder,
+            type(model).__name__,
+            min(report["unexpected_keys"]),
+        )
     logger.info("{} is loaded: {}, {}", weights.name, model.device, model.dtype)
     return model.eval()
+
+
+def check_complete(folder: Path, report: Mapping[str, Any]) -> None:
+    """Refuse weights that are not all of their model; `transformers` would put random numbers in their place.
+
+    Args:
+        folder: Where they come from.
+        report: What `from_pretrained` says with `output_loading_info`.
+
+    Raises:
+        UserError: naming one of those that are missing, or that have another shape.
+    """
+    reason = ""
+    if report["missing_keys"]:
+        reason = f"{len(report['missing_keys'])} are missing, such as {min(report['missing_keys'])}"
+    elif report["mismatched_keys"]:
+        name, there, wanted = min(report["mismatched_keys"])
+        reason = f"{name} is {list(there)} and should be {list(wanted)}"
+    if reason:
+        raise UserError(
+            f"the weights do not fit config.json: {reason}",
+            where=str(folder),
+            fix="Fetch the model again, or choose the kind of model that the weights are of.",
+        )
+
+
+def _too_large(folder: Path, place: str, error: Exception) -> UserError:
+    """The error for weights that the memory cannot hold."""
+    return UserError(
+        f"the weights do not fit into the memory of {place} ({first_line(error)})",
+        where=str(folder),
+        fix="Spread them over all GPUs with --device-map auto, or use --dtype bfloat16, --quantization-bit 4, or a "
+        "smaller model.",
+    )
 
 
 def _not_loaded(folder: Path, error: Exception) -> UserError:
     """The error for weights that do not load; a damaged file is named."""
     from safetensors import SafetensorError, safe_open
 
+    if isinstance(error, UnpicklingError):
+        return UserError(
+            "the weights do not load: a .bin file is damaged, or holds what could be code",
+            where=str(folder),
+            fix="Fetch the model again, with *.safetensors where there are any.",
+        )
     for path in sorted(folder.glob("*.safetensors")):
         try:
             with safe_open(path, framework="np"):
                 pass
         except SafetensorError as damage:
             return UserError(
-                f"the weights do not load: this file of {path.stat().st_size} bytes is damaged ({_first_line(damage)})",
+                f"the weights do not load: this file of {path.stat().st_size} bytes is damaged ({first_line(damage)})",
                 where=str(path),
                 fix="Fetch it again.",
             )
-    return UserError(f"the weights do not load: {_first_line(error)}", where=str(folder))
+    return UserError(f"the weights do not load: {first_line(error)}", where=str(folder))
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error of another library says first; the rest is rarely for the user."""
     return str(error).strip().split("\n", 1)[0]
 
 

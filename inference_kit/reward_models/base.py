@@ -3,8 +3,8 @@
 Why: a process reward model, an outcome reward model and a rule differ in how they read text, not in what they are
 asked.
 Promises: scores are in [0, 1], one for each step or one for the whole; blank steps are dropped before they are shown;
-NaN counts 0 and is reported; a wrong number of scores is an error, never padded; `identity` is known without weights,
-which load at the first call.
+NaN counts 0 and is reported, and so is a solution too long to be read; a wrong number of scores is an error, never
+padded; `identity` is known without weights, which load at the first call.
 """
 
 import math
@@ -21,17 +21,23 @@ from inference_kit.records import Problem, StepScores
 ScoreItem = tuple[Problem, tuple[str, ...]]
 
 
+class TooLong(EngineError):
+    """A solution does not fit the reward model's context: it counts 0, and its problem goes on."""
+
+
 class RewardModel:
     """Scores solutions of a problem, step by step or as a whole.
 
     `separator` is what stands between steps in the text that this reward model reads; `max_batch_size` is how many
-    solutions one `score_batch` is asked for; `n_nan` counts the scores that were not numbers.
+    solutions one `score_batch` is asked for; `n_nan` counts the scores that were not numbers, `n_too_long` the
+    solutions that did not fit.
     """
 
     identity: str = ""
     separator: str = "\n\n"
     max_batch_size: int = 64
     n_nan: int = 0
+    n_too_long: int = 0
 
     def score(self, problem: Problem, steps: Sequence[str]) -> list[float]:
         """Score one solution; blocking.
@@ -45,7 +51,7 @@ class RewardModel:
         """
         raise NotImplementedError(f"{type(self).__name__} writes neither score nor score_batch")
 
-    def score_batch(self, items: Sequence[ScoreItem]) -> list[StepScores]:
+    def score_batch(self, items: Sequence[ScoreItem]) -> Sequence[StepScores | TooLong]:
         """Score many solutions; blocking. By default one by one, with no token count."""
         return [StepScores(tuple(self.score(problem, steps))) for problem, steps in items]
 
@@ -54,7 +60,10 @@ class RewardModel:
         shown = tuple(step for step in steps if step.strip())
         if not shown:
             return StepScores(())
-        found = await self._batcher.submit((problem, shown))
+        try:
+            found = await self._batcher.submit((problem, shown))
+        except TooLong as error:
+            return self._unread(error)
         if len(found.scores) not in (1, len(shown)):
             raise EngineError(
                 f"reward model {self.identity} gave {len(found.scores)} scores for {len(shown)} steps",
@@ -70,16 +79,24 @@ class RewardModel:
         """
 
     async def close(self) -> None:
-        """Say how many scores were not numbers."""
+        """Say how many scores were not numbers, and how many solutions were too long."""
         if self.n_nan > 1:
             logger.warning("{} scores of reward model {} were not numbers and counted 0", self.n_nan, self.identity)
+        if self.n_too_long > 1:
+            logger.warning("{} solutions were too long for the reward model and count 0", self.n_too_long)
 
     @cached_property
     def _batcher(self) -> Batcher[ScoreItem, StepScores]:
-        def run(items: Sequence[ScoreItem], _group: Any) -> list[StepScores]:
+        def run(items: Sequence[ScoreItem], _group: Any) -> Sequence[StepScores | TooLong]:
             return self.score_batch(items)
 
         return Batcher(run, self.max_batch_size)
+
+    def _unread(self, error: TooLong) -> StepScores:
+        if not self.n_too_long:
+            logger.warning("a solution counts 0: {}", error)
+        self.n_too_long += 1
+        return StepScores((0.0,))
 
     def _in_range(self, score: float) -> float:
         if not math.isnan(score):

@@ -3,7 +3,7 @@
 Why: a search scores the same beginning again and again with one more step behind it; a causal model has read the
 beginning already.
 Promises: memory is bounded; a model that cannot go on from a beginning, because later tokens change what it said
-before or because it looks back only so far, is told from one that can by trying.
+before, it looks back only so far or its layers are spread over devices, is told from one that can by trying.
 """
 
 from collections import OrderedDict
@@ -91,12 +91,12 @@ def goes_on(model: Any) -> bool:
             )[0].float()
             for part in (slice(0, 5), slice(5, 8))
         ]
-        shapes = {each.shape for layer in cache.layers for each in (layer.keys, layer.values)}
+        kinds = {(each.shape, each.device) for layer in cache.layers for each in (layer.keys, layer.values)}
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, UserError, ValueError):
         return False
     looks_ahead = (other[:, :5] - whole[:, :5]).norm() / whole.norm()
     off = (torch.cat(parts, 1) - whole).norm() / whole.norm()
-    return len(shapes) == 1 and looks_ahead.item() < ROUNDING and off.item() < TOLERANCE
+    return len(kinds) == 1 and looks_ahead.item() < ROUNDING and off.item() < TOLERANCE
 
 
 def cache_of(beginnings: "Sequence[Beginning | None]", length: int) -> Any:

@@ -10,10 +10,10 @@ import math
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import accumulate
-from typing import Any
+from typing import Annotated, Any
 
 from inference_kit.errors import UserError
-from inference_kit.models.weights import Weights, load_model
+from inference_kit.models.weights import Weights
 from inference_kit.records import Problem
 from inference_kit.reward_models.beginnings import Reading
 from inference_kit.reward_models.reader import Reader
@@ -31,6 +31,7 @@ class ImplicitPRM(TransformerRewardModel):
         per_step: The log-ratio of each step alone, instead of all steps so far.
         dtype: auto, bfloat16, float16 or float32.
         device: auto, cuda, mps or cpu.
+        device_map: How accelerate spreads the layers over GPUs, such as auto; none keeps them on one device.
         max_batch_size: Solutions in one forward pass at the most.
         cache_bytes: Memory of each model for beginnings of solutions, so that one that grows is not read again; 0 is
             none.
@@ -48,12 +49,20 @@ class ImplicitPRM(TransformerRewardModel):
         per_step: bool = False,
         dtype: str = "auto",
         device: str = "auto",
+        device_map: str | None = None,
         max_batch_size: int = 16,
-        cache_bytes: int = CACHE_BYTES,
+        cache_bytes: Annotated[int, 0] = CACHE_BYTES,
     ) -> None:
         if beta <= 0:
             raise UserError(f"beta must be positive, got {beta}", where="--reward-beta")
-        super().__init__(model_path, dtype=dtype, device=device, max_batch_size=max_batch_size, cache_bytes=cache_bytes)
+        super().__init__(
+            model_path,
+            dtype=dtype,
+            device=device,
+            device_map=device_map,
+            max_batch_size=max_batch_size,
+            cache_bytes=cache_bytes,
+        )
         self.separator, self.beta, self.per_step = separator, beta, per_step
         self._reference = Weights(reference_path, flag="--reward-reference-path")
 
@@ -103,6 +112,6 @@ class ImplicitPRM(TransformerRewardModel):
         return self._reader_of(self._reference)
 
     def _reader_of(self, weights: Weights) -> Reader:
-        model = load_model(weights, self.auto_class, dtype=self._dtype, device=self._device)
+        model = self.load(weights=weights)
         vocabulary = model.config.get_text_config().vocab_size
         return Reader(model, logprobs_between, outputs=vocabulary, cache_bytes=self.cache_bytes)

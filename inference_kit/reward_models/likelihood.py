@@ -8,7 +8,7 @@ model.
 import math
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Annotated, Any
 
 from inference_kit.models.conversation import chat_text
 from inference_kit.records import Problem
@@ -26,6 +26,7 @@ class Likelihood(TransformerRewardModel):
         beta: Below 1 it flattens the scores, which suits weighted votes.
         dtype: auto, bfloat16, float16 or float32.
         device: auto, cuda, mps or cpu.
+        device_map: How accelerate spreads the layers over GPUs, such as auto; none keeps them on one device.
         max_batch_size: Solutions in one forward pass at the most.
         cache_bytes: Memory for beginnings of solutions, so that one that grows is not read again; 0 is none.
     """
@@ -40,12 +41,20 @@ class Likelihood(TransformerRewardModel):
         beta: float = 1.0,
         dtype: str = "auto",
         device: str = "auto",
+        device_map: str | None = None,
         max_batch_size: int = 64,
-        cache_bytes: int = CACHE_BYTES,
+        cache_bytes: Annotated[int, 0] = CACHE_BYTES,
     ) -> None:
         if beta <= 0:
             raise ValueError(f"beta must be positive, got {beta}")
-        super().__init__(model_path, dtype=dtype, device=device, max_batch_size=max_batch_size, cache_bytes=cache_bytes)
+        super().__init__(
+            model_path,
+            dtype=dtype,
+            device=device,
+            device_map=device_map,
+            max_batch_size=max_batch_size,
+            cache_bytes=cache_bytes,
+        )
         self.separator, self.beta = separator, beta
 
     def settings(self) -> tuple[Any, ...]:

@@ -18,7 +18,7 @@ from loguru import logger
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.foreign_json import Malformed, short
 from inference_kit.models.http_session import HttpSession, Patience, Refused, Unreachable, run_apart
-from inference_kit.models.server_kinds import AT_THE_DOOR
+from inference_kit.models.server_kinds import AT_THE_DOOR, ask_and_close
 from inference_kit.records import StepScores
 from inference_kit.reward_models.base import RewardModel, ScoreItem
 
@@ -64,13 +64,11 @@ class RemoteRewardModel(RewardModel, ABC):
             self._session.base_url, key_env=self._session.key_env, patience=AT_THE_DOOR, flag=self._session.flag
         )
         try:
-            await session.get("/models", lambda _: None)
+            await ask_and_close(session, "/models", lambda _: None)
         except Unreachable:
             raise
         except EngineError as error:
             logger.debug("{} lists no models, which is none of its duties", error.where)
-        finally:
-            await session.close()
 
     async def close(self) -> None:
         """Close the connections."""

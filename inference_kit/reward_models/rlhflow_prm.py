@@ -6,10 +6,10 @@ RLHFlow/Llama3.1-8B-PRM-Mistral-Data and RLHFlow/Llama3.1-8B-PRM-Deepseek-Data.
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from inference_kit.errors import EngineError
-from inference_kit.records import Problem
+from inference_kit.records import Problem, Role
 from inference_kit.reward_models.beginnings import Reading
 from inference_kit.reward_models.reader import Reader
 from inference_kit.reward_models.transformer import CACHE_BYTES, TransformerRewardModel
@@ -27,6 +27,7 @@ class RLHFlowPRM(TransformerRewardModel):
     Args:
         dtype: auto, bfloat16, float16 or float32.
         device: auto, cuda, mps or cpu.
+        device_map: How accelerate spreads the layers over GPUs, such as auto; none keeps them on one device.
         max_batch_size: Solutions in one forward pass at the most.
         cache_bytes: Memory for beginnings of solutions, so that one that grows is not read again; 0 is none.
     """
@@ -39,10 +40,18 @@ class RLHFlowPRM(TransformerRewardModel):
         *,
         dtype: str = "auto",
         device: str = "auto",
+        device_map: str | None = None,
         max_batch_size: int = 16,
-        cache_bytes: int = CACHE_BYTES,
+        cache_bytes: Annotated[int, 0] = CACHE_BYTES,
     ) -> None:
-        super().__init__(model_path, dtype=dtype, device=device, max_batch_size=max_batch_size, cache_bytes=cache_bytes)
+        super().__init__(
+            model_path,
+            dtype=dtype,
+            device=device,
+            device_map=device_map,
+            max_batch_size=max_batch_size,
+            cache_bytes=cache_bytes,
+        )
 
     def check_tokens(self) -> None:
         """Both verdicts are one token each, and there is a chat template."""
@@ -51,7 +60,7 @@ class RLHFlowPRM(TransformerRewardModel):
     def reading(self, problem: Problem, steps: Sequence[str]) -> Reading:
         """The published chat; the output before each + predicts it."""
         question = self.plain(problem.question)
-        turns: list[tuple[str, str]] = []
+        turns: list[tuple[Role, str]] = []
         begins: list[int] = []
         for number, step in enumerate(steps):
             turns.append(("user", step if number else f"{question} {step}"))

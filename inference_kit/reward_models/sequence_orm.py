@@ -24,6 +24,7 @@ class SequenceORM(TransformerRewardModel):
         separator: Text between the steps.
         dtype: auto, bfloat16, float16 or float32.
         device: auto, cuda, mps or cpu.
+        device_map: How accelerate spreads the layers over GPUs, such as auto; none keeps them on one device.
         max_batch_size: Solutions in one forward pass at the most.
     """
 
@@ -38,9 +39,16 @@ class SequenceORM(TransformerRewardModel):
         separator: str = "\n\n",
         dtype: str = "auto",
         device: str = "auto",
+        device_map: str | None = None,
         max_batch_size: int = 16,
     ) -> None:
-        super().__init__(model_path, dtype=dtype, device=device, max_batch_size=max_batch_size)
+        super().__init__(
+            model_path,
+            dtype=dtype,
+            device=device,
+            device_map=device_map,
+            max_batch_size=max_batch_size,
+        )
         self.separator = separator
 
     def settings(self) -> tuple[Any, ...]:

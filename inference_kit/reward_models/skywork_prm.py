@@ -7,7 +7,7 @@ SkyworkAI/skywork-o1-prm-inference.
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from inference_kit.errors import UserError
 from inference_kit.records import Problem
@@ -29,6 +29,7 @@ class SkyworkPRM(TransformerRewardModel):
     Args:
         dtype: auto, bfloat16, float16 or float32.
         device: auto, cuda, mps or cpu.
+        device_map: How accelerate spreads the layers over GPUs, such as auto; none keeps them on one device.
         max_batch_size: Solutions in one forward pass at the most.
         cache_bytes: Memory for beginnings of solutions, so that one that grows is not read again; 0 is none.
     """
@@ -44,10 +45,18 @@ class SkyworkPRM(TransformerRewardModel):
         *,
         dtype: str = "auto",
         device: str = "auto",
+        device_map: str | None = None,
         max_batch_size: int = 16,
-        cache_bytes: int = CACHE_BYTES,
+        cache_bytes: Annotated[int, 0] = CACHE_BYTES,
     ) -> None:
-        super().__init__(model_path, dtype=dtype, device=device, max_batch_size=max_batch_size, cache_bytes=cache_bytes)
+        super().__init__(
+            model_path,
+            dtype=dtype,
+            device=device,
+            device_map=device_map,
+            max_batch_size=max_batch_size,
+            cache_bytes=cache_bytes,
+        )
 
     def check_head(self) -> None:
         """There is a value head, where its files are here."""

@@ -7,7 +7,7 @@ TRL's `PRMTrainer`, after Uesato et al. 2022, arXiv:2211.14275.
 
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from inference_kit.errors import UserError
 from inference_kit.records import Problem
@@ -29,6 +29,7 @@ class TokenPRM(TransformerRewardModel):
         neutral_is_good: With three labels (-1, 0, +1), the one in the middle is good too.
         dtype: auto, bfloat16, float16 or float32.
         device: auto, cuda, mps or cpu.
+        device_map: How accelerate spreads the layers over GPUs, such as auto; none keeps them on one device.
         max_batch_size: Solutions in one forward pass at the most.
         cache_bytes: Memory for beginnings of solutions, so that one that grows is not read again; 0 is none.
     """
@@ -46,10 +47,18 @@ class TokenPRM(TransformerRewardModel):
         neutral_is_good: bool = False,
         dtype: str = "auto",
         device: str = "auto",
+        device_map: str | None = None,
         max_batch_size: int = 16,
-        cache_bytes: int = CACHE_BYTES,
+        cache_bytes: Annotated[int, 0] = CACHE_BYTES,
     ) -> None:
-        super().__init__(model_path, dtype=dtype, device=device, max_batch_size=max_batch_size, cache_bytes=cache_bytes)
+        super().__init__(
+            model_path,
+            dtype=dtype,
+            device=device,
+            device_map=device_map,
+            max_batch_size=max_batch_size,
+            cache_bytes=cache_bytes,
+        )
         if good_labels and neutral_is_good:
             raise UserError("good labels are named, and neutral ones are to count too", where="--reward-good-labels")
         self.separator, self._good_labels, self._neutral_is_good = separator, tuple(good_labels), neutral_is_good

@@ -2,8 +2,8 @@
 
 Why: they differ in the text they show, in the places, and in how an output becomes a score, and in nothing else.
 Promises: one score for each place; what a format writes between steps cannot be forged by a step, because special
-tokens and marks inside steps and questions are spelled with a space; a text longer than the context is refused with
-both lengths, never cut; weights with another kind of head are refused before any work.
+tokens and marks inside steps and questions are spelled with a space; a text longer than the context counts 0 and is
+said with both lengths, never cut; weights with another kind of head are refused before any work.
 """
 
 import re
@@ -14,9 +14,11 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from inference_kit.errors import EngineError, UserError
-from inference_kit.models.weights import Weights, load_model, load_tokenizer
-from inference_kit.records import Problem, StepScores
-from inference_kit.reward_models.base import RewardModel, ScoreItem
+from inference_kit.models.conversation import chat_text
+from inference_kit.models.devices import out_of_memory
+from inference_kit.models.weights import Weights, first_line, load_model, load_tokenizer
+from inference_kit.records import Message, Problem, Role, StepScores
+from inference_kit.reward_models.base import RewardModel, ScoreItem, TooLong
 from inference_kit.reward_models.beginnings import Reading
 from inference_kit.reward_models.reader import Reader
 
@@ -36,10 +38,19 @@ class TransformerRewardModel(RewardModel, ABC):
     heads: ClassVar[tuple[str, ...]] = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
     marks: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, model_path: str, *, dtype: str, device: str, max_batch_size: int, cache_bytes: int = 0) -> None:
+    def __init__(
+        self,
+        model_path: str,
+        *,
+        dtype: str,
+        device: str,
+        device_map: str | None = None,
+        max_batch_size: int,
+        cache_bytes: int = 0,
+    ) -> None:
         self.max_batch_size, self.cache_bytes = max_batch_size, cache_bytes
         self._weights = Weights(model_path, flag="--reward-model-path")
-        self._dtype, self._device = dtype, device
+        self._dtype, self._device, self._device_map = dtype, device, device_map
         self._lock = threading.Lock()
 
     @cached_property
@@ -66,33 +77,60 @@ class TransformerRewardModel(RewardModel, ABC):
 
     def score(self, problem: Problem, steps: Sequence[str]) -> list[float]:
         """Score one solution by itself."""
-        return list(self.score_batch([(problem, tuple(steps))])[0].scores)
+        [found] = self.score_batch([(problem, tuple(steps))])
+        if isinstance(found, TooLong):
+            raise found
+        return list(found.scores)
 
-    def score_batch(self, items: Sequence[ScoreItem]) -> list[StepScores]:
+    def score_batch(self, items: Sequence[ScoreItem]) -> Sequence[StepScores | TooLong]:
         """Read all solutions together; the tokens counted are those of the whole text, however many were known."""
+        readings: list[Reading | TooLong] = []
+        with self._lock:
+            for problem, steps in items:
+                try:
+                    readings.append(self.checked_reading(problem, steps))
+                except TooLong as error:
+                    readings.append(error)
+            values = iter(self._values_in_memory([each for each in readings if isinstance(each, Reading)]))
+        return [
+            StepScores(tuple(self.scores_of(next(values))), tokens=len(each.ids)) if isinstance(each, Reading) else each
+            for each in readings
+        ]
+
+    def _values_in_memory(self, readings: Sequence[Reading]) -> list[tuple[float, ...]]:
+        """The numbers at the places of each text; where memory runs out, an error that says what to lower."""
         import torch
 
-        with self._lock, torch.inference_mode():
-            readings = [self.checked_reading(problem, steps) for problem, steps in items]
-            values = self.values(readings)
-        return [
-            StepScores(tuple(self.scores_of(found)), tokens=len(reading.ids))
-            for found, reading in zip(values, readings, strict=True)
-        ]
+        try:
+            with torch.inference_mode():
+                return self.values(readings) if readings else []
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            reason = first_line(error)
+        # Out here the exception, which holds on to what did not fit, is gone; each text is tried alone next.
+        raise EngineError(
+            f"the reward model is out of memory with {len(readings)} texts of up to "
+            f"{max(len(reading.ids) for reading in readings)} tokens ({reason})",
+            fix="Use a smaller --reward-max-batch-size or --reward-cache-bytes, --reward-dtype bfloat16 or another "
+            "--reward-device.",
+        )
 
     def checked_reading(self, problem: Problem, steps: Sequence[str]) -> Reading:
         """The reading of a solution without its blank steps.
 
         Raises:
-            EngineError: where it does not fit the context.
+            TooLong: where it does not fit the context.
+            EngineError: where it holds a token that the model does not know.
         """
         reading = self.reading(problem, [self.plain(step) for step in steps if step.strip()])
         context = self._weights.context_length
         if context is not None and len(reading.ids) > context:
-            raise EngineError(
+            raise TooLong(
                 f"the reward model would read {len(reading.ids)} tokens and its context is {context}",
                 fix="Use a reward model with a longer context, or a smaller --max-new-tokens.",
             )
+        self._weights.check_ids(reading.ids)
         return reading
 
     def values(self, readings: Sequence[Reading]) -> list[tuple[float, ...]]:
@@ -145,30 +183,34 @@ class TransformerRewardModel(RewardModel, ABC):
             fix="Choose the format that the weights were made for.",
         )
 
-    def chat(self, turns: Sequence[tuple[str, str]]) -> str:
+    def chat(self, turns: Sequence[tuple[Role, str]]) -> str:
         """The chat template applied to (role, content) turns that end with the assistant's.
 
         Raises:
             UserError: where there is no template.
+            EngineError: where it refuses these turns.
         """
         if not self.tokenizer.chat_template:
             raise UserError(
                 f"the tokenizer has no chat template, and {self.kind} shows a chat", where=self._weights.path
             )
-        messages = [{"role": role, "content": content} for role, content in turns]
-        text: str = self.tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=turns[-1][0] != "assistant"
-        )
-        return text
+        messages = [Message(role, content) for role, content in turns]
+        return chat_text(self.tokenizer, messages, asks=turns[-1][0] != "assistant")
 
     @cached_property
     def tokenizer(self) -> Any:
         """The model's tokenizer."""
         return load_tokenizer(self._weights)
 
-    def load(self, auto_class: str | None = None) -> Any:
-        """The model by its auto class, or by another one."""
-        return load_model(self._weights, auto_class or self.auto_class, dtype=self._dtype, device=self._device)
+    def load(self, auto_class: str | None = None, *, weights: Weights | None = None) -> Any:
+        """The model by its auto class or another one, of its own weights or others."""
+        return load_model(
+            weights or self._weights,
+            auto_class or self.auto_class,
+            dtype=self._dtype,
+            device=self._device,
+            device_map=self._device_map,
+        )
 
     @cached_property
     def _reader(self) -> Reader:

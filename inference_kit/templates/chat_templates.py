@@ -10,8 +10,10 @@ the tokenizer's, in a sandbox.
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from inference_kit.errors import UserError
 from inference_kit.registry import unknown
@@ -70,4 +72,11 @@ def _read(path: Path, name: str) -> ChatTemplate:
         given = {}  # a comment of another kind
     if not isinstance(given, dict):
         given = {}
-    return ChatTemplate(name, text, tuple(given.get("stop", ())), tuple(given.get("tokens", ())))
+    return ChatTemplate(name, text, _texts(given, "stop", name), _texts(given, "tokens", name))
+
+
+def _texts(header: Mapping[str, Any], key: str, name: str) -> tuple[str, ...]:
+    given = header.get(key, [])
+    if not isinstance(given, list) or not all(isinstance(each, str) and each for each in given):
+        raise UserError(f"{key} must be a list of texts that are not empty, got {given!r}", where=f"{name}:1")
+    return tuple(given)

@@ -53,3 +53,15 @@ def test_each_command_that_mends_something_is_named_once() -> None:
 
 def test_every_engine_says_what_it_needs_installed() -> None:
     assert set(ENGINES) <= {*ENGINE_PACKAGES, "vllm"}  # which has a line of its own
+
+
+@pytest.mark.parametrize("engine", ["modelscope", "vision", "vllm"])
+def test_an_extra_that_is_not_here_is_nothing_to_mend(
+    engine: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MAIN-02: everything else works without it."""
+    monkeypatch.setattr(doctor, "vllm_python", lambda: None)
+    monkeypatch.setitem(doctor.ENGINE_PACKAGES, engine, ("no-such-package",))
+    found = findings(tmp_path, capsys)[f"engine {engine}"]
+    assert found["found"].startswith("not installed; an extra: ")
+    assert not found["fix"]

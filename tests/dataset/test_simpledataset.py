@@ -47,6 +47,39 @@ def test_pictures_of_a_message_are_kept(jsonl: Callable[..., str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "images"),
+    [
+        (["cats.png", "http://host/a.png"], ("cats.png", "http://host/a.png")),
+        ("data:image/png;base64,AA==", ("data:image/png;base64,AA==",)),
+        ('["a.png"]', ("a.png",)),
+        ([], ()),
+        (None, ()),
+        ("", ()),
+    ],
+)
+def test_the_field_images_belongs_to_the_last_message(jsonl: Callable[..., str], given: Any, images: Any) -> None:
+    """Issue 6: a text, or a conversation, with the `images` field of its row."""
+    for asked in ("How many?", [{"role": "system", "content": "Count."}, {"role": "user", "content": "How many?"}]):
+        problem = problem_of(jsonl({"index": 0, "input": asked, "images": given}))
+        assert problem.messages[-1] == Message("user", "How many?", images)
+        assert problem.metadata == {}
+
+
+def test_an_image_beside_the_data_is_found_from_anywhere(jsonl: Callable[..., str]) -> None:
+    path = Path(jsonl({"index": 0, "input": "?", "images": ["cat.png", "\0", "x" * 5000]}))
+    (path.parent / "cat.png").write_bytes(b"")
+    assert problem_of(str(path)).messages[0].images == (str(path.parent / "cat.png"), "\0", "x" * 5000)
+
+
+@pytest.mark.parametrize("given", [5, [5], {"path": "a.png"}])
+def test_images_that_are_no_texts_are_refused(jsonl: Callable[..., str], given: Any) -> None:
+    turn = {"role": "user", "content": "?", "images": given}
+    for row in ({"index": 0, "input": "?", "images": given}, {"index": 0, "input": [turn]}):
+        with pytest.raises(UserError, match=r":1: field 'images' must be a list of texts"):
+            problem_of(jsonl(row))
+
+
+@pytest.mark.parametrize(
     ("answer", "gold"),
     [(10**39, str(10**39)), (0.5, "0.5"), (27.0, "27"), ("x", "x"), (["1", 2], ("1", "2")), (None, None), ("", None)],
 )

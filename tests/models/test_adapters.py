@@ -165,3 +165,25 @@ def test_a_base_model_lends_its_tokenizer(model_folder: Folder, tmp_path: Path) 
         shutil.copy(model_folder("llama") / name, folder)
     expected = answer(HuggingFace(str(model_folder("llama"))))
     assert same(answer(HuggingFace(str(folder), base_model=str(model_folder("qwen3")))), expected)
+
+
+def test_an_adapter_that_is_damaged_or_for_a_larger_vocabulary_is_one_line(
+    model_folder: Folder, adapter: Path, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    base = str(model_folder("llama"))
+    copy = Path(shutil.copytree(adapter, tmp_path / "copy"))
+    weights = copy / "adapter_model.safetensors"
+    config: dict[str, Any] = json.loads((copy / "adapter_config.json").read_text())
+    (copy / "adapter_config.json").write_text(json.dumps(config | {"modules_to_save": ["lm_head"]}))
+    larger = {"base_model.model.lm_head.weight": torch.ones(500, 32)}
+    save_file(load_file(weights) | larger, weights)
+    with pytest.raises(UserError, match=r"does not fit .*: size mismatch for .*lm_head\S* copying .*\[500, 32\]"):
+        answer(HuggingFace(base, adapter_path=str(copy)))
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(UserError, match=r"copy: the adapter's weights do not load: .*Fetch the adapter again"):
+        answer(HuggingFace(base, adapter_path=str(copy)))
+    (copy / "adapter_config.json").write_text("[]")
+    with pytest.raises(UserError, match="holds no JSON object"):
+        answer(HuggingFace(str(copy)))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from inference_kit.errors import UserError
 from inference_kit.models.batching import Batcher, Pump
 
 
@@ -56,6 +57,22 @@ def test_one_bad_item_fails_alone() -> None:
 
     first, bad, last = asyncio.run(all_at_once())
     assert (first, last, str(bad)) == (4, 8, "odd: [3]")
+
+
+def test_what_is_wrong_for_all_is_tried_once() -> None:
+    """Such as weights that do not load, which may take minutes each time."""
+    tries: list[int] = []
+
+    def broken(items: Sequence[int], group: Any) -> list[int]:
+        tries.append(len(items))
+        raise UserError("the weights do not load")
+
+    async def all_at_once() -> list[Any]:
+        batcher = Batcher(broken, limit=8)
+        return await asyncio.gather(*(batcher.submit(number) for number in range(4)), return_exceptions=True)
+
+    assert [str(each) for each in asyncio.run(all_at_once())] == ["the weights do not load"] * 4
+    assert tries == [4]
 
 
 def test_an_iteration_that_stops_inside_a_batch_does_not_hang_its_caller() -> None:

@@ -1,6 +1,7 @@
 """The Hugging Face engine says what `transformers.generate` says, whoever else is in the batch."""
 
 import asyncio
+import copy
 import json
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import tiny_models
 import torch
+from loguru import logger
 
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.attention import choose_attention
@@ -150,6 +152,46 @@ def test_greedy_steps_put_together_are_the_uninterrupted_reply(
         assert tuple(token for step in steps for token in step.token_ids) == whole.token_ids
         assert "".join(step.text for step in steps) == whole.text
         assert sum(step.logprob or 0 for step in steps) == pytest.approx(whole.logprob, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["presence_penalty", "frequency_penalty", "repetition_penalty"])
+def test_penalties_count_what_was_written_in_earlier_steps(name: str, model_folder: Folder) -> None:
+    """Section 0, penalties: a search step by step writes what one call does."""
+    engine = HuggingFace(str(model_folder("llama")))
+    config = replace(GREEDY, **{name: 1.7})
+    ((whole,),) = write(engine, [ask(QUESTIONS[0])], config)
+    ((plain,),) = write(engine, [ask(QUESTIONS[0])], GREEDY)
+    assert whole.text != plain.text
+    steps: list[Completion] = []
+    while sum(step.tokens for step in steps) < whole.tokens:
+        ids = tuple(token for step in steps for token in step.token_ids)
+        ((step,),) = write(engine, [ask(QUESTIONS[0], prefix_tokens=ids)], replace(config, max_new_tokens=3))
+        steps.append(step)
+    assert sum(step.tokens for step in steps) == whole.tokens
+    assert (steps[-1].finish_reason == "stop") == (whole.finish_reason == "stop")
+    assert whole.finish_reason == "stop" or sum((step.token_ids for step in steps), ()) == whole.token_ids
+
+
+@pytest.mark.parametrize(
+    "setting", [{"repetition_penalty": 1.6}, {"presence_penalty": 1.5}, {"frequency_penalty": 0.7}, {"min_p": 0.999}]
+)
+def test_a_reply_is_what_a_plain_loop_computes(setting: dict[str, float], model_folder: Folder) -> None:
+    """Section 0, penalties: written down once more, token by token, without a cache."""
+    from transformers import AutoModelForCausalLM
+
+    config = replace(SAMPLED if "min_p" in setting else GREEDY, **setting)  # so large a min_p leaves the likeliest only
+    engine, model = HuggingFace(str(model_folder())), AutoModelForCausalLM.from_pretrained(model_folder())
+    ((found,),) = write(engine, [ask(QUESTIONS[2])], config)
+    prompt = list(engine.text_of(ask(QUESTIONS[2])).ids)
+    written: list[int] = []
+    while len(written) < found.tokens:
+        logits = model(torch.tensor([prompt + written])).logits[0, -1].tolist()
+        for token in {*prompt, *written} if config.repetition_penalty != 1 else ():
+            logits[token] *= config.repetition_penalty ** (-1 if logits[token] > 0 else 1)
+        for token in set(written):
+            logits[token] -= config.presence_penalty + config.frequency_penalty * written.count(token)
+        written.append(max(range(len(logits)), key=logits.__getitem__))
+    assert found.token_ids == tuple(written)
 
 
 def test_a_sampled_step_follows_from_its_own_seed(model_folder: Folder) -> None:
@@ -442,3 +484,62 @@ def test_weights_that_accelerate_spreads_say_the_same(model_folder: Folder) -> N
     prompts = [ask(question, 1, 2) for question in QUESTIONS]
     spread, plain = (write(HuggingFace(folder, device_map=each), prompts, SAMPLED) for each in ("auto", None))
     assert [[bare(each) for each in row] for row in spread] == [[bare(each) for each in row] for row in plain]
+
+
+def test_a_model_that_scores_is_not_asked_to_write(tmp_path: Path) -> None:
+    """Where input and output embeddings are one, such weights would load as if they could."""
+    folder = tiny_models.write(tmp_path / "m", "llama", auto_class="AutoModelForSequenceClassification")
+    with pytest.raises(UserError, match=r"is a LlamaForSequenceClassification, which does not write text"):
+        HuggingFace(str(folder)).check(GREEDY)
+
+
+def test_a_token_beyond_the_vocabulary_fails_its_prompt_alone(model_folder: Folder, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(model_folder("llama"), tmp_path / "m"))
+    other = copy.deepcopy(tiny_models.tokenizer())
+    other.add_tokens(["zebra"])
+    other.save_pretrained(folder)
+    engine = HuggingFace(str(folder))
+
+    async def both() -> list[Any]:
+        prompts = [ask("So the zebra"), ask("So")]
+        return await asyncio.gather(*(answers(engine, each, GREEDY) for each in prompts), return_exceptions=True)
+
+    failed, written = asyncio.run(both())
+    n = len(tiny_models.tokenizer())
+    assert f"the tokenizer made token {n} of this text, and m knows {n}" in str(failed)
+    assert written[0].tokens
+
+
+def test_weights_that_do_not_load_are_tried_once(model_folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred problems wait for them; each try may take minutes."""
+    tries = []
+
+    def broken(engine: HuggingFace) -> Any:
+        tries.append(engine)
+        raise UserError("the weights do not load")
+
+    monkeypatch.setattr(HuggingFace, "_model", broken)
+    engine = HuggingFace(str(model_folder("llama")))
+
+    async def all_at_once() -> list[Any]:
+        asked = (answers(engine, ask("So"), GREEDY) for _ in range(8))
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    assert [str(each) for each in asyncio.run(all_at_once())] == ["the weights do not load"] * 8
+    assert len(tries) == 1
+
+
+def test_what_generation_config_says_and_we_cannot_do_is_said(
+    model_folder: Folder, tmp_path: Path, caplog: Any
+) -> None:
+    folder = Path(shutil.copytree(model_folder("llama"), tmp_path / "m"))
+    own = {"no_repeat_ngram_size": 3, "num_beams": 1, "suppress_tokens": [5], "stop_strings": ["x"], "typical_p": 1.0}
+    (folder / "generation_config.json").write_text(json.dumps(own))
+    engine = HuggingFace(str(folder))
+    sink = logger.add(caplog.handler, format="{message}")
+    engine.check(GREEDY)
+    logger.remove(sink)
+    assert caplog.messages == [
+        "generation_config.json of m sets no_repeat_ngram_size, suppress_tokens, which this engine cannot apply"
+    ]
+    assert engine.generation_defaults() == {"stop": ["x"]}

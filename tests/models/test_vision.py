@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from inference_kit.errors import EngineError, UserError
+from inference_kit.models import vision
 from inference_kit.models.huggingface import HuggingFace
 from inference_kit.models.images import open_image, placed
 from inference_kit.models.vision import Vision
@@ -130,12 +131,16 @@ def test_an_image_that_cannot_be_read_fails_its_problem_alone(
 ) -> None:
     """LF-54."""
     (tmp_path / "text.png").write_text("no image")
+    Image.new("1", (12000, 9000)).save(tmp_path / "huge.png")
     (tmp_path / "cut.png").write_bytes(Path(images[0]).read_bytes()[:200])
     for path, what in (
         (tmp_path / "text.png", "this is not an image"),
         (tmp_path / "cut.png", "image"),
         (tmp_path / "none.png", "the image cannot be read: No such file"),
         (tmp_path, "the image cannot be read: Is a directory"),
+        ("/dev/zero", "a device or a pipe may never end"),
+        ("~nobody-of-that-name/a.png", "the image cannot be read"),
+        (tmp_path / "huge.png", "too many points"),
     ):
         failed, fine = write(engine, [ask("What?", str(path)), ask("What?", images[0])], GREEDY)
         assert isinstance(failed, EngineError)
@@ -169,3 +174,25 @@ def test_a_text_model_refuses_images_and_the_vision_engine_a_text_model(
         Vision(str(model_folder())).check(GREEDY)
     with pytest.raises(EngineError, match="the messages hold images, and HuggingFace reads text only"):
         HuggingFace(str(model_folder())).text_of(ask("What?", images[0]))
+
+
+def test_where_memory_runs_out_fewer_are_written_at_once(
+    engine: Vision, images: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written stays the same; a single one that does not fit says what to lower."""
+    prompt = ask("What?", images[0], seeds=(0, 1, 2))
+    [expected] = write(engine, [prompt], SAMPLED)
+    plain, limit = vision._generate, 2
+
+    def small(model: Any, inputs: Any, rows: Any, eos: Any) -> None:
+        if len(rows) > limit:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        plain(model, inputs, rows, eos)
+
+    monkeypatch.setattr(vision, "_generate", small)
+    [found] = write(engine, [prompt], SAMPLED)
+    assert [each.text for each in found] == [each.text for each in expected]
+    limit = 0
+    [failed] = write(engine, [prompt], SAMPLED)
+    assert "out of memory with a single completion" in str(failed)
+    assert "--max-new-tokens" in str(failed)

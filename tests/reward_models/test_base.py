@@ -8,8 +8,8 @@ import pytest
 from loguru import logger
 
 from inference_kit.errors import EngineError
-from inference_kit.records import Message, Problem
-from inference_kit.reward_models.base import RewardModel
+from inference_kit.records import Message, Problem, StepScores
+from inference_kit.reward_models.base import RewardModel, ScoreItem, TooLong
 
 PROBLEM = Problem("1", (Message("user", "How many?"),))
 
@@ -60,3 +60,32 @@ def test_blank_steps_are_dropped_before_they_are_shown() -> None:
     assert ask(model, "a", " \n", "b", "") == (0.5, 0.6)
     assert model.shown == [("a", "b")]
     assert ask(model, "") == ()
+
+
+class Short(RewardModel):
+    """Reads solutions of one step only."""
+
+    identity = "short"
+
+    def score_batch(self, items: Sequence[ScoreItem]) -> list[StepScores | TooLong]:
+        """Refuse the others one by one."""
+        return [StepScores((0.5,)) if len(steps) == 1 else TooLong(f"{len(steps)} steps") for _, steps in items]
+
+
+def test_a_solution_that_is_too_long_counts_nothing_and_is_reported() -> None:
+    """The others of its problem keep their scores."""
+    said: list[str] = []
+    sink = logger.add(said.append, level="WARNING", format="{message}")
+    model = Short()
+
+    async def all_at_once() -> list[StepScores]:
+        solutions = (("a",), ("a", "b"), ("c",), ("a", "b", "c"))
+        return await asyncio.gather(*(model.scores(PROBLEM, steps) for steps in solutions))
+
+    assert [each.scores for each in asyncio.run(all_at_once())] == [(0.5,), (0.0,), (0.5,), (0.0,)]
+    asyncio.run(model.close())
+    logger.remove(sink)
+    assert [line.strip() for line in said] == [
+        "a solution counts 0: 2 steps",
+        "2 solutions were too long for the reward model and count 0",
+    ]

@@ -1,11 +1,16 @@
 """What every format promises, each on a tiny model of its own kind."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
+import torch
 
 from inference_kit.errors import EngineError
 from inference_kit.records import Message, Problem
+from inference_kit.reward_models.base import TooLong
+from inference_kit.reward_models.beginnings import Reading
 from inference_kit.reward_models.transformer import TransformerRewardModel
 
 Formats = dict[str, Callable[[], TransformerRewardModel]]
@@ -62,8 +67,38 @@ def test_a_step_cannot_forge_what_stands_between_steps(formats: Formats, name: s
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_does_not_fit_is_refused_with_both_lengths(formats: Formats, name: str) -> None:
-    with pytest.raises(EngineError, match=r"would read \d+ tokens and its context is 400"):
+    with pytest.raises(TooLong, match=r"would read \d+ tokens and its context is 400"):
         formats[name]().score(PROBLEM, ("x" * 900,))
+    before, refused, after = formats[name]().score_batch(
+        [(PROBLEM, each) for each in (("Ada",), ("x" * 900,), ("So",))]
+    )
+    assert isinstance(refused, TooLong)
+    for found, steps in ((before, ("Ada",)), (after, ("So",))):
+        assert list(found.scores) == pytest.approx(formats[name]().score(PROBLEM, steps), abs=1e-5)
+
+
+def test_out_of_memory_says_what_to_lower_and_texts_are_tried_alone(formats: Formats) -> None:
+    scorer = formats["token_prm"]()
+    values, tried = scorer._reader.values, []
+
+    def small(readings: Sequence[Reading]) -> list[tuple[float, ...]]:
+        tried.append(len(readings))
+        if len(readings) > 1 or len(readings[0].ids) > 40:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return values(readings)
+
+    scorer._reader.values = small  # type: ignore[method-assign]
+
+    async def both() -> list[Any]:
+        asked = (scorer.scores(PROBLEM, steps) for steps in (("Ada",), ("x" * 90,)))
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    fine, failed = asyncio.run(both())
+    assert len(fine.scores) == 1
+    assert isinstance(failed, EngineError)
+    assert "out of memory with 1 texts" in str(failed)
+    assert "--reward-max-batch-size" in str(failed)
+    assert tried == [2, 1, 1]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -79,3 +114,15 @@ def test_the_question_is_shown_without_the_prompt_template(formats: Formats, nam
     """MAIN-27: the reward model has its own text; only Likelihood reads what the policy read."""
     scorer = formats[name]()
     assert "Please box it." not in scorer.tokenizer.decode(scorer.checked_reading(PROBLEM, ("Ada",)).ids)
+
+
+@pytest.mark.parametrize(
+    "name", ["math_shepherd", "qwen_prm", "skywork_prm", "token_prm", "sequence_orm", "implicit_prm"]
+)
+def test_layers_may_be_spread_over_devices(formats: Formats, name: str) -> None:
+    """Issue 6: sharded like a policy; here over the one device there is."""
+    plain, spread = formats[name](), formats[name]()
+    spread._device_map = "auto"
+    expected, found = (list(each.score(PROBLEM, SOLUTIONS[0])) for each in (plain, spread))
+    assert found == pytest.approx(expected, abs=1e-5)
+    assert spread.identity == plain.identity

@@ -154,6 +154,38 @@ def test_a_template_from_the_internet_reaches_no_python(tokenizer: Any, tmp_path
     """BEY-11."""
     own = tmp_path / "own.jinja"
     own.write_text("{{ messages.__class__.__mro__[1].__subclasses__() }}")
+    with pytest.raises(UserError, match=r"own\.jinja: the chat template is not let out of its sandbox: .*__class__"):
+        dress(tokenizer, load_chat_template(None, str(own)), "tiny")
+    tokenizer.chat_template = own.read_text()
+    with pytest.raises(UserError, match=r"tiny: the chat template is not let out of its sandbox"):
+        dress(tokenizer, None, "tiny")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ 1 / 0 }}",
+        "{{ messages + 3 }}",
+        "{% include '/etc/passwd' %}",
+        "{{ messages[0].role.no.such }}",
+        "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+        "{% for i in range(10 ** 9) %}x{% endfor %}",
+        "{{ messages[7].content | int(base=99) }}",
+        "{{ raise_exception('not this') }}",
+    ],
+)
+def test_a_template_that_fails_is_one_line_for_its_problem(text: str, tokenizer: Any, tmp_path: Path) -> None:
+    own = tmp_path / "own.jinja"
+    own.write_text(text)
     dress(tokenizer, load_chat_template(None, str(own)), "tiny")
-    with pytest.raises(EngineError, match="the chat template refuses these messages"):
+    with pytest.raises(EngineError, match=r"the chat template refuses these messages: .") as caught:
         chat_text(tokenizer, TURNS)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("header", ['{"stop": 5}', '{"tokens": "abc"}', '{"stop": [""]}', '{"stop": [null]}'])
+def test_a_header_that_holds_something_else_is_refused(header: str, tmp_path: Path) -> None:
+    own = tmp_path / "own.jinja"
+    own.write_text(f"{{# {header} #}}x")
+    with pytest.raises(UserError, match=r"own\.jinja:1: (stop|tokens) must be a list of texts"):
+        load_chat_template(None, str(own))
