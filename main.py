@@ -5,6 +5,7 @@ from pathlib import Path
 
 from data_config import supported_dataset
 from inference_kit import cli
+from inference_kit.cli.endings import leave
 from inference_kit.cli.registries import Registries
 from model_config import reward_model_groups, sft_model_groups
 
@@ -16,4 +17,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

@@ -2,7 +2,8 @@
 
 import sys
 
+from inference_kit.cli.endings import leave
 from main import main
 
 if __name__ == "__main__":
-    sys.exit(main(["chat", *sys.argv[1:]]))
+    leave(main(["chat", *sys.argv[1:]]))

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -44,6 +45,16 @@ class Broken(SeededEngine):
         if "problem" in self.identity:
             raise EngineError("this prompt is too long")
         raise ZeroDivisionError("a bug")
+
+
+class Stuck(SeededEngine):
+    """Holds its event loop for ever at the first call, as an import that takes long does for a while."""
+
+    async def generate(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, Completion]]:
+        """Tell that it was called, in its log, and wait."""
+        print("called", flush=True)  # noqa: T201
+        threading.Event().wait()
+        yield 0, self._write(prompt, 0)
 
 
 class Unmakeable(SeededEngine):

@@ -10,8 +10,10 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import NoReturn
 
 from inference_kit import __version__
+from inference_kit.cli.endings import leave
 from inference_kit.cli.logs import log_to_terminal
 from inference_kit.cli.options import Parser, hyphenated
 from inference_kit.cli.registries import Registries
@@ -43,6 +45,7 @@ def main(arguments: Sequence[str], registries: Registries) -> int:
             traceback.print_exc()
         return 2
     except KeyboardInterrupt:
+        print("Interrupted. Nothing is lost: the same command goes on.", file=sys.stderr)
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -56,9 +59,9 @@ def main(arguments: Sequence[str], registries: Registries) -> int:
         return 1
 
 
-def console_script() -> int:
+def console_script() -> NoReturn:
     """`inference-kit`: the same as `python main.py`, installed."""
-    return int(importlib.import_module("main").main(sys.argv[1:]))
+    leave(importlib.import_module("main").main(sys.argv[1:]))
 
 
 def _dispatch(arguments: list[str], registries: Registries) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from loguru import logger
 
 from inference_kit.budget import RunBudget
+from inference_kit.cli.endings import run_until_told
 from inference_kit.cli.logs import log_to_folder, log_to_terminal
 from inference_kit.cli.options import Parser, add_to
 from inference_kit.cli.plan import Plan
@@ -120,24 +121,34 @@ def _run(plan: Plan, survey: _Survey, arguments: Sequence[str], *, shown: bool) 
             run_budget=_run_budget(plan, partial),
             keep_trees=bool(plan.value("keep_trees")),
         )
-        finished = partial.finished()
-        stored = sum(index in finished for index in survey.indices)
         try:
-            with Progress(total=len(survey.indices), done=stored, shown=shown) as progress:
-                asyncio.run(_solve_all(plan, survey, solver, partial, progress))
+            progress = _solved(plan, survey, solver, partial, shown=shown)
+            return _conclude(plan, survey, partial, grader, progress, arguments)
         except (KeyboardInterrupt, RunStopped) as reason:
-            done = sum(index in partial.finished() for index in survey.indices)
-            limit = str(reason)
-            print(
-                f"{f'Stopped, {limit},' if limit else 'Interrupted'} with {done} of {len(survey.indices)} problems "
-                f"done; all of them are in {partial.path}. The same command{' with a higher limit' if limit else ''} "
-                "goes on from there.",
-                file=sys.stderr,
-            )
+            logger.remove()  # a thread that is still at work has no last word
+            print(_goes_on(survey, partial, limit=str(reason)), file=sys.stderr)
             return 130
-        finally:
-            partial.close()
-        return _conclude(plan, survey, partial, grader, progress, arguments)
+
+
+def _solved(plan: Plan, survey: _Survey, solver: Solver, partial: PartialFile, *, shown: bool) -> Progress:
+    """Solve what is not stored yet; how it went."""
+    stored = len(partial.finished().intersection(survey.indices))
+    try:
+        with Progress(total=len(survey.indices), done=stored, shown=shown) as progress:
+            run_until_told(_solve_all(plan, survey, solver, partial, progress))
+    finally:
+        partial.close()
+    return progress
+
+
+def _goes_on(survey: _Survey, partial: PartialFile, *, limit: str) -> str:
+    """What is done, and how to go on; `limit` is empty where the run was told to end."""
+    done = len(partial.finished().intersection(survey.indices))
+    why, higher = (f"Stopped, {limit},", " with a higher limit") if limit else ("Interrupted", "")
+    return (
+        f"{why} with {done} of {len(survey.indices)} problems done; all of them are in {partial.path}. "
+        f"The same command{higher} goes on from there."
+    )
 
 
 def _run_budget(plan: Plan, partial: PartialFile) -> RunBudget:

@@ -2,7 +2,8 @@
 
 Why: machines that share nothing can split a run by `--shard i/k`; what they leave is copied together and merged.
 Promises: no two shards write to the same folder; only whole runs of the same settings are merged, with every problem
-once, in the order of the data; the merged folder is that of a run that was never split, and goes on like one.
+once, in the order of the data; the merged folder is that of a run that was never split, and goes on like one; what it
+has done since is kept.
 """
 
 import re
@@ -48,7 +49,10 @@ class _Part:
     @property
     def entry(self) -> Mapping[str, Any]:
         """What config.json says of it."""
-        return read_entry(self.folder, str(self.run.header["method"]))
+        entry = read_entry(self.folder, str(self.run.header["method"]))
+        if not entry:
+            raise UserError("the settings of this shard are missing", where=str(self.folder), fix=_COPY_ALL)
+        return entry
 
 
 def whole_runs(paths: Sequence[Path]) -> list[StoredRun]:
@@ -76,7 +80,7 @@ def whole_runs(paths: Sequence[Path]) -> list[StoredRun]:
 
 
 def _merged(parts: Sequence[_Part]) -> StoredRun:
-    """Write the folder of the whole run, beside that of its first part."""
+    """The whole run, in a folder beside that of its first part: written now, or gone on from what was merged before."""
     first = parts[0]
     _check_numbers(parts)
     _check_settings(parts)
@@ -88,6 +92,8 @@ def _merged(parts: Sequence[_Part]) -> StoredRun:
     path = first.whole.with_name(f"{first.whole.name}.jsonl")
     make_folder(path.parent)
     with FolderLock(path.parent):
+        if path.exists() and "shards" not in read_entry(path.parent, str(first.run.header["method"])):
+            return _gone_on(parts, path)
         _write_whole(parts, path)
     whole = PartialFile(path)
     return StoredRun(lambda: whole.ordered(order), first.run.header, first.whole, first.run.votes)
@@ -100,6 +106,7 @@ def _in_turn(parts: Sequence[_Part]) -> Iterator[Record]:
 
 
 _SPLIT_AGAIN = "Run all shards by the same command but for --shard."
+_COPY_ALL = "Copy its whole folder, config.json too."
 
 
 def _check_numbers(parts: Sequence[_Part]) -> None:
@@ -131,9 +138,13 @@ def _check_settings(parts: Sequence[_Part]) -> None:
 
 def _makes_results(part: _Part) -> dict[str, Any]:
     """The settings that the results of the whole run depend on."""
-    config = part.entry["config"]
-    depends_on: dict[str, Any] = config["depends_on"]
-    return depends_on | {name: config["settings"].get(name, {}).get("value") for name in SELECTION}
+    settings = part.entry["config"]["settings"]
+    return _depends_on(part.entry) | {name: settings.get(name, {}).get("value") for name in SELECTION}
+
+
+def _depends_on(entry: Mapping[str, Any]) -> dict[str, Any]:
+    depends_on: dict[str, Any] = entry["config"].get("depends_on", {})
+    return depends_on
 
 
 def _check_complete(parts: Sequence[_Part]) -> None:
@@ -147,12 +158,24 @@ def _check_complete(parts: Sequence[_Part]) -> None:
             )
 
 
+def _gone_on(parts: Sequence[_Part], path: Path) -> StoredRun:
+    """A run without `--shard` that is there already; it stands where it has finished all that the parts have."""
+    [whole] = stored_runs(path)
+    changed = changed_settings(_depends_on(parts[0].entry), _depends_on(whole.header))
+    finished = PartialFile(path).finished()
+    missing = [record.index for record in _in_turn(parts) if record.error is None and record.index not in finished]
+    if changed or missing:
+        why = "; ".join(changed) or f"problem {missing[0]!r} is not done there"
+        raise UserError(
+            f"a run that was not split is there already, and is not the one that the shards make ({why})",
+            where=str(path),
+            fix="Move it away, or go on with it by the same command without --shard.",
+        )
+    return whole
+
+
 def _write_whole(parts: Sequence[_Part], path: Path) -> None:
     first, method = parts[0], str(parts[0].run.header["method"])
-    if path.exists() and "shards" not in read_entry(path.parent, method):
-        raise UserError(
-            "a run that was not split is there already", where=str(path), fix="Move it away, or rename the shards."
-        )
     entry = {**first.run.header, "shards": [str(part.folder) for part in parts]}
     write_entry(path.parent, method, entry, fresh=True)
     with write_atomically(path) as lines:

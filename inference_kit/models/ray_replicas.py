@@ -6,6 +6,7 @@ lost counts as dead, and its prompts go elsewhere.
 """
 
 import asyncio
+import contextlib
 import importlib.util
 import os
 import pickle
@@ -18,7 +19,7 @@ from inference_kit.errors import UserError
 from inference_kit.models.base import Engine
 from inference_kit.models.replica import KEPT, Answer, Failure, Maker, ReplicaLost, Request, answers, unwrapped
 
-REACH_SECONDS = 5.0
+REACH_SECONDS, CLOSING_SECONDS = 5.0, 10.0
 AT_ONCE = 10_000
 """Requests that an actor takes at a time; its engine knows better how many to work on."""
 
@@ -51,6 +52,7 @@ class RayCluster:
         Raises:
             UserError: where the cluster cannot be joined, or has too few cores.
         """
+        os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*")  # else it tells of deaths on standard output
         import ray
 
         try:
@@ -58,7 +60,9 @@ class RayCluster:
         except (ConnectionError, ValueError, RuntimeError) as error:
             reason = str(error).split("\n", 1)[0]
             raise UserError(
-                f"Ray cannot be started: {reason}", where="--distributed ray", fix="Look at RAY_ADDRESS."
+                f"Ray cannot be started: {reason}",
+                where="--distributed ray",
+                fix="Look at RAY_ADDRESS; a cluster that asks for a token finds it in RAY_AUTH_TOKEN.",
             ) from error
         machines = [machine["Resources"] for machine in ray.nodes() if machine["Alive"]]
         all_cores, all_gpus = ([int(each.get(name, 0)) for each in machines] for name in ("CPU", "GPU"))
@@ -139,7 +143,7 @@ class RayReplica:
     """A copy in an actor."""
 
     def __init__(self, name: str, actor: Any) -> None:
-        self.name, self._actor = name, actor
+        self.name, self._actor, self._has_answered = name, actor, False
 
     async def ask(self, request: Request) -> AsyncGenerator[Answer]:
         """The answers to a request as they come; what is closed before its end is taken back.
@@ -154,6 +158,7 @@ class RayReplica:
         finished = False
         try:
             async for reply in replies:
+                self._has_answered = True
                 yield unwrapped(await reply)
             finished = True
         except (RayActorError, ObjectLostError) as error:
@@ -161,16 +166,15 @@ class RayReplica:
             reason = str(error).split("\n", 1)[0].rstrip(".")
             raise ReplicaLost(f"{self.name} has died ({reason})", where="--distributed ray", fix=KEPT) from error
         finally:
-            if not finished:
+            if not finished and ray.is_initialized():  # else Ray would start a cluster to ask it
                 ray.cancel(replies)
 
     async def close(self) -> None:
-        """End the actor, its engine first."""
+        """End the actor; its engine first, unless that has not loaded or the actor still waits for a place."""
         import ray
         from ray.exceptions import RayActorError
 
-        try:
-            await self._actor.close.remote()
-        except RayActorError:
-            return  # it has ended already
+        if self._has_answered:
+            with contextlib.suppress(RayActorError, TimeoutError):
+                await asyncio.wait_for(self._actor.close.remote(), CLOSING_SECONDS)
         await asyncio.to_thread(ray.kill, self._actor)

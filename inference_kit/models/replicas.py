@@ -10,7 +10,7 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from loguru import logger
@@ -40,13 +40,21 @@ def replicated(make: Maker, n: int, distributed: str) -> Engine:
     return make() if n == 1 and launcher is Processes else Replicas(make, n, launcher())
 
 
+@dataclass(eq=False, slots=True)
+class Copy:
+    """A copy that is at work, and how many completions it has to write."""
+
+    replica: Replica
+    load: int = 0
+
+
 class Replicas(Engine):
     """`n` copies of the engine that `make` makes; one more, here, says what they are and never loads."""
 
     def __init__(self, make: Maker, n: int, launcher: Launcher) -> None:
         self._engine = make()
         self._make, self._n, self._launcher = make, n, launcher
-        self._load: dict[Replica, int] = {}
+        self._copies: list[Copy] = []
         self._started, self._lock = False, threading.Lock()
         self._lost: UserError | None = None
         self.separator, self.prices = self._engine.separator, self._engine.prices
@@ -87,71 +95,76 @@ class Replicas(Engine):
             asked = tuple(waiting)
             request = Request(replace(prompt, seeds=tuple(prompt.seeds[place] for place in asked)), config)
             try:
-                async with self._chosen(waiting) as replica, aclosing(replica.ask(request)) as answers:
+                async with self._chosen(waiting) as copy, aclosing(copy.replica.ask(request)) as answers:
                     async for answer in answers:
                         assert not isinstance(answer, str)
                         position, completion = answer
                         waiting.remove(asked[position])
-                        self._load[replica] -= 1
+                        copy.load -= 1
                         yield asked[position], completion
                 return
             except ReplicaLost:
-                if not self._load:
+                if not self._copies:
                     raise
 
     async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncGenerator[str]:
         """Write one completion piece by piece; where its copy dies, what was shown cannot be taken back."""
         request = Request(prompt, config, streams=True)
-        async with self._chosen([0]) as replica, aclosing(replica.ask(request)) as pieces:
+        async with self._chosen([0]) as copy, aclosing(copy.replica.ask(request)) as pieces:
             async for piece in pieces:
                 assert isinstance(piece, str)
                 yield piece
 
     async def close(self) -> None:
-        """End all copies."""
-        replicas, self._load, self._started, self._lost = list(self._load), {}, False, None
+        """End all copies, those too that are just being started."""
+        copies = await asyncio.to_thread(self._taken)
         try:
-            await all_of([replica.close() for replica in replicas])
+            await all_of([copy.replica.close() for copy in copies])
         finally:
             await asyncio.to_thread(self._launcher.end)
 
     @asynccontextmanager
-    async def _chosen(self, waiting: Sequence[int]) -> AsyncIterator[Replica]:
+    async def _chosen(self, waiting: Sequence[int]) -> AsyncIterator[Copy]:
         """The copy with the fewest completions to write, while it writes those that are `waiting`.
 
         An error that concerns the whole run concerns that copy only, as long as there are others.
         """
         if not self._started:
             await asyncio.to_thread(self._start)
-        if not self._load:
+        if not self._copies:
             assert self._lost
             raise self._lost
-        replica = min(self._load, key=lambda each: self._load[each])
-        self._load[replica] += len(waiting)
+        copy = min(self._copies, key=lambda each: each.load)
+        copy.load += len(waiting)
         try:
-            yield replica
+            yield copy
         except EngineError:
             raise
         except UserError as error:
-            await self._drop(replica, error)
-            if not self._load:
+            await self._drop(copy, error)
+            if not self._copies:
                 raise
             raise ReplicaLost(str(error)) from error
         finally:
-            if replica in self._load:
-                self._load[replica] -= len(waiting)
+            copy.load -= len(waiting)
 
     def _start(self) -> None:
         with self._lock:
             if not self._started:
-                self._load = dict.fromkeys(self._launcher.start(self._make, self._n), 0)
+                self._copies = [Copy(replica) for replica in self._launcher.start(self._make, self._n)]
                 self._started = True
 
-    async def _drop(self, replica: Replica, error: UserError) -> None:
-        if replica not in self._load:
+    def _taken(self) -> list[Copy]:
+        """All copies, taken out of service."""
+        with self._lock:
+            copies, self._copies, self._started, self._lost = self._copies, [], False, None
+            return copies
+
+    async def _drop(self, copy: Copy, error: UserError) -> None:
+        if copy not in self._copies:
             return
-        del self._load[replica]
+        self._copies.remove(copy)
         self._lost = error
-        if self._load:
-            logger.warning("{}; {} of {} replicas go on", error.what, len(self._load), self._n)
-        await replica.close()
+        if self._copies:
+            logger.warning("{}; {} of {} replicas go on", error.what, len(self._copies), self._n)
+        await copy.replica.close()

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,13 @@ from inference_kit.cli.registries import Registries
 from inference_kit.dataset.simpledataset import SimpleDataset
 
 NAME = "mine-best_of_n"
+
+
+class Healed(FailingEngine):
+    """The failing engine, which fails no more."""
+
+    def __init__(self, model_path: str = "failing") -> None:
+        super().__init__(model_path)
 
 
 @pytest.fixture
@@ -74,6 +82,25 @@ def test_the_merged_run_goes_on_like_any_other(
     assert run(registries, tmp_path / "1", "--json") == 0
     assert json.loads(capsys.readouterr().out)["this_time"]["problems"] == 0
     assert final(tmp_path / "1" / "mine" / "seeded+none+default")["results"] == before["results"]
+    assert evaluate(registries, tmp_path / "1", tmp_path / "2") == 0
+    assert final(tmp_path / "1" / "mine" / "seeded+none+default")["results"] == before["results"]
+
+
+def test_what_the_whole_run_has_done_since_is_kept(
+    registries: Registries, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A failed problem that was tried again there, and problems of a larger limit."""
+    whole = tmp_path / "1" / "mine" / "failing+none+default"
+    folders = split(registries, tmp_path, 2, "--model", "failing", "--limit", "5")
+    assert evaluate(registries, *folders) == 1
+    healed = replace(registries, models={"failing": Healed})
+    assert run(healed, tmp_path / "1", "--model", "failing", "--limit", "6") == 0
+    assert evaluate(registries, *folders) == 0
+    assert final(whole)["metrics"]["total"] == 6
+    assert run(healed, tmp_path / "2", "--model", "failing", "--limit", "5", "--shard", "2/2") == 0
+    assert evaluate(registries, *folders) == 0
+    (whole / f"{NAME}.jsonl").write_bytes((whole / f"{NAME}.jsonl").read_bytes().split(b"\n", 1)[1])
+    assert "and is not the one that the shards make (problem 'p" in refused(registries, capsys, *folders)
 
 
 def test_shards_resume_and_failed_problems_are_tried_again(
@@ -154,7 +181,18 @@ def test_a_run_that_was_not_split_is_not_overwritten(
     registries: Registries, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(registries, tmp_path / "1", "--temperature", "0.9") == 0
-    assert "not split is there already" in refused(registries, capsys, *split(registries, tmp_path, 2))
+    error = refused(registries, capsys, *split(registries, tmp_path, 2))
+    assert "a run that was not split is there already" in error
+    assert "(temperature: 0.7 -> 0.9)" in error
+
+
+def test_a_shard_without_its_settings_is_refused(
+    registries: Registries, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = split(registries, tmp_path, 2)
+    (folders[1] / "config.json").unlink()
+    assert "1/mine/seeded+none+default+shard" not in (error := refused(registries, capsys, *folders))
+    assert "the settings of this shard are missing. Copy its whole folder" in error
 
 
 @pytest.mark.parametrize(

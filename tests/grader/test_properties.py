@@ -96,7 +96,7 @@ def test_two_integers_are_equal_only_where_they_are_the_same(a: int, b: int) -> 
 @RELAXED
 @given(st.one_of(NOISE, st.text(max_size=80), ANSWERS))
 def test_no_text_raises_or_takes_long(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     candidates(text)
     candidates(text, "choice", ("one", "two"))
     extract(text, "text")
@@ -104,7 +104,7 @@ def test_no_text_raises_or_takes_long(text: str) -> None:
     similarity(text, "x+1")
     _verdict(text, "42")
     _verdict(r"\frac{1}{2}", text)
-    assert time.perf_counter() - started < SLOW_SECONDS
+    assert time.process_time() - started < SLOW_SECONDS
 
 
 @RELAXED
@@ -170,11 +170,11 @@ def test_what_is_right_by_the_strict_rule_is_right_by_the_lenient_one(gold: str,
     ],
 )
 def test_what_is_meant_to_explode_is_refused_at_once(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     parse(text)
     candidates(text)
     candidates(text, wants_letter=True)
     is_choice(text)
     assert _verdict("42", text) is not True
     similarity(text, text)
-    assert time.perf_counter() - started < SLOW_SECONDS
+    assert time.process_time() - started < SLOW_SECONDS

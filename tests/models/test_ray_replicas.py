@@ -3,7 +3,11 @@
 import asyncio
 import importlib.util
 import os
+import subprocess
+import sys
+import textwrap
 from collections.abc import Iterator, Sequence
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 
@@ -82,6 +86,56 @@ def test_errors_arrive_as_they_were_raised(cluster: None) -> None:
 def test_an_actor_whose_engine_cannot_be_made_says_why(cluster: None) -> None:
     with pytest.raises(UserError, match="no such folder on this machine"):
         asyncio.run(written(Replicas(partial(Unmakeable, home=os.getpid()), 2, RayCluster()), prompts(1, 1)))
+
+
+@needs_ray
+def test_a_copy_that_still_waits_for_a_place_holds_up_no_close(cluster: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """BEY-14: Ctrl-C while others use the cluster."""
+
+    async def scene() -> None:
+        engine = Replicas(SeededEngine, 2, RayCluster())
+        answers = engine.generate(prompts(1, 1)[0], CONFIG)
+        async with aclosing(answers):  # type: ignore[type-var]
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(anext(answers), timeout=1.0)
+        await engine.close()
+
+    monkeypatch.setattr("inference_kit.models.ray_replicas.share", lambda amounts, n: 2.0 * sum(amounts))
+    asyncio.run(scene())
+
+
+@needs_ray
+def test_what_ray_says_of_a_death_is_kept_from_standard_output(cluster: None) -> None:
+    """It belongs to `--json`. In a process of its own, because Ray reads its settings when it is imported."""
+    script = """
+        import asyncio
+        from replica_fakes import Mortal
+        from inference_kit.errors import UserError
+        from inference_kit.models.ray_replicas import RayCluster
+        from inference_kit.models.replicas import Replicas
+        from inference_kit.records import GenerationConfig, Message, Prompt
+
+        async def main():
+            engine = Replicas(Mortal, 1, RayCluster())
+            try:
+                async for _ in engine.generate(Prompt((Message("user", "?"),), seeds=(1, 2, 3)), GenerationConfig()):
+                    pass
+            except UserError as error:
+                await asyncio.sleep(2)
+                print("at the end:", error.what.split(" (")[0])
+            await engine.close()
+
+        asyncio.run(main())
+    """
+    home = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(home), str(home / "tests")])},
+    )
+    assert done.stdout == "at the end: replica 1 has died\n"
 
 
 @needs_ray

@@ -7,22 +7,24 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 
 import pytest
 from fakes import OutOfOrderEngine, SeededEngine, SlowEngine
-from replica_fakes import Broken, Mortal, Teller, Unmakeable
+from loguru import logger
+from replica_fakes import Broken, Mortal, Stuck, Teller, Unmakeable
 
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.base import Engine
 from inference_kit.models.echo import Echo
-from inference_kit.models.replica import Maker
+from inference_kit.models.replica import Answer, Maker, ReplicaLost, Request
 from inference_kit.models.replica_process import Processes, ReplicaProcess, share_of_machine, visible_gpus
-from inference_kit.models.replicas import Replicas, replicated
+from inference_kit.models.replicas import Copy, Replicas, replicated
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
 
 CONFIG = GenerationConfig()
@@ -54,8 +56,9 @@ def run(make: Maker, asked: Sequence[Prompt], n: int = 2) -> list[list[Completio
     return asyncio.run(all_of_it())
 
 
-def processes_of(engine: Replicas) -> list[ReplicaProcess]:
-    return [replica for replica in engine._load if isinstance(replica, ReplicaProcess)]
+def pid_of(copy: Copy) -> int:
+    assert isinstance(copy.replica, ReplicaProcess)
+    return copy.replica.pid
 
 
 def alive(pid: int) -> bool:
@@ -131,17 +134,87 @@ def test_a_copy_killed_from_outside_is_no_loss() -> None:
         engine = Replicas(SlowEngine, 2, Processes())
         try:
             working = asyncio.create_task(written(engine, asked))
-            while not any(0 < load < 20 for load in engine._load.values()):
+            while not any(0 < copy.load < 20 for copy in engine._copies):
                 assert not working.done()
                 await asyncio.sleep(0.01)
-            [victim, *_] = [each for each in processes_of(engine) if 0 < engine._load[each] < 20]
-            os.kill(victim.pid, signal.SIGKILL)
+            victim = next(copy for copy in engine._copies if 0 < copy.load < 20)
+            os.kill(pid_of(victim), signal.SIGKILL)
             return await working
         finally:
             await engine.close()
 
     asked = prompts(2, 20)
     assert asyncio.run(scene()) == asyncio.run(written(SlowEngine(), asked))
+
+
+class Scripted:
+    """A copy in this process: it writes at once what `lost` says, and then dies; or everything, where that is None."""
+
+    def __init__(self, name: str, lost: int | None = None) -> None:
+        self.name, self.lost, self.closed = name, lost, False
+
+    async def ask(self, request: Request) -> AsyncGenerator[Answer]:
+        for position in range(request.prompt.n if self.lost is None else self.lost):
+            yield position, Completion(str(request.prompt.seeds[position]), "stop", tokens=1)
+        if self.lost is not None:
+            raise ReplicaLost(f"{self.name} has died")
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class Places:
+    """Starts scripted copies, once `open` is set."""
+
+    def __init__(self, *replicas: Scripted) -> None:
+        self.replicas, self.asked, self.open, self.ended = replicas, threading.Event(), threading.Event(), False
+        self.open.set()
+
+    def check(self, make: Maker) -> None:
+        raise AssertionError("nothing is checked here")
+
+    def start(self, make: Maker, n: int) -> Sequence[Scripted]:
+        self.asked.set()
+        self.open.wait()
+        return self.replicas
+
+    def end(self) -> None:
+        self.ended = True
+
+
+def test_what_a_copy_wrote_before_its_death_counts_even_when_another_prompt_has_heard_of_it_first() -> None:
+    async def scene() -> None:
+        engine = Replicas(SeededEngine, 2, Places(Scripted("first", lost=2), Scripted("second")))
+        early, long = (aclosing(engine.generate(prompt, CONFIG)) for prompt in (*prompts(1, 4), *prompts(1, 9)))  # type: ignore[type-var]
+        async with early as of_first, long as of_second:
+            found = [(await anext(of_first))[0]]
+            await anext(of_second)
+            await written(engine, prompts(1, 4))  # goes to the first copy, which has less to do, and hears of its death
+            assert [copy.replica.name for copy in engine._copies] == ["second"]
+            found += [position async for position, _ in of_first]
+        assert found == [0, 1, 2, 3]
+        assert [copy.load for copy in engine._copies] == [0]
+
+    asyncio.run(scene())
+
+
+def test_a_close_waits_for_copies_that_are_being_started() -> None:
+    async def scene() -> None:
+        places = Places(Scripted("first"), Scripted("second"))
+        places.open.clear()
+        engine = Replicas(SeededEngine, 2, places)
+        asking = asyncio.create_task(written(engine, prompts(1, 1)))
+        await asyncio.to_thread(places.asked.wait)
+        asking.cancel()
+        closing = asyncio.create_task(engine.close())
+        await asyncio.sleep(0)
+        assert not places.ended
+        places.open.set()
+        await closing
+        assert all(replica.closed for replica in places.replicas)
+        assert places.ended
+
+    asyncio.run(scene())
 
 
 def test_with_all_copies_dead_the_run_ends_with_one_line() -> None:
@@ -194,14 +267,35 @@ def test_who_goes_away_takes_the_request_back_and_close_leaves_no_process() -> N
         async with aclosing(engine.generate(prompt, CONFIG)) as answers:  # type: ignore[type-var]
             async for _ in answers:
                 break
-        assert set(engine._load.values()) == {0}
-        pids = [each.pid for each in processes_of(engine)]
+        assert {copy.load for copy in engine._copies} == {0}
+        pids = [pid_of(copy) for copy in engine._copies]
         await engine.close()
         return pids
 
     pids = asyncio.run(scene())
     assert len(pids) == 2
     assert wait_for_end(pids)
+
+
+def test_a_copy_that_is_still_loading_is_ended_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """BEY-14: Ctrl-C waits for no model."""
+
+    async def scene() -> list[int]:
+        engine, called = Replicas(Stuck, 2, Processes()), asyncio.Event()
+        loop = asyncio.get_running_loop()
+        listening = logger.add(
+            lambda message: loop.call_soon_threadsafe(called.set), filter=lambda each: "called" in each["message"]
+        )
+        asking = asyncio.create_task(written(engine, prompts(1, 1)))
+        await called.wait()
+        logger.remove(listening)
+        asking.cancel()
+        pids = [pid_of(copy) for copy in engine._copies]
+        await engine.close()
+        return pids
+
+    monkeypatch.setattr("inference_kit.models.replica_process.CLOSING_SECONDS", 1000.0)
+    assert wait_for_end(asyncio.run(scene()))
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
@@ -217,7 +311,7 @@ def test_no_process_outlives_a_killed_parent(end: signal.Signals) -> None:
             engine = Replicas(SlowEngine, 2, Processes())
             prompt = Prompt((Message("user", "?"),), seeds=tuple(range(100_000)))
             async for _ in engine.generate(prompt, GenerationConfig()):
-                print(*[replica.pid for replica in engine._load], flush=True)
+                print(*[copy.replica.pid for copy in engine._copies], flush=True)
 
         asyncio.run(main())
     """
