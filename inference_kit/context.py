@@ -23,6 +23,7 @@ from inference_kit.errors import BudgetSpent, UserError
 from inference_kit.flow import all_of
 from inference_kit.grader import GraderPool, extract
 from inference_kit.models.base import Engine
+from inference_kit.models.images import file_digest
 from inference_kit.records import Completion, GenerationConfig, Index, Message, Node, Problem, Prompt, StepScores, Usage
 from inference_kit.reward_models.base import RewardModel
 from inference_kit.store.call_log import CallLog, LoggedCall, call_key
@@ -69,6 +70,7 @@ class Context:
     _born: Counter[tuple[int, ...]] = field(default_factory=Counter)
     _step_scores: dict[tuple[int, ...], tuple[float, ...]] = field(default_factory=dict)
     _kept: list[Node] = field(default_factory=list)
+    _answers: dict[tuple[int, ...], str | None] = field(default_factory=dict)
     _written: dict[str, Completion] = field(default_factory=dict)
     _asking: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     _scored: dict[tuple[str, ...], StepScores] = field(default_factory=dict)
@@ -200,7 +202,10 @@ class Context:
 
     def answer_of(self, node: Node) -> str | None:
         """The final answer in the reply that ends with `node`."""
-        return extract(node.whole_text, self.problem.answer_kind, tuple(self.problem.metadata.get("choices", ())))
+        if node.path not in self._answers:
+            choices = tuple(self.problem.metadata.get("choices", ()))
+            self._answers[node.path] = extract(node.whole_text, self.problem.answer_kind, choices)
+        return self._answers[node.path]
 
     async def groups(self, nodes: Sequence[Node]) -> list[int]:
         """Number the groups of equal answers in order of first appearance; -1 where there is no answer."""
@@ -277,21 +282,18 @@ class Context:
 
     async def _write(self, node: Node, config: GenerationConfig, seed_of: Mapping[str, int]) -> None:
         """Put the completion of each key into `_written`; what is there already costs nothing."""
-        prompt_tokens = 0
+        prompt_tokens = 0  # read once, however many completions say so
         for key in [key for key in seed_of if key not in self._written]:
             if logged := self._logged(key):
                 self._written[key] = completion = Completion.from_json(logged.payload)
-                self._count(completion, paid=logged.same_run)
-                prompt_tokens = max(prompt_tokens, completion.prompt_tokens if logged.same_run else 0)
+                prompt_tokens += self._count(completion, paid=logged.same_run, known=prompt_tokens)
         missing = [key for key in seed_of if key not in self._written]
         if missing:
             prompt = self._prompt(node, tuple(seed_of[key] for key in missing))
             async for position, completion in self.engine.generate(prompt, config):
                 self._log(missing[position], completion.to_json())
                 self._written[missing[position]] = completion
-                self._count(completion, paid=True)
-                prompt_tokens = max(prompt_tokens, completion.prompt_tokens)
-        self._spend(Usage(prompt_tokens=prompt_tokens))
+                prompt_tokens += self._count(completion, paid=True, known=prompt_tokens)
 
     def _room_behind(self, node: Node) -> int:
         """Tokens that the solution may still take; one that was cut off and goes on has as many again."""
@@ -353,21 +355,21 @@ class Context:
             prefix=prompt.prefix,
             prefix_tokens=prompt.prefix_tokens,
             settings=config.to_json(),
+            **_images_of(prompt.messages),
         )
 
-    def _count(self, completion: Completion, *, paid: bool) -> None:
-        self._spend(
-            Usage(
-                generated_tokens=completion.tokens if paid else 0,
-                cached_tokens=0 if paid else completion.tokens,
-                calls=1,
-                cached_calls=0 if paid else 1,
-            )
+    def _count(self, completion: Completion, *, paid: bool, known: int) -> int:
+        """Count a completion; how many tokens of its prompt were paid for beyond those `known` already."""
+        usage = Usage(
+            prompt_tokens=max(0, completion.prompt_tokens - known) if paid else 0,
+            generated_tokens=completion.tokens if paid else 0,
+            cached_tokens=0 if paid else completion.tokens,
+            calls=1,
+            cached_calls=0 if paid else 1,
         )
-
-    def _spend(self, usage: Usage) -> None:
         self.usage += usage
         self.run_budget.count(usage)
+        return usage.prompt_tokens
 
     def _logged(self, key: str) -> LoggedCall | None:
         return self.call_log.find(key) if self.call_log else None
@@ -385,6 +387,13 @@ def derive_seed(run_seed: int, index: Index, path: tuple[int, ...]) -> int:
     name = f"{run_seed}|{type(index).__name__}|{index}|{'.'.join(map(str, path))}"
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") % (2**31 - 2**16)
+
+
+def _images_of(messages: Sequence[Message]) -> dict[str, dict[str, str]]:
+    """What a key says besides of images in files, by their content; nothing where there is none."""
+    names = [name for message in messages for name in message.images]
+    digests = {name: digest for name in names if (digest := file_digest(name))}
+    return {"images": digests} if digests else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The context: seeds from paths, the call log, merging of equal texts, accounting."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -159,3 +160,31 @@ def test_a_budget_of_calls_is_never_overrun(max_calls: int) -> None:
     with pytest.raises(BudgetSpent):
         asyncio.run(best_of_n(held, n=16))
     assert (held.usage.calls, held.calls_left, len(held.whole_solutions())) == (max_calls, 0, max_calls)
+
+
+def ask_about(image: str, log: CallLog) -> int:
+    """How many completions a greedy run pays for, asking about an image."""
+    engine = SeededEngine()
+    problem = Problem(1, (Message("user", "What is shown?", (image,)),))
+    asyncio.run(greedy(Context(problem, engine, None, GenerationConfig(), log)))
+    return engine.completions
+
+
+def test_an_image_is_known_by_its_content_and_an_address_by_its_name(tmp_path: Path) -> None:
+    """A replaced file of the same name and size is another question; one that is missing is the engine's to refuse."""
+    log, image = CallLog(tmp_path / "log", "run", fsync_seconds=None), tmp_path / "image.png"
+    image.write_bytes(b"a cat")
+    assert (ask_about(str(image), log), ask_about(str(image), log)) == (1, 0)
+    image.write_bytes(b"a dog")
+    os.utime(image, (1, 1))
+    assert (ask_about(str(image), log), ask_about(str(image), log)) == (1, 0)
+    for other in ("https://example.org/image.png", str(tmp_path / "nowhere.png"), "~nobody/image.png", "a\0b"):
+        assert (ask_about(other, log), ask_about(other, log)) == (1, 0)
+
+
+def test_the_log_of_an_earlier_version_answers_what_holds_no_image(tmp_path: Path) -> None:
+    """MAIN-62: the key of a text is the one it has always had."""
+    log = CallLog(tmp_path, "run", fsync_seconds=None)
+    held = context(SeededEngine(), log)
+    asyncio.run(greedy(held))
+    assert log.find("67bf67f056e6b810d38b83a7ed7337ea") is not None

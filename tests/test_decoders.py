@@ -22,7 +22,7 @@ from examples.RewardSQL.sql_decoders import FirstLine, SQLBestOfN
 from inference_kit import BestOfN, Decoder, Greedy, InferenceBase, SelfImprove
 from inference_kit.decoders.settings import Options
 from inference_kit.errors import EngineError, UserError
-from inference_kit.models.base import Engine
+from inference_kit.models.base import Capabilities, Engine
 from inference_kit.records import Completion, GenerationConfig, Problem, Prompt
 from inference_kit.reward_models.base import RewardModel
 from inference_kit.search import METHODS
@@ -552,6 +552,9 @@ def test_a_method_without_what_it_needs_is_refused_before_anything_is_generated(
         talking(partial(Decoder, "beam_search"), engine).forward("q")
     with pytest.raises(ValueError, match="partial answer"):
         Decoder("beam_search", "echo", hyperparameters={"reward_model": "oracle"}).forward("q")
+    engine.capabilities = Capabilities(begun_anew=frozenset({"presence_penalty"}))
+    with pytest.raises(UserError, match=r"Talker would begin presence_penalty anew.*Leave it at 0\.0"):
+        talking(partial(Decoder, "budget_forcing"), engine, presence_penalty=0.5).forward("q")
     assert not engine.batches
 
 

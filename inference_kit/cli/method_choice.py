@@ -9,6 +9,7 @@ from inference_kit.config import Level, Resolved, resolve
 from inference_kit.errors import UserError
 from inference_kit.evaluation import check_votes
 from inference_kit.models.base import Engine
+from inference_kit.records import GenerationConfig
 from inference_kit.registry import settings_of
 from inference_kit.search import METHODS, NEEDS, ONE_SOLUTION, OWN_VOTE, Needs
 from inference_kit.voting import VOTES, Need
@@ -27,7 +28,7 @@ def method_settings_of(method: str, levels: Sequence[Level]) -> dict[str, Resolv
     return resolved
 
 
-def check_method(method: str, engine: Engine, *, scored: bool) -> None:
+def check_method(method: str, engine: Engine, generation: GenerationConfig, *, scored: bool) -> None:
     """Refuse a method whose needs are not met, before anything is generated."""
     needs = NEEDS.get(method, Needs())
     if needs.reward_model and not scored:
@@ -48,6 +49,8 @@ def check_method(method: str, engine: Engine, *, scored: bool) -> None:
             where="--method",
             fix="Use best_of_n or self_consistency, or another engine.",
         )
+    if needs.goes_on:
+        engine.check_going_on(generation, method)
 
 
 def votes_of(

@@ -156,7 +156,7 @@ class _Planner:
         )
         dataset, dataset_settings = _build(choice.dataset[1], "dataset", settings, levels)
         method_settings = method_settings_of(choice.method, all_levels)
-        check_method(choice.method, engine, scored=reward_model is not None)
+        check_method(choice.method, engine, generation_config(generation), scored=reward_model is not None)
         votes = votes_of(choice.method, settings, generation, engine, scored=reward_model is not None)
         if needs_details(choice.method, votes):
             generation["token_details"] = turned_on(generation["token_details"])

@@ -163,7 +163,7 @@ class InferenceBase:
         try:
             config = self._config(model)
             model.engine.check(config)
-            _check_needs(self.method, model, reward_model)
+            _check_needs(self.method, model, config, reward_model)
             if reward_model is not None:
                 reward_model.check()
         except UserError as error:
@@ -267,7 +267,7 @@ class _Cache(CallLog):
         return replace(found, same_run=False) if found else None
 
 
-def _check_needs(method: str, model: Model, reward_model: RewardModel | None) -> None:
+def _check_needs(method: str, model: Model, config: GenerationConfig, reward_model: RewardModel | None) -> None:
     """Refuse a method whose needs are not met, before anything is generated."""
     needs = NEEDS.get(method, Needs())
     if needs.reward_model and reward_model is None:
@@ -276,6 +276,8 @@ def _check_needs(method: str, model: Model, reward_model: RewardModel | None) ->
     if needs.prefix and not model.engine.capabilities.prefix:
         fix = "Use best_of_n or self_consistency, or another engine."
         raise BadArgument(f"{method} needs an engine that goes on with a partial answer", where=model.backend, fix=fix)
+    if needs.goes_on:
+        model.engine.check_going_on(config, method)
 
 
 def _close(loop: LoopThread, solver: Solver) -> None:

@@ -1,8 +1,8 @@
 """Adapters: LoRA weights of a few megabytes, put on the base model that they were trained on.
 
 Why: fine-tuned models are shared as what changed; a folder of that kind should load like any model.
-Promises: an adapter for another base is refused with both names and the first thing that does not fit; several
-adapters add up, in the order given; the digest changes when an adapter does.
+Promises: an adapter for another base is refused with both names and the first thing that does not fit, or told where
+only its name says so; several adapters add up, in the order given; the digest changes when an adapter does.
 """
 
 import hashlib
@@ -102,6 +102,13 @@ def base_and_adapters(
     return Weights(base, flag="--base-model", fetch=given.fetch), (first, *adapters)
 
 
+def tell_other_bases(base: Weights, adapters: Sequence[Adapter]) -> None:
+    """Warn of each adapter that names another base than it is put on; one of the same shapes would fit."""
+    for adapter in adapters:
+        if adapter.base and Path(adapter.base).name != base.name:
+            logger.warning("adapter {} was made for {}, not for {}", adapter.name, adapter.base, base.name)
+
+
 def put_on(model: Any, base: Weights, adapters: Sequence[Adapter], *, merge: bool) -> Any:
     """The model with its adapters, added into the weights or, where not `merge`, computed beside them.
 
@@ -134,8 +141,6 @@ def _fitting_layers(model: Any, base: Weights, adapter: Adapter) -> set[str]:
     from peft import load_peft_weights
     from safetensors import SafetensorError
 
-    if adapter.base and Path(adapter.base).name != base.name:
-        logger.warning("adapter {} was made for {}, not for {}", adapter.name, adapter.base, base.name)
     layers: set[str] = set()
     try:
         stored = load_peft_weights(str(adapter.folder), device="cpu")

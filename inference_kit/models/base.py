@@ -24,10 +24,12 @@ NEUTRAL = GenerationConfig()
 class Capabilities:
     """What an engine can do; `refused_settings` are names of settings that it cannot apply.
 
-    `prefix` is the continuation of a partial answer; `logprobs` that completions come with their log-probability.
+    `prefix` is the continuation of a partial answer, where `begun_anew` are settings that take no notice of what was
+    written before; `logprobs` that completions come with their log-probability.
     """
 
     refused_settings: frozenset[str] = field(default_factory=frozenset)
+    begun_anew: frozenset[str] = field(default_factory=frozenset)
     prefix: bool = True
     logprobs: bool = True
     images: bool = False
@@ -96,13 +98,12 @@ class Engine:
         Raises:
             UserError: naming the setting, and `max_new_tokens` beyond the context.
         """
-        for name in sorted(self.capabilities.refused_settings):
-            if getattr(config, name) != getattr(NEUTRAL, name):
-                raise UserError(
-                    f"engine {type(self).__name__} cannot apply {name}",
-                    where=f"--{name.replace('_', '-')}",
-                    fix=f"Leave it at {getattr(NEUTRAL, name)!r}, or use another engine.",
-                )
+        for name in _set_among(self.capabilities.refused_settings, config):
+            raise UserError(
+                f"engine {type(self).__name__} cannot apply {name}",
+                where=f"--{name.replace('_', '-')}",
+                fix=f"Leave it at {getattr(NEUTRAL, name)!r}, or use another engine.",
+            )
         room = self.context_length
         if room is not None and config.max_new_tokens >= room:
             raise UserError(
@@ -110,3 +111,21 @@ class Engine:
                 where="--max-new-tokens",
                 fix=f"Choose less than {room}; the prompt needs room too.",
             )
+
+    def check_going_on(self, config: GenerationConfig, method: str) -> None:
+        """Refuse what would begin anew wherever `method` goes on with a partial answer.
+
+        Raises:
+            UserError: naming the setting.
+        """
+        for name in _set_among(self.capabilities.begun_anew, config):
+            raise UserError(
+                f"{method} goes on with partial answers, where engine {type(self).__name__} would begin {name} anew",
+                where=f"--{name.replace('_', '-')}",
+                fix=f"Leave it at {getattr(NEUTRAL, name)!r}, or use best_of_n, self_consistency or huggingface.",
+            )
+
+
+def _set_among(names: frozenset[str], config: GenerationConfig) -> list[str]:
+    """Those of the settings that are not neutral."""
+    return sorted(name for name in names if getattr(config, name) != getattr(NEUTRAL, name))

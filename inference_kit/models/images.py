@@ -1,7 +1,7 @@
 """Images of a prompt: opened from files, addresses and data URLs, and set into the text where they belong.
 
 Promises: what cannot be read fails with its name and one line; no more than `MOST_BYTES` are read, and no more points
-than Pillow thinks safe.
+than Pillow thinks safe; a file that was replaced has another digest.
 """
 
 import base64
@@ -9,6 +9,7 @@ import io
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from http.client import HTTPException
 from pathlib import Path
 from typing import IO, Any
@@ -16,6 +17,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from inference_kit.errors import EngineError, UserError
+from inference_kit.models.weights import sampled_digest
 from inference_kit.records import Message
 
 PLACE = "<image>"
@@ -64,10 +66,31 @@ def placed(message: Message, mark: str) -> Message:
     return replace(message, content=mark * images + "\n" + message.content)
 
 
+def file_digest(source: str) -> str | None:
+    """The digest of an image's file; None for an address or a data URL, and for what is no file."""
+    if _reader(source):
+        return None
+    try:
+        path = Path(source).expanduser()
+        about = path.stat()
+        return _digest(path, about.st_mtime_ns, about.st_size) if path.is_file() else None
+    except (OSError, ValueError, RuntimeError):  # whoever needs the image says what is wrong with it
+        return None
+
+
+@lru_cache(maxsize=8192)
+def _digest(path: Path, _modified: int, _size: int) -> str:
+    return sampled_digest(path).hex()
+
+
 def _content(source: str) -> bytes:
-    readers: dict[str, Callable[[str], bytes]] = {"http://": _fetched, "https://": _fetched, "data:": _decoded}
-    read = next((read for start, read in readers.items() if source.startswith(start)), None)
+    read = _reader(source)
     return read(source) if read else _from_file(Path(source).expanduser())
+
+
+def _reader(source: str) -> Callable[[str], bytes] | None:
+    readers: dict[str, Callable[[str], bytes]] = {"http://": _fetched, "https://": _fetched, "data:": _decoded}
+    return next((read for start, read in readers.items() if source.startswith(start)), None)
 
 
 def _from_file(path: Path) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any
 from loguru import logger
 
 from inference_kit.errors import EngineError, UserError
-from inference_kit.models.adapters import Adapter, base_and_adapters
+from inference_kit.models.adapters import Adapter, base_and_adapters, tell_other_bases
 from inference_kit.models.base import Engine
 from inference_kit.models.conversation import chat_text, dress, stop_ids
 from inference_kit.models.hub import from_huggingface
@@ -103,6 +103,7 @@ class LocalModel(Engine):
                     where="--model-path",
                     fix="Give a model whose name ends in ForCausalLM; one that scores solutions is a --reward-model.",
                 )
+        tell_other_bases(self.weights, self.adapters)
         if left_out := [name for name in NOT_APPLIED if self.weights.generation.get(name) not in NEUTRAL_VALUES]:
             logger.warning(
                 "generation_config.json of {} sets {}, which this engine cannot apply",

@@ -107,7 +107,12 @@ class OpenAI(Engine):
         """What this kind of server cannot do."""
         kind = self._contacted().kind
         refused = kind.refused if kind.continues else kind.refused | {"branch_first"}
-        return Capabilities(refused_settings=refused, prefix=kind.continues, images=self._api == "chat")
+        return Capabilities(
+            refused_settings=refused,
+            begun_anew=kind.begun_anew,
+            prefix=kind.continues,
+            images=self._api == "chat",
+        )
 
     @property
     def context_length(self) -> int | None:

@@ -18,6 +18,8 @@ from inference_kit.models.server_address import api_address
 Protocol = Literal["openai", "ollama"]
 EXTENSIONS = frozenset({"top_k", "min_p", "repetition_penalty"})
 """Settings that the official protocol does not have."""
+COUNTING = frozenset({"frequency_penalty", "presence_penalty"})
+"""Settings that are about what was written, to which a server does not count a partial answer."""
 NO_LIST = frozenset({404, 405, 501})
 """How a server answers that does not list its models."""
 AT_THE_DOOR = Patience(timeout_seconds=20.0, max_retries=2)
@@ -35,7 +37,7 @@ class ServerKind:
     `continues` is the continuation of a partial answer; `shares_n` that child i of a request with `n` has its seed + i;
     `says_all` that every sampling setting is sent, because the server would put the model's own in the place of what is
     missing; `lists_all` that it serves what it lists and nothing else; `max_tokens` is the name of that field;
-    `refused` are settings it does not know.
+    `refused` are settings it does not know, and `begun_anew` those that take no notice of a partial answer.
     """
 
     name: str
@@ -45,9 +47,10 @@ class ServerKind:
     lists_all: bool = True
     max_tokens: str = "max_tokens"
     refused: frozenset[str] = field(default_factory=frozenset)
+    begun_anew: frozenset[str] = COUNTING | {"repetition_penalty"}
 
 
-VLLM = ServerKind("vllm", shares_n=True, says_all=True)
+VLLM = ServerKind("vllm", shares_n=True, says_all=True, begun_anew=COUNTING)
 SGLANG = ServerKind("sglang", says_all=True)
 LLAMA_CPP = ServerKind("llama.cpp", continues=False)
 OLLAMA = ServerKind("ollama", continues=False, refused=EXTENSIONS)

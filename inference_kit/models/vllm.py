@@ -17,6 +17,7 @@ from typing import Any
 
 from inference_kit.errors import EngineError, UserError
 from inference_kit.flow import all_of
+from inference_kit.models.base import Capabilities
 from inference_kit.models.local_model import LocalModel
 from inference_kit.models.replies import HALF_SIGN, ReplyText
 from inference_kit.models.rows import Row
@@ -51,6 +52,8 @@ class VLLM(LocalModel):
     """
 
     concurrency = 128
+    # Earlier steps are prompt to vLLM, which counts that for the repetition penalty only.
+    capabilities = Capabilities(begun_anew=frozenset({"frequency_penalty", "presence_penalty"}))
 
     def __init__(
         self,

@@ -28,6 +28,7 @@ from inference_kit.models.quantization import check_quantization, quantization_c
 SMALL_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "tokenizer.model")
 INDEX_FILES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")
+WHOLE_FILES = ("model.safetensors", "pytorch_model.bin")
 PIECES, PIECE_BYTES = 256, 1 << 18
 ADAPTER_CONFIG = "adapter_config.json"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json")
@@ -102,7 +103,20 @@ class Weights:
         index = next((folder / name for name in INDEX_FILES if (folder / name).is_file()), None)
         if index is not None and not (folder / "model.safetensors").is_file():
             self._check_parts(index)
+        if index is None and not any((folder / name).is_file() for name in WHOLE_FILES):
+            self._check_no_parts(folder)
         return folder
+
+    def _check_no_parts(self, folder: Path) -> None:
+        """Refuse the parts of weights where no index says what is in each."""
+        parts = [path for path in self._weight_files(folder) if "-of-" in path.name]
+        if parts:
+            index = INDEX_FILES[parts[0].suffix == ".bin"]
+            raise UserError(
+                f"{parts[0].name} is a part of weights, and no index says what is in each",
+                where=str(folder),
+                fix=f"Fetch {index} of this model, which belongs beside them.",
+            )
 
     def _check_parts(self, index: Path) -> None:
         """See that all files are there that an index names."""

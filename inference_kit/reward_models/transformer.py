@@ -84,13 +84,8 @@ class TransformerRewardModel(RewardModel, ABC):
 
     def score_batch(self, items: Sequence[ScoreItem]) -> Sequence[StepScores | TooLong]:
         """Read all solutions together; the tokens counted are those of the whole text, however many were known."""
-        readings: list[Reading | TooLong] = []
         with self._lock:
-            for problem, steps in items:
-                try:
-                    readings.append(self.checked_reading(problem, steps))
-                except TooLong as error:
-                    readings.append(error)
+            readings = [self.reading_or_error(problem, steps) for problem, steps in items]
             values = iter(self._values_in_memory([each for each in readings if isinstance(each, Reading)]))
         return [
             StepScores(tuple(self.scores_of(next(values))), tokens=len(each.ids)) if isinstance(each, Reading) else each
@@ -115,6 +110,13 @@ class TransformerRewardModel(RewardModel, ABC):
             fix="Use a smaller --reward-max-batch-size or --reward-cache-bytes, --reward-dtype bfloat16 or another "
             "--reward-device.",
         )
+
+    def reading_or_error(self, problem: Problem, steps: Sequence[str]) -> Reading | TooLong:
+        """The checked reading of one solution among many, or that it does not fit the context."""
+        try:
+            return self.checked_reading(problem, steps)
+        except TooLong as error:
+            return error
 
     def checked_reading(self, problem: Problem, steps: Sequence[str]) -> Reading:
         """The reading of a solution without its blank steps.

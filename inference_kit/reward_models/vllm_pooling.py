@@ -19,7 +19,8 @@ from inference_kit.models.vllm import read_engine_args
 from inference_kit.models.vllm_process import VllmProcess, require_vllm
 from inference_kit.models.weights import Weights
 from inference_kit.records import Problem, StepScores
-from inference_kit.reward_models.base import RewardModel, ScoreItem
+from inference_kit.reward_models.base import RewardModel, ScoreItem, TooLong
+from inference_kit.reward_models.beginnings import Reading
 from inference_kit.reward_models.qwen_prm import QwenPRM
 from inference_kit.reward_models.sequence_orm import SequenceORM
 from inference_kit.reward_models.token_prm import TokenPRM
@@ -92,18 +93,20 @@ class VllmPooling(RewardModel):
 
     def score(self, problem: Problem, steps: Sequence[str]) -> list[float]:
         """Score one solution by itself."""
-        return list(self.score_batch([(problem, tuple(steps))])[0].scores)
+        [found] = self.score_batch([(problem, tuple(steps))])
+        if isinstance(found, TooLong):
+            raise found
+        return list(found.scores)
 
-    def score_batch(self, items: Sequence[ScoreItem]) -> list[StepScores]:
+    def score_batch(self, items: Sequence[ScoreItem]) -> list[StepScores | TooLong]:
         """Hand all solutions to vLLM at once."""
         with self._lock:
             if self._started is None:
                 self._started = VllmProcess(self._weights.name, FLAG, self._arguments())
-            readings = [self._format.checked_reading(problem, steps) for problem, steps in items]
+            readings = [self._format.reading_or_error(problem, steps) for problem, steps in items]
 
-        async def read_all() -> list[StepScores]:
-            asked = [self._read(process, each.ids, each.places) for each in readings]
-            return await all_of(asked)
+        async def read_all() -> list[StepScores | TooLong]:
+            return await all_of([self._read(process, each) for each in readings])
 
         process = self._started
         return asyncio.run(read_all())
@@ -115,14 +118,16 @@ class VllmPooling(RewardModel):
         if started is not None:
             await started.close()
 
-    async def _read(self, process: VllmProcess, ids: Sequence[int], places: Sequence[int]) -> StepScores:
+    async def _read(self, process: VllmProcess, reading: Reading | TooLong) -> StepScores | TooLong:
         """Raw outputs are asked for, because each format has its own way from them to a score."""
+        if isinstance(reading, TooLong):
+            return reading
         pooling = {"task": self._task, "use_activation": False}
-        wanted = list(places) if self._task == "token_classify" else []
-        request = {"ids": list(ids), "pooling": pooling, "places": wanted}
+        wanted = list(reading.places) if self._task == "token_classify" else []
+        request = {"ids": list(reading.ids), "pooling": pooling, "places": wanted}
         [reply] = [reply async for reply in process.ask(request)]
         rows = reply["rows"] if wanted else [reply["rows"]]
-        return StepScores(tuple(self._score(row) for row in rows), tokens=len(ids))
+        return StepScores(tuple(self._score(row) for row in rows), tokens=len(reading.ids))
 
     def _arguments(self) -> dict[str, Any]:
         pooler = {"task": self._task} | ({"tok_pooling_type": "ALL"} if self._task == "token_classify" else {})

@@ -61,6 +61,11 @@ class Needs:
     prefix: bool = False
     branching: bool = False
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether the method hands partial answers to the engine, be they single tokens."""
+        return self.prefix or self.branching
+
 
 _SEARCH = Needs(reward_model=True, prefix=True)
 NEEDS: dict[str, Needs] = {

@@ -25,6 +25,12 @@ class Blunt(SlowEngine):
     )
 
 
+class Forgetful(SlowEngine):
+    """Counts for its penalties only what it writes in this call."""
+
+    capabilities = Capabilities(begun_anew=frozenset({"presence_penalty"}))
+
+
 class WrongHead(Whims):
     """A reward model whose weights turn out to be of another kind."""
 
@@ -42,6 +48,7 @@ def registries(tmp_path: Path) -> Registries:
         models={
             "stepper": partial(SlowEngine, separator="\n\n"),
             "blunt": partial(Blunt),
+            "forgetful": partial(Forgetful),
             "flat": partial(Talker, lambda message, seed: f"It is \\boxed{{{seed % 3}}}."),
             "hostile": partial(Talker, lambda message, seed: HOSTILE),
         },
@@ -84,6 +91,12 @@ def without_times(value: Any) -> Any:
         ("--method mcts --reward-model whims --selection ucb", "Did you mean 'uct'"),
         ("--method beam_search --reward-model wrong_head", "these weights have no head for scores"),
         ("--method cot_decoding --model blunt", "engine Blunt does not tell"),
+        (
+            "--method beam_search --reward-model whims --model forgetful --presence-penalty 0.5",
+            "--presence-penalty: beam_search goes on with partial answers, where engine Forgetful would begin "
+            "presence_penalty anew",
+        ),
+        ("--method cot_decoding --model forgetful --presence-penalty -1", "Leave it at 0.0, or use best_of_n"),
         ("--vote prod_vote", "prod_vote weighs step scores, and there are none"),
         (
             "--vote confidence_vote --model blunt",
@@ -110,6 +123,20 @@ def test_what_cannot_work_is_one_line_before_anything_is_generated(
     assert error.startswith("error: ")
     assert error.count("\n") == 1
     assert not list((tmp_path / "out").glob(".calls/*.jsonl"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--method best_of_n --presence-penalty 0.5",
+        "--method beam_search --reward-model whims --frequency-penalty 0.5",
+        "--method beam_search --reward-model whims --presence-penalty 0",
+    ],
+)
+def test_a_setting_that_begins_anew_is_no_matter_where_it_is_neutral_or_nothing_was_begun(
+    registries: Registries, tmp_path: Path, words: str
+) -> None:
+    assert run(registries, tmp_path, "--model", "forgetful", "--n", "2", *words.split()) == 0
 
 
 def test_a_separator_that_never_appears_is_told_with_the_count_and_what_to_set(

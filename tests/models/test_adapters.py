@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 import tiny_models
 import torch
+from loguru import logger
 
 from inference_kit.errors import UserError
 from inference_kit.models.huggingface import HuggingFace
+from inference_kit.models.vllm import VLLM
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
 
 GREEDY = GenerationConfig(max_new_tokens=20, temperature=0.0)
@@ -120,6 +122,31 @@ def test_an_adapter_for_another_base_is_refused_with_both_names_and_the_shape(
     assert "the base has no such layer" in str(caught.value)
     with pytest.raises(UserError, match=r"self_attn\.v_proj\.lora_B is \[32, 4\] and the base's layer is \[32, 16\]"):
         answer(HuggingFace(str(adapter), base_model=str(model_folder("qwen3"))))
+
+
+@pytest.mark.parametrize("engine", [HuggingFace, VLLM])
+def test_an_adapter_for_a_base_of_the_same_shapes_is_told_once_before_anything_loads(
+    engine: type[HuggingFace | VLLM],
+    model_folder: Folder,
+    adapter: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only its name says that it belongs elsewhere, and a base may have been renamed."""
+    monkeypatch.setattr("inference_kit.models.vllm.require_vllm", lambda flag: "python")
+    elsewhere = shutil.copytree(adapter, tmp_path / "elsewhere")
+    config = json.loads((elsewhere / "adapter_config.json").read_text())
+    config["base_model_name_or_path"] = "acme/other-7b"
+    (elsewhere / "adapter_config.json").write_text(json.dumps(config))
+    base, said = model_folder("llama"), list[str]()
+    sink = logger.add(said.append, level="WARNING", format="{message}")
+    engine(str(base), adapter_path=str(adapter)).check(GREEDY)
+    made = engine(str(base), adapter_path=f"{elsewhere}")
+    made.check(GREEDY)
+    if isinstance(made, HuggingFace):
+        answer(made)
+    logger.remove(sink)
+    assert said == [f"adapter elsewhere was made for acme/other-7b, not for {base.name}\n"]
 
 
 def test_an_adapter_for_fewer_layers_is_refused(model_folder: Folder, tmp_path: Path) -> None:

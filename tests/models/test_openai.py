@@ -301,6 +301,24 @@ def test_a_server_that_cannot_continue_says_so_before_it_is_asked(
                 engine.check(replace(CONFIG, top_k=5))
 
 
+@pytest.mark.parametrize(
+    ("owned_by", "kept"), [("vllm", {"repetition_penalty"}), ("sglang", set[str]()), ("someone", set[str]())]
+)
+def test_penalties_of_which_a_partial_answer_would_be_no_part_are_refused(owned_by: str, kept: set[str]) -> None:
+    """Of what is begun, vLLM counts the prompt's tokens for one of them, and SGLang for none."""
+    with MockServer(owned_by=owned_by) as server:
+        engine = OpenAI(server.url)
+        engine.check_going_on(CONFIG, "beam_search")
+        for name in ("frequency_penalty", "presence_penalty", "repetition_penalty"):
+            config = replace(CONFIG, **{name: 0.5})
+            engine.check(config)
+            if name in kept:
+                engine.check_going_on(config, "beam_search")
+                continue
+            with pytest.raises(UserError, match=f"beam_search goes on .* engine OpenAI would begin {name} anew"):
+                engine.check_going_on(config, "beam_search")
+
+
 def test_a_server_that_says_nothing_of_itself_is_taken_at_its_word() -> None:
     with MockServer() as server:
         assert OpenAI(server.url).capabilities.prefix

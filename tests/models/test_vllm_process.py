@@ -220,6 +220,15 @@ def test_engine_arguments_are_read_as_json_where_they_are() -> None:
         read_engine_args(("max_num_seqs",))
 
 
+@pytest.mark.parametrize("name", ["frequency_penalty", "presence_penalty"])
+def test_a_penalty_that_counts_what_was_written_is_refused_where_steps_go_on(name: str) -> None:
+    """What was written before is prompt to vLLM; the repetition penalty counts that too."""
+    engine = VLLM(str(bundled / "abacus"))
+    with pytest.raises(UserError, match=f"mcts goes on with partial answers, where engine VLLM would begin {name}"):
+        engine.check_going_on(GenerationConfig(**{name: 0.5}), "mcts")
+    engine.check_going_on(GenerationConfig(repetition_penalty=1.2), "mcts")
+
+
 def test_engine_arguments_by_name_are_those_of_a_flag_and_change_the_identity() -> None:
     """A registry entry may hold any of vLLM's own."""
     path = str(bundled / "abacus")

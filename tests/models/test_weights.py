@@ -133,6 +133,20 @@ def test_a_part_that_is_missing_is_named_before_anything_is_read(copy: Path) -> 
         Weights(str(copy)).whole_folder()
 
 
+@pytest.mark.parametrize("name", ["model-0000{}-of-00002.safetensors", "pytorch_model-0000{}-of-00002.bin"])
+def test_parts_without_their_index_are_one_line(name: str, copy: Path) -> None:
+    whole = copy / "model.safetensors"
+    for number in (1, 2):
+        shutil.copy(whole, copy / name.format(number))
+    Weights(str(copy)).whole_folder()
+    whole.unlink()
+    with pytest.raises(UserError, match=r"-00001-of-00002.* is a part of weights, and no index says") as caught:
+        Weights(str(copy)).whole_folder()
+    index = "pytorch_model.bin.index.json" if name.endswith("bin") else "model.safetensors.index.json"
+    assert str(caught.value).startswith(f"{copy}: ")
+    assert f"Fetch {index}" in str(caught.value)
+
+
 def test_weights_that_do_not_fit_say_what_to_lower(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from transformers import AutoModelForCausalLM
 
