@@ -7,7 +7,7 @@ exact.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 SCHEMA = 1
@@ -401,9 +401,9 @@ def message_list(text_or_messages: str | Sequence[Mapping[str, Any]]) -> tuple[M
 
 def _known(cls: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
     """The entries of `data` that `cls` has a field for, so that files with further keys stay readable."""
-    return {each.name: data[each.name] for each in fields(cls) if each.name in data}
+    return {name: data[name] for name in cls.__match_args__ if name in data}
 
 
 def _fields(record: Any) -> dict[str, Any]:
     """The fields of a flat record by name; `dataclasses.asdict` would copy every value first."""
-    return {each.name: getattr(record, each.name) for each in fields(record)}
+    return {name: getattr(record, name) for name in record.__match_args__}

@@ -3,14 +3,17 @@
 Why: a problem that waits for a reward must not hold up another one's tokens, and a finished one must survive anything.
 Promises: what is stored as finished is not asked again, failed problems are; a problem that fails becomes a record
 with its error and the run goes on; when cancelled, what is in flight is dropped and everything finished is already
-stored.
+stored; nobody waits for whoever watches, unless that one falls far behind.
 """
 
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from types import TracebackType
 
 from loguru import logger
 
@@ -20,11 +23,11 @@ from inference_kit.records import Problem, Record
 from inference_kit.solver import Solver
 from inference_kit.store.results import PartialFile
 
-Judge = Callable[[Record], bool | None]
-"""Whether a record's answer is right, None where that is not known; called on a thread."""
+Watch = Callable[[Record], None]
+"""Told of each record after it is stored, one after another on a thread of its own."""
 
-Watch = Callable[[Record, bool | None], None]
-"""Told of each record and its verdict, right after it is stored."""
+MOST_UNWATCHED = 1000
+"""Stored records that may wait for their watcher."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,6 @@ async def run(
     partial: PartialFile,
     *,
     concurrency: int,
-    judged: Judge,
     watch: Watch,
 ) -> Outcome:
     """Solve what `partial` does not hold as finished, and store each record in it.
@@ -54,21 +56,53 @@ async def run(
     worked_before = partial.run_seconds()
     started = time.perf_counter()
 
-    async def solve(problem: Problem) -> tuple[Record, bool | None]:
+    async def solve(problem: Problem) -> tuple[Record, float]:
         began = time.perf_counter()
-        record = await _solved(problem, solver)
-        seconds = time.perf_counter() - began
-        return replace(record, seconds=seconds), await asyncio.to_thread(judged, record)
+        return await _solved(problem, solver), time.perf_counter() - began
 
     done = failed = 0
     waiting = (problem for problem in problems if problem.index not in finished)
-    async with contextlib.aclosing(unordered_map(waiting, solve, concurrency)) as records:
-        async for record, correct in records:
-            stored = replace(record, run_seconds=worked_before + time.perf_counter() - started)
-            partial.append(stored)
-            watch(stored, correct)
-            done, failed = done + 1, failed + (record.error is not None)
+    with _Watching(watch) as watching:
+        async with contextlib.aclosing(unordered_map(waiting, solve, concurrency)) as records:
+            async for record, seconds in records:
+                run_seconds = worked_before + time.perf_counter() - started
+                stored = replace(record, seconds=seconds, run_seconds=run_seconds)
+                partial.append(stored)
+                await watching.show(stored)
+                done, failed = done + 1, failed + (record.error is not None)
+        await watching.rest()
     return Outcome(done, failed)
+
+
+class _Watching:
+    """Shows records to a watcher; an error of its is raised where the next record, or the rest, is shown."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._thread = ThreadPoolExecutor(1, "watching")
+        self._shown: deque[Future[None]] = deque()
+
+    def __enter__(self) -> "_Watching":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def show(self, record: Record) -> None:
+        """Show one more record as soon as those before it were."""
+        self._shown.append(self._thread.submit(self._watch, record))
+        while self._shown and self._shown[0].done():
+            self._shown.popleft().result()
+        if len(self._shown) > MOST_UNWATCHED:
+            await self.rest()
+
+    async def rest(self) -> None:
+        """Wait until all are shown."""
+        await asyncio.to_thread(wait, list(self._shown))
+        while self._shown:
+            self._shown.popleft().result()
 
 
 async def _solved(problem: Problem, solver: Solver) -> Record:

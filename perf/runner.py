@@ -103,15 +103,13 @@ def _bare(engine: HuggingFace, problems: Sequence[Problem], n: int) -> None:
 
 
 def _whole(engine: HuggingFace, problems: Sequence[Problem], n: int, grader: GraderPool) -> None:
-    def judged(record: Record) -> bool | None:
-        return verdict(record, "majority_vote", grader, strict=False)
+    def watch(record: Record) -> None:
+        verdict(record, "majority_vote", grader, strict=False)
 
     with tempfile.TemporaryDirectory() as folder:
         records, calls = PartialFile(Path(folder, "run.jsonl")), CallLog(Path(folder, "calls"), "run")
         solver = Solver(engine, partial(best_of_n, n=n), CONFIG, grader, call_log=calls)
-        asyncio.run(
-            run(problems, solver, records, concurrency=engine.concurrency, judged=judged, watch=lambda *_: None)
-        )
+        asyncio.run(run(problems, solver, records, concurrency=engine.concurrency, watch=watch))
         records.close()
         calls.close()
 

@@ -244,8 +244,7 @@ def measure(setup: Setup, n_problems: int, slots: int, grader: GraderPool) -> Me
                 solver,
                 partial_file,
                 concurrency=slots,
-                judged=lambda _record: None,
-                watch=lambda _record, _correct: None,
+                watch=lambda _: None,
             )
         )
         cpu_seconds = time.process_time() - began

@@ -88,9 +88,7 @@ def _solve(setup: Setup, engine: OpenAI, reward_model: HTTP, n_problems: int) ->
 
     async def all_of_it(solver: Solver, records: PartialFile) -> None:
         try:
-            outcome = await run(
-                problems, solver, records, concurrency=256, judged=lambda _: None, watch=lambda *_: None
-            )
+            outcome = await run(problems, solver, records, concurrency=256, watch=lambda _: None)
         finally:
             await solver.close()
         assert (outcome.done, outcome.failed) == (n_problems, 0), outcome

@@ -46,9 +46,7 @@ def solve(
             call_log=calls,
         )
         try:
-            return await run(
-                problems(count), solver, records, concurrency=64, judged=lambda _: None, watch=lambda *_: None
-            )
+            return await run(problems(count), solver, records, concurrency=64, watch=lambda _: None)
         finally:
             await solver.close()
             if scored:

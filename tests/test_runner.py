@@ -34,8 +34,7 @@ def solve(
                 solver,
                 partial,
                 concurrency=concurrency,
-                judged=lambda record: None,
-                watch=lambda record, correct: None,
+                watch=lambda _: None,
             )
         )
     partial.close()
@@ -86,16 +85,31 @@ def test_what_concerns_the_whole_run_stops_it_and_keeps_what_is_stored(tmp_path:
     assert sorted(PartialFile(tmp_path / "a.jsonl").read()) == [0, 1, 2, 3, 4]
 
 
-def test_each_record_is_on_disk_before_the_next_problem_is_done(tmp_path: Path) -> None:
+def test_a_record_is_on_disk_before_anyone_is_told(tmp_path: Path) -> None:
     """MAIN-18: anyone may read the partial file while the run goes on."""
     path = tmp_path / "a.jsonl"
-    lines_seen: list[int] = []
+    stored: list[bool] = []
 
-    def watch(record: Record, correct: bool | None) -> None:
-        lines_seen.append(path.read_text().count("\n"))
+    def watch(record: Record) -> None:
+        stored.append(f'"index": {record.index},' in path.read_text())
 
     with GraderPool() as grader:
         solver = Solver(SeededEngine(), best_of_n, GenerationConfig(), grader)
         partial = PartialFile(path, fsync_seconds=None)
-        asyncio.run(run(problems(4), solver, partial, concurrency=2, judged=lambda record: None, watch=watch))
-    assert lines_seen == [1, 2, 3, 4]
+        asyncio.run(run(problems(4), solver, partial, concurrency=2, watch=watch))
+    assert stored == [True] * 4
+
+
+def test_an_error_of_the_watcher_ends_the_run(tmp_path: Path) -> None:
+    """What was stored until then stays."""
+
+    def watch(record: Record) -> None:
+        raise UserError("nobody can look")
+
+    with GraderPool() as grader:
+        solver = Solver(SeededEngine(), best_of_n, GenerationConfig(), grader)
+        partial = PartialFile(tmp_path / "a.jsonl", fsync_seconds=None)
+        with pytest.raises(UserError, match="nobody can look"):
+            asyncio.run(run(problems(4), solver, partial, concurrency=2, watch=watch))
+        partial.close()
+    assert PartialFile(tmp_path / "a.jsonl").read()

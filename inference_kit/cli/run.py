@@ -166,21 +166,18 @@ def _run_budget(plan: Plan, partial: PartialFile) -> RunBudget:
 
 
 async def _solve_all(plan: Plan, survey: _Survey, solver: Solver, partial: PartialFile, progress: Progress) -> None:
-    def judged(record: Record) -> bool | None:
-        if plan.value("evaluate") is False:
-            return None
-        return verdict(record, plan.votes[0], solver.grader, strict=plan.strict)
-
     concurrency = plan.value("concurrency") or plan.engine.concurrency
+    grades = plan.value("evaluate") is not False
 
-    def watch(record: Record, correct: bool | None) -> None:
+    def watch(record: Record) -> None:
+        correct = verdict(record, plan.votes[0], solver.grader, strict=plan.strict) if grades else None
         outcome = record.error or {True: "right", False: "wrong", None: "no gold answer"}[correct]
         logger.debug("problem {}: {}, {:.1f} s", record.index, outcome, record.seconds)
         progress.finished(record, correct)
 
     try:
         async with asyncio.timeout(plan.value("max_seconds")):
-            await run(_selected(plan), solver, partial, concurrency=concurrency, judged=judged, watch=watch)
+            await run(_selected(plan), solver, partial, concurrency=concurrency, watch=watch)
         if plan.value("show_tree"):
             await _show_tree(plan, survey.first, solver)
     except TimeoutError as error:

@@ -61,12 +61,17 @@ class SimpleDataset(Dataset):
 
     def _messages(self, row: Mapping[str, Any], choices: tuple[str, ...]) -> tuple[Message, ...]:
         given = row["input"] if isinstance(row["input"], list) else [_asked(values.text(row, "input"))]
-        *earlier, last = (replace(turn, images=self._found(turn.images)) for turn in _conversation(given))
+        *earlier, last = map(self._with_files, _conversation(given))
         images = (*last.images, *self._found(_images(row)))
         return (*earlier, Message(last.role, self.prompt(last.content, choices), images))
 
+    def _with_files(self, turn: Message) -> Message:
+        return replace(turn, images=self._found(turn.images)) if turn.images else turn
+
     def _found(self, images: tuple[str, ...]) -> tuple[str, ...]:
         """Images by their files where these lie beside the data, else as they are named."""
+        if not images:
+            return ()
         folder = Path(self.dataset_path).expanduser().parent
         beside = {image: folder / image for image in images if not image.startswith("data:")}
         return tuple(str(beside[image]) if image in beside and _is_file(beside[image]) else image for image in images)

@@ -158,4 +158,4 @@ def test_vllm_on_a_cuda_machine_brings_its_own_torch(checkout: Checkout) -> None
 
 def test_the_tests_that_need_vllm_run_in_its_environment(checkout: Checkout) -> None:
     assert checkout.run("test.sh", "--vllm", "tests/models")[0] == 0
-    assert checkout.calls()[-1] == "-m pytest -q -m vllm tests/models"
+    assert checkout.calls()[-1] == "-m pytest -q -m vllm -n 2 --dist loadfile tests/models"
