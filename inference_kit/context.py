@@ -265,7 +265,7 @@ class Context:
     async def _children(self, node: Node, n: int, config: GenerationConfig, step: "_Step | None") -> list[Node]:
         room = self._room_behind(node)
         step_tokens = step.tokens_behind(node, room) if step else room
-        asked_config = replace(config, max_new_tokens=step_tokens)
+        asked_config = config if step_tokens == config.max_new_tokens else replace(config, max_new_tokens=step_tokens)
         born = self._born[node.path]
         ordinals = range(born, born + n)
         self._born[node.path] += n

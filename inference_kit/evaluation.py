@@ -17,7 +17,7 @@ from inference_kit.errors import UserError
 from inference_kit.estimates import pass_at_k, wilson_interval
 from inference_kit.grader import Grade, GradeItem, GraderPool, is_parsed, similarity
 from inference_kit.grader.extract import boxes
-from inference_kit.records import Record, Usage
+from inference_kit.records import Candidate, Record, Usage
 from inference_kit.registry import lookup
 from inference_kit.store.results import write_final
 from inference_kit.voting import VOTES, Need, known_of
@@ -69,7 +69,7 @@ def judge(records: Iterable[Record], votes: Sequence[Vote], grader: GraderPool) 
     """
     stream = iter(records)
     while batch := list(islice(stream, RECORDS_AT_ONCE)):
-        items = [_to_grade(record) for record in batch]
+        items = [_to_grade(record, record.candidates) for record in batch]
         grades = grader.grade_many(chain.from_iterable(items))
         for record, own in zip(batch, items, strict=True):
             yield record, _judged(record, votes, list(islice(grades, len(own))))
@@ -115,7 +115,7 @@ def verdict(record: Record, vote: Vote, grader: GraderPool, *, strict: bool) -> 
     if not record.candidates:
         return False
     winner = record.candidates[_winner(record, vote)]
-    [grade] = grader.grade_many(_to_grade(replace(record, candidates=(winner,))))
+    [grade] = grader.grade_many(_to_grade(record, [winner]))
     return _headline(grade, strict=strict)
 
 
@@ -238,12 +238,12 @@ class Tally:
         } | dict(self.own_metrics(self._entries) if self.own_metrics else {})
 
 
-def _to_grade(record: Record) -> list[GradeItem]:
+def _to_grade(record: Record, candidates: Sequence[Candidate]) -> list[GradeItem]:
     if record.gold is None:
         return []
     gold = tuple(record.gold) if isinstance(record.gold, list) else record.gold
     choices = tuple(record.metadata.get("choices", ()))
-    return [GradeItem(gold, candidate.text, record.answer_kind, choices) for candidate in record.candidates]
+    return [GradeItem(gold, candidate.text, record.answer_kind, choices) for candidate in candidates]
 
 
 def _judged(record: Record, votes: Sequence[Vote], grades: Sequence[Grade]) -> Judged:

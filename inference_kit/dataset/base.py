@@ -148,7 +148,8 @@ class Dataset(ABC):
     def _with_bare_question(self, problem: Problem) -> Problem:
         """Keep the question without the template around it, for reward models that want it so."""
         names = (*QUESTION_NAMES, "choices")
-        return replace(problem, bare_question=filled_in(self.template, names, problem.question).strip())
+        bare = filled_in(self.template, names, problem.question).strip()
+        return problem if bare == problem.question else replace(problem, bare_question=bare)
 
     def _renamed(self, row: Row) -> Row:
         found = {name: row[other] for other, name in self.other_names.items() if name not in row and other in row}

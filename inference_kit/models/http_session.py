@@ -93,6 +93,7 @@ class _Open:
     loop: asyncio.AbstractEventLoop
     client: "ClientSession"
     pace: Pace
+    headers: Mapping[str, str]
 
 
 class HttpSession:
@@ -202,7 +203,7 @@ class HttpSession:
         entered = await opened.pace.enter()
         try:
             async with opened.client.request(
-                method, self.base_url + path, data=data, headers=self._headers(), allow_redirects=False
+                method, self.base_url + path, data=data, headers=opened.headers, allow_redirects=False
             ) as response:
                 if response.status // 100 != 2:
                     await self._refuse(response, opened.pace, entered)
@@ -299,7 +300,7 @@ class HttpSession:
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
-            self._open = _Open(loop, client, Pace(self._concurrency))
+            self._open = _Open(loop, client, Pace(self._concurrency), self._headers())
         return self._open
 
 

@@ -159,7 +159,8 @@ class OpenAI(Engine):
                 async for written in answers:
                     read += max(each.prompt_tokens for each in written.values())
                     for place, completion in written.items():
-                        yield place, replace(completion, prompt_tokens=read)
+                        same = completion.prompt_tokens == read
+                        yield place, completion if same else replace(completion, prompt_tokens=read)
                     missing -= written.keys()
             if missing:
                 self._ask_one_by_one()
