@@ -82,13 +82,13 @@ class Dataset(ABC):
         Raises:
             UserError: a row that is malformed, lacks a field, or has the index of an earlier one.
         """
-        places: dict[str, str] = {}
-        for number, placed in enumerate(self._source.rows()):
-            problem = self._problem_of(placed, number)
+        names: set[str] = set()
+        for placed, problem in self._placed_problems():
             name = str(problem.index)  # so 1 and "1" are one index: --index could not tell them apart
-            if name in places:
-                raise UserError(f"index {problem.index!r} is there twice, first at {places[name]}", where=placed.place)
-            places[name] = placed.place
+            if name in names:
+                first = next(place.place for place, each in self._placed_problems() if str(each.index) == name)
+                raise UserError(f"index {problem.index!r} is there twice, first at {first}", where=placed.place)
+            names.add(name)
             yield problem
 
     def digest(self) -> str:
@@ -132,6 +132,10 @@ class Dataset(ABC):
     def metadata_of(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """What of a row is kept with the results."""
         return {name: row[name] for name in self.metadata_fields if name in row}
+
+    def _placed_problems(self) -> Iterator[tuple[Placed, Problem]]:
+        for number, placed in enumerate(self._source.rows()):
+            yield placed, self._problem_of(placed, number)
 
     def _problem_of(self, placed: Placed, number: int) -> Problem:
         row = self._renamed(placed.row)

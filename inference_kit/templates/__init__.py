@@ -6,7 +6,8 @@ filled in is never looked at again. The line break that ends a file is not part 
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from inference_kit.errors import UserError
@@ -41,12 +42,18 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     return PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), template)
 
 
-def filled_in(template: str, names: Collection[str], text: str) -> str:
+def filled_in(template: str, names: tuple[str, ...], text: str) -> str:
     """What stands in `text` from the template's first `{name}` to its last; all of it where it is not of `template`."""
-    places = [found.span() for found in PLACEHOLDER.finditer(template) if found[1] in names]
-    before, after = (template[: places[0][0]], template[places[-1][1] :]) if places else ("", "")
+    before, after = _around(template, names)
     is_filled = len(text) >= len(before) + len(after) and text.startswith(before) and text.endswith(after)
     return text[len(before) : len(text) - len(after)] if is_filled else text
+
+
+@cache
+def _around(template: str, names: tuple[str, ...]) -> tuple[str, str]:
+    """What stands before the first `{name}` and after the last one."""
+    places = [found.span() for found in PLACEHOLDER.finditer(template) if found[1] in names]
+    return (template[: places[0][0]], template[places[-1][1] :]) if places else ("", "")
 
 
 def _read(path: Path) -> str:
