@@ -8,9 +8,10 @@ stored; nobody waits for whoever watches, unless that one falls far behind.
 
 import asyncio
 import contextlib
+import gc
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from types import TracebackType
@@ -65,7 +66,7 @@ async def run(
 
     done = failed = 0
     waiting = (problem for problem in problems if problem.index not in finished)
-    with _Watching(watch) as watching:
+    with _rare_collections(), _Watching(watch) as watching:
         async with contextlib.aclosing(unordered_map(waiting, solve, concurrency)) as records:
             async for record, seconds in records:
                 run_seconds = worked_before + time.perf_counter() - started
@@ -75,6 +76,23 @@ async def run(
                 done, failed = done + 1, failed + (record.error is not None)
         await watching.rest()
     return Outcome(done, failed)
+
+
+@contextlib.contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Have the garbage collector leave alone what is there already, and look at the rest less often.
+
+    Why: with hundreds of problems in flight it finds nothing each time, and takes a fifth of a run over HTTP.
+    """
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 class _Watching:

@@ -1,7 +1,6 @@
 """`run`: a search method over a data set, with votes, grades and files that survive anything."""
 
 import asyncio
-import gc
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -134,23 +133,12 @@ def _run(plan: Plan, survey: _Survey, arguments: Sequence[str], *, shown: bool) 
 def _solved(plan: Plan, survey: _Survey, solver: Solver, partial: PartialFile, *, shown: bool) -> Progress:
     """Solve what is not stored yet; how it went."""
     stored = len(partial.finished().intersection(survey.indices))
-    _look_for_cycles_rarely()
     try:
         with Progress(total=len(survey.indices), done=stored, shown=shown) as progress:
             run_until_told(_solve_all(plan, survey, solver, partial, progress))
     finally:
         partial.close()
     return progress
-
-
-def _look_for_cycles_rarely() -> None:
-    """Have the collector leave alone what stays, and look at the rest less often.
-
-    Why: with hundreds of problems in flight it finds nothing each time and takes a fifth of a run over HTTP.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
 
 
 def _goes_on(survey: _Survey, partial: PartialFile, *, limit: str) -> str:

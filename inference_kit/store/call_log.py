@@ -29,6 +29,7 @@ _AFTER_KEY = b'", "run": '
 _KEY = slice(len(_BEFORE_KEY), len(_BEFORE_KEY) + 32)
 _RUN = _KEY.stop + len(_AFTER_KEY)
 _OPEN_FILES = 64
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def call_key(**parts: Any) -> str:
     Args:
         parts: Texts, numbers, and lists, tuples and dicts of them; the order of keys does not matter. 1 and 1.0 differ.
     """
-    canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+    canonical = _CANONICAL.encode(parts)
     return hashlib.blake2b(canonical.encode("ascii"), digest_size=16).hexdigest()
 
 
@@ -60,7 +61,8 @@ class CallLog:
             run: The id of the run, the same for each process that works on it.
             fsync_seconds: Least time between two waits for the disk; None never waits.
         """
-        self.folder, self._run, self._fsync_seconds = folder, run, fsync_seconds
+        self.folder, self._fsync_seconds = folder, fsync_seconds
+        self._run = json.dumps(run)
         self._lock = Lock()
         self._index: _Index | None = None
         self._own: AppendFile | None = None
@@ -76,7 +78,7 @@ class CallLog:
         Raises:
             UserError: where the disk refuses.
         """
-        line = f'{{"key": "{key}", "run": {json.dumps(self._run)}, "payload": {encode(dict(payload))}}}'
+        line = f'{{"key": "{key}", "run": {self._run}, "payload": {encode(dict(payload))}}}'
         with self._lock:
             index = self._read()
             if self._own is None:
@@ -94,7 +96,7 @@ class CallLog:
 
     def _read(self) -> "_Index":
         if self._index is None:
-            self._index = _Index(json.dumps(self._run).encode("ascii"))
+            self._index = _Index(self._run.encode("ascii"))
             for path in sorted(self.folder.glob("*.jsonl")):
                 self._index.read(path)
         return self._index
