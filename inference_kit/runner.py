@@ -27,7 +27,7 @@ from inference_kit.store.results import PartialFile
 Watch = Callable[[Record], None]
 """Told of each record after it is stored, one after another on a thread of its own."""
 
-MOST_UNWATCHED = 10_000
+MOST_UNWATCHED = 1000
 """Stored records that may wait for their watcher."""
 
 PAUSE_SECONDS = 0.1
