@@ -10,7 +10,6 @@ equal texts are scored once; a budget counts cached calls too, so that a replay 
 import asyncio
 import hashlib
 import random
-import re
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -24,7 +23,18 @@ from inference_kit.flow import all_of
 from inference_kit.grader import GraderPool, extract
 from inference_kit.models.base import Engine
 from inference_kit.models.images import file_digest
-from inference_kit.records import Completion, GenerationConfig, Index, Message, Node, Problem, Prompt, StepScores, Usage
+from inference_kit.records import (
+    Completion,
+    FinishReason,
+    GenerationConfig,
+    Index,
+    Message,
+    Node,
+    Problem,
+    Prompt,
+    StepScores,
+    Usage,
+)
 from inference_kit.reward_models.base import RewardModel
 from inference_kit.store.call_log import CallLog, LoggedCall, call_key
 from inference_kit.voting import AGGREGATES
@@ -195,7 +205,8 @@ class Context:
 
     def steps_of(self, node: Node) -> tuple[str, ...]:
         """The reply up to `node` cut at the engine's separator and behind its thought; blank pieces are no steps."""
-        regions = re.split(f"(?<={re.escape(END_OF_THINKING)})", node.whole_text)
+        *thoughts, rest = node.whole_text.split(END_OF_THINKING)
+        regions = [*(thought + END_OF_THINKING for thought in thoughts), rest]
         separator = self.engine.separator
         pieces = [piece for region in regions for piece in (region.split(separator) if separator else [region])]
         return tuple(piece.strip() for piece in pieces if piece.strip())
@@ -211,8 +222,8 @@ class Context:
         """Number the groups of equal answers in order of first appearance; -1 where there is no answer."""
         assert self.grader is not None, "a solver has a grader"
         answers = [self.answer_of(node) for node in nodes]
-        if len(set(answers) - {None}) < 2:  # nothing to compare, so no thread is worth its while
-            return self.grader.group(answers, self.problem.answer_kind)
+        if len(set(answers) - {None}) < 2:  # nothing to compare
+            return [-1 if answer is None else 0 for answer in answers]
         return await asyncio.to_thread(self.grader.group, answers, self.problem.answer_kind)
 
     def keep(self, nodes: Sequence[Node]) -> None:
@@ -422,7 +433,8 @@ def _bounded(completion: Completion, step_tokens: int, room: int) -> Completion:
     if completion.finish_reason not in ("length", "boundary"):
         return completion
     goes_on = completion.tokens < room and (completion.finish_reason == "boundary" or completion.tokens >= step_tokens)
-    return replace(completion, finish_reason="boundary" if goes_on else "length")
+    reason: FinishReason = "boundary" if goes_on else "length"
+    return completion if completion.finish_reason == reason else replace(completion, finish_reason=reason)
 
 
 def _child(parent: Node, ordinal: int, completion: Completion) -> Node:

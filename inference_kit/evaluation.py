@@ -6,6 +6,7 @@ counts as not correct and is counted apart.
 """
 
 import pickle
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
@@ -167,7 +168,7 @@ class Tally:
     correct: dict[str, int] = field(default_factory=lambda: {"lenient": 0, "strict": 0})
     candidates: int = 0
     one_step: int = 0
-    samples: list[tuple[int, int]] = field(default_factory=list)
+    samples: Counter[tuple[int, int]] = field(default_factory=Counter)
     usage: Usage = field(default_factory=Usage)
     run_seconds: float = 0.0
     _entries: list[Mapping[str, Any]] = field(default_factory=list)
@@ -190,7 +191,7 @@ class Tally:
         self.candidates += len(record.candidates)
         self.one_step += sum(len(candidate.steps) < 2 for candidate in record.candidates)
         if record.gold is not None:
-            self.samples.append((len(record.candidates), sum(judged.correct)))
+            self.samples[len(record.candidates), sum(judged.correct)] += 1
         self.usage += record.usage
         self.run_seconds = max(self.run_seconds, record.run_seconds)
         if self.own_metrics:
@@ -301,9 +302,16 @@ def _headline(grade: Grade | None, *, strict: bool) -> bool:
     return grade.strict if strict else grade.correct
 
 
-def _pass_at(samples: Sequence[tuple[int, int]]) -> dict[str, float]:
-    """pass@k for k = 1, 2, 4, ... up to the fewest candidates of a problem that has any; a failed problem counts 0."""
+def _pass_at(samples: Counter[tuple[int, int]]) -> dict[str, float]:
+    """pass@k for k = 1, 2, 4, ... up to the fewest candidates of a problem that has any; a failed problem counts 0.
+
+    `samples` counts the problems of so many candidates, so many of them correct.
+    """
     most = min((n for n, _ in samples if n), default=0)
     powers = [1 << exponent for exponent in range(most.bit_length())]
     ks = [k for k in powers if k < most] + ([most] if most else [])
-    return {str(k): sum(pass_at_k(n, correct, k) if n else 0.0 for n, correct in samples) / len(samples) for k in ks}
+    problems = samples.total()
+    return {
+        str(k): sum(count * pass_at_k(n, correct, k) for (n, correct), count in samples.items() if n) / problems
+        for k in ks
+    }

@@ -2,7 +2,8 @@
 
 Why: the runner and the transformer both keep K items in flight over an endless stream; this is the one loop that does
 it.
-Promises: at most `limit` items are in flight, the stream is read no further ahead, and results come as they finish.
+Promises: at most `limit` items are in flight, and the stream is read no further ahead; whoever is done with one item
+begins the next at once, not when everybody who was answered at the same time is done as well.
 """
 
 import asyncio
@@ -13,35 +14,31 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-async def unordered_map(
-    items: Iterable[Item], worker: Callable[[Item], Awaitable[Result]], limit: int
-) -> AsyncGenerator[Result, None]:
-    """Yield `worker(item)` of every item as it finishes, `limit` of them in flight.
+async def for_each(items: Iterable[Item], worker: Callable[[Item], Awaitable[None]], limit: int) -> None:
+    """Await `worker(item)` of every item, `limit` of them in flight.
 
-    Closing the iterator, or an exception of a worker, cancels what is in flight and waits for it to end. What finished
-    at the same time as a failure is yielded before it.
+    An exception of a worker, or of the stream, cancels what is in flight and is raised when that has ended.
     """
     source = iter(items)
-    in_flight: set[asyncio.Task[Result]] = set()
 
-    async def run(item: Item) -> Result:
-        return await worker(item)
+    async def lane() -> None:
+        for item in source:
+            await worker(item)
 
-    def top_up() -> None:
-        while len(in_flight) < limit:
-            try:
-                item = next(source)
-            except StopIteration:
-                return
-            in_flight.add(asyncio.create_task(run(item)))
+    await all_of([lane() for _ in range(limit)])
 
+
+async def as_finished(jobs: Sequence[Coroutine[Any, Any, Result]]) -> AsyncGenerator[Result, None]:
+    """Await `jobs` together and yield their results as they come.
+
+    Closing the iterator, or an exception of a job, cancels the rest and waits for it to end. What finished at the same
+    time as a failure is yielded before it.
+    """
+    in_flight = {asyncio.create_task(job) for job in jobs}
     done: set[asyncio.Task[Result]] = set()
     try:
-        top_up()
         while in_flight:
-            done, _ = await asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED)
-            in_flight -= done
-            top_up()
+            done, in_flight = await asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED)
             for task in sorted(done, key=lambda task: task.exception() is not None):
                 yield task.result()
     finally:

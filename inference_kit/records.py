@@ -350,8 +350,16 @@ class Record:
     tree: tuple[TreeNode, ...] = ()
 
     @classmethod
-    def of(cls, problem: Problem, solution: Solution | None, error: str | None = None) -> "Record":
-        """The record of a problem that was solved, or that failed with `error`; its times are still 0."""
+    def of(
+        cls,
+        problem: Problem,
+        solution: Solution | None,
+        error: str | None = None,
+        *,
+        seconds: float = 0.0,
+        run_seconds: float = 0.0,
+    ) -> "Record":
+        """The record of a problem that was solved, or that failed with `error`."""
         alone = len(problem.messages) == 1 and not problem.messages[0].images
         return cls(
             index=problem.index,
@@ -361,6 +369,8 @@ class Record:
             metadata=problem.metadata,
             candidates=solution.candidates if solution else (),
             usage=solution.usage if solution else Usage(),
+            seconds=seconds,
+            run_seconds=run_seconds,
             error=error,
             tree=solution.tree if solution else (),
         )

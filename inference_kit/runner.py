@@ -12,15 +12,15 @@ import gc
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from queue import SimpleQueue
 from types import TracebackType
 
 from loguru import logger
 
 from inference_kit.errors import EngineError, RunStopped, UserError
-from inference_kit.flow import unordered_map
-from inference_kit.records import Problem, Record
+from inference_kit.flow import for_each
+from inference_kit.records import Problem, Record, Solution
 from inference_kit.solver import Solver
 from inference_kit.store.results import PartialFile
 
@@ -60,20 +60,21 @@ async def run(
     worked_before = partial.run_seconds()
     started = time.perf_counter()
 
-    async def solve(problem: Problem) -> tuple[Record, float]:
-        began = time.perf_counter()
-        return await _solved(problem, solver), time.perf_counter() - began
-
     done = failed = 0
     waiting = (problem for problem in problems if problem.index not in finished)
     with _rare_collections(), _Watching(watch) as watching:
-        async with contextlib.aclosing(unordered_map(waiting, solve, concurrency)) as records:
-            async for record, seconds in records:
-                run_seconds = worked_before + time.perf_counter() - started
-                stored = replace(record, seconds=seconds, run_seconds=run_seconds)
-                partial.append(stored)
-                await watching.show(stored)
-                done, failed = done + 1, failed + (record.error is not None)
+
+        async def solve(problem: Problem) -> None:
+            nonlocal done, failed
+            began = time.perf_counter()
+            solution, error = await _solved(problem, solver)
+            now = time.perf_counter()
+            record = Record.of(problem, solution, error, seconds=now - began, run_seconds=worked_before + now - started)
+            partial.append(record)
+            done, failed = done + 1, failed + (error is not None)
+            await watching.show(record)
+
+        await for_each(waiting, solve, concurrency)
         await watching.rest()
     return Outcome(done, failed)
 
@@ -154,14 +155,15 @@ class _Watching:
             raise self._error
 
 
-async def _solved(problem: Problem, solver: Solver) -> Record:
+async def _solved(problem: Problem, solver: Solver) -> tuple[Solution | None, str | None]:
+    """The solution of a problem, or why there is none."""
     try:
-        return Record.of(problem, await solver.solve(problem))
+        return await solver.solve(problem), None
     except EngineError as error:
         logger.warning("problem {} failed: {}", problem.index, error)
-        return Record.of(problem, None, str(error))
+        return None, str(error)
     except (UserError, RunStopped):
         raise
     except Exception as error:  # noqa: BLE001 - one problem's bug must not end the others; run.log has the traceback
         logger.opt(exception=error).error("problem {} failed: {!r}", problem.index, error)
-        return Record.of(problem, None, f"{type(error).__name__}: {error}")
+        return None, f"{type(error).__name__}: {error}"

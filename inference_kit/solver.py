@@ -91,8 +91,9 @@ async def _one_solution(context: Context) -> list[Node]:
 
 def _candidate(context: Context, node: Node, group: int) -> Candidate:
     scores, answer = context.step_scores(node), context.answer_of(node)
-    logprobs = [each.logprob for each in node.lineage]
-    details = [token for each in node.lineage for token in each.details]
+    lineage = node.lineage
+    logprobs = [each.logprob for each in lineage]
+    details = [token for each in lineage for token in each.details]
     return Candidate(
         text=node.whole_text,
         answer=answer,

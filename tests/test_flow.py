@@ -1,11 +1,61 @@
-"""The one loop that keeps many things in flight."""
+"""The loops that keep many things in flight."""
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from inference_kit.flow import unordered_map
+from inference_kit.flow import as_finished, for_each
+
+
+def test_no_more_than_the_limit_is_in_flight_and_the_stream_is_read_no_further_ahead() -> None:
+    read, begun, done, most = 0, 0, 0, 0
+
+    def numbers() -> Iterator[int]:
+        nonlocal read
+        for number in range(1, 101):
+            read = number
+            yield number
+
+    async def work(item: int) -> None:
+        nonlocal begun, done, most
+        begun += 1
+        most = max(most, begun - done)
+        assert read <= done + 7
+        await asyncio.sleep(0.001 * (item % 3))
+        done += 1
+
+    asyncio.run(for_each(numbers(), work, limit=7))
+    assert (begun, done, most) == (100, 100, 7)
+
+
+def test_whoever_was_answered_first_asks_again_before_the_next_one_is_looked_at() -> None:
+    told: list[str] = []
+
+    async def work(item: int) -> None:
+        told.append(f"ask {item}")
+        await asyncio.sleep(0)
+        told.append(f"answer {item}")
+
+    asyncio.run(for_each(range(4), work, limit=2))
+    assert told[2:6] == ["answer 0", "ask 2", "answer 1", "ask 3"]
+
+
+def test_a_failure_cancels_the_rest_and_is_raised_when_that_has_ended() -> None:
+    ended: list[int] = []
+
+    async def work(item: int) -> None:
+        if item == 1:
+            raise ValueError("the second one")
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append(item)
+
+    with pytest.raises(ValueError, match="the second one"):
+        asyncio.run(for_each(range(9), work, limit=3))
+    assert sorted(ended) == [0, 2]
 
 
 def test_what_finished_beside_a_failure_is_yielded_before_it_and_no_failure_is_lost() -> None:
@@ -21,7 +71,7 @@ def test_what_finished_beside_a_failure_is_yielded_before_it_and_no_failure_is_l
         asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
         found: list[int] = []
         with pytest.raises(ValueError, match=r"1|3|5"):
-            async for item in unordered_map(range(6), work, limit=6):
+            async for item in as_finished([work(item) for item in range(6)]):
                 found.append(item)
         return found
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 from loguru import logger
 
 from inference_kit.errors import EngineError, UserError
-from inference_kit.flow import unordered_map
+from inference_kit.flow import as_finished
 from inference_kit.models.base import Capabilities, Engine
 from inference_kit.models.foreign_json import Malformed, as_count, as_list, as_object, as_text, decoded, short
 from inference_kit.models.http_session import MOST_BYTES, HttpSession, Patience, Refused, Unreachable, run_apart
@@ -64,7 +64,7 @@ class Ollama(Engine):
     ) -> None:
         if num_ctx < 1:
             raise UserError(f"num_ctx must be at least 1, got {num_ctx}", where="--num-ctx")
-        self.separator, self.concurrency = separator, server_concurrency
+        self.separator, self.concurrency = separator, server_concurrency + server_concurrency // 2
         self._address = api_address(model_path, default_path="").removesuffix("/v1").removesuffix("/api")
         self._api_model, self._num_ctx, self._keep_alive = api_model, num_ctx, keep_alive
         self._session = HttpSession(
@@ -106,7 +106,7 @@ class Ollama(Engine):
             most_bytes = MOST_BYTES + config.max_new_tokens * (BYTES_OF_A_DETAIL if config.token_details else 0)
             return position, await self._post(body, lambda data: self._completion(data, config), most_bytes)
 
-        async with aclosing(unordered_map(range(prompt.n), ask, limit=prompt.n)) as finished:
+        async with aclosing(as_finished([ask(position) for position in range(prompt.n)])) as finished:
             async for found in finished:
                 yield found
 

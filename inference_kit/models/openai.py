@@ -9,7 +9,7 @@ environment and go nowhere but to the server.
 import asyncio
 import re
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Annotated, Any, TypeVar
@@ -18,7 +18,7 @@ from loguru import logger
 
 from inference_kit.budget import Prices
 from inference_kit.errors import EngineError, UserError
-from inference_kit.flow import unordered_map
+from inference_kit.flow import as_finished
 from inference_kit.models.base import Capabilities, Engine
 from inference_kit.models.http_session import MOST_BYTES, HttpSession, Patience, Refused, run_apart
 from inference_kit.models.openai_replies import FirstTokens, Pieces, Reply, TokenLogprob, read_first_tokens, read_reply
@@ -75,7 +75,7 @@ class OpenAI(Engine):
     ) -> None:
         if server_kind not in ("auto", *KINDS):
             raise unknown(server_kind, ("auto", *KINDS), "kind of server", where="--server-kind")
-        self.separator, self.concurrency = separator, server_concurrency
+        self.separator, self.concurrency = separator, server_concurrency + server_concurrency // 2
         if prompt_price is not None or completion_price is not None:
             self.prices = Prices(prompt_price or 0.0, completion_price or 0.0)
         self._address, self._flag = api_address(model_path, flag=flag), flag
@@ -310,13 +310,13 @@ class OpenAI(Engine):
 
 
 async def _answers(
-    batches: Sequence[list[int]], ask: Callable[[list[int]], Awaitable[dict[int, Completion]]]
+    batches: Sequence[list[int]], ask: Callable[[list[int]], Coroutine[Any, Any, dict[int, Completion]]]
 ) -> AsyncGenerator[dict[int, Completion], None]:
     """Ask for all batches at once and yield each answer as it comes."""
     if len(batches) == 1:  # a task for it would cost more than all the rest here
         yield await ask(batches[0])
         return
-    async with aclosing(unordered_map(batches, ask, limit=len(batches))) as finished:
+    async with aclosing(as_finished([ask(batch) for batch in batches])) as finished:
         async for written in finished:
             yield written
 
