@@ -34,3 +34,8 @@ class RunStopped(Exception):
 
 class BudgetSpent(Exception):
     """A problem's tokens or calls are used up; the solver keeps what was written until then."""
+
+
+def first_line(error: Exception) -> str:
+    """What an error of another library says first; the rest is rarely for the user."""
+    return str(error).strip().split("\n", 1)[0]

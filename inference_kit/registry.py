@@ -1,4 +1,4 @@
-"""Look names up with a did-you-mean, and read a function's settings off its signature and docstring.
+"""Registries: look names up with a did-you-mean, open entries, and read settings off a signature and docstring.
 
 Why: a registry is a plain dict and a setting is a keyword-only parameter; flags, YAML, `list` and error texts derive
 from them.
@@ -10,11 +10,15 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from inference_kit.errors import UserError
 
-Entry = TypeVar("Entry")
+Entry = Callable[..., Any]
+"""What users register: a class, or a `partial` of one that knows its path and settings."""
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class Setting:
             raise unknown(str(value), get_args(self.type), self.name, where=flag)
 
 
-def lookup(table: Mapping[str, Entry], name: str, kind: str, *, where: str = "") -> Entry:
+def lookup(table: Mapping[str, Value], name: str, kind: str, *, where: str = "") -> Value:
     """Return `table[name]`.
 
     Raises:
@@ -61,6 +65,17 @@ def unknown(name: str, known: Iterable[str], kind: str, *, where: str = "") -> U
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     hint = f"Did you mean {near[0]!r}? " if near else ""
     return UserError(f"unknown {kind} {name!r}", where=where, fix=f"{hint}Known: {', '.join(names) or 'none'}.")
+
+
+def opened(entry: Entry) -> tuple[Entry, tuple[Any, ...], dict[str, Any]]:
+    """An entry as the class that it makes, and the arguments and keywords that it comes with."""
+    return (entry.func, entry.args, dict(entry.keywords)) if isinstance(entry, partial) else (entry, (), {})
+
+
+def name_of(entry: Entry, table: Mapping[str, Entry]) -> str:
+    """The name that the class of an entry has in `table`, or else its own."""
+    target = opened(entry)[0]
+    return next((name for name, each in table.items() if each is target), target.__name__)
 
 
 def settings_of(function: Callable[..., Any]) -> dict[str, Setting]:
@@ -103,7 +118,6 @@ def argument_help(docstring: str) -> dict[str, str]:
     return {name: " ".join(text.split()) for names, text in entries for name in names.split(", ")}
 
 
-def summary_of(entry: Any) -> str:
-    """The first line of a registered thing's docstring; a `partial` speaks for what it wraps."""
-    documented = getattr(entry, "func", entry)
-    return (inspect.getdoc(documented) or "").split("\n", 1)[0]
+def summary_of(entry: Entry) -> str:
+    """The first line of the docstring of what an entry makes."""
+    return (inspect.getdoc(opened(entry)[0]) or "").split("\n", 1)[0]

@@ -5,15 +5,13 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from inference_kit.errors import EngineError
-from inference_kit.models.base import Capabilities, Engine
+from inference_kit.models.base import Engine
 from inference_kit.records import Completion, GenerationConfig, Problem, Prompt
 from inference_kit.reward_models.base import RewardModel
 
 
 class SeededEngine(Engine):
     """Answers `\\boxed{seed mod answers}` after two steps; what it writes follows from the prompt's seeds alone."""
-
-    capabilities = Capabilities(deterministic=True)
 
     def __init__(self, model_path: str = "seeded", *, answers: int = 7, separator: str = "\n\n") -> None:
         """Make the engine.
@@ -62,8 +60,6 @@ class FailingEngine(SeededEngine):
 
 class Talker(Engine):
     """Replies what `reply` says to a prompt's last message and one of its seeds; one token a word."""
-
-    capabilities = Capabilities(deterministic=True)
 
     def __init__(self, reply: Callable[[str, int], str]) -> None:
         self.identity, self.reply = "talker", reply

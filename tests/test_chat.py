@@ -90,3 +90,14 @@ def test_an_image_goes_with_the_next_turn(
     monkeypatch.setattr("sys.stdin", io.StringIO("/image a b.png\none\n/image c.png\nclear\ntwo\n"))
     assert cli.main(["chat", "--model", "parrot"], registries) == 0
     assert capsys.readouterr().out == "user:onea b.png \nuser:two \n"
+
+
+def test_a_flag_that_means_nothing_in_a_conversation_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """MAIN-07: such as a limit of a run, which would be passed over."""
+    data = partial(SimpleDataset, dataset_name="mine", dataset_path=str(tmp_path / "none.jsonl"))
+    registries = Registries({"parrot": partial(Parrot)}, {}, {"abacus": data}, tmp_path)
+    for words in (["--max-cost", "1"], ["--limit", "3"], ["--show-tree"]):
+        assert cli.main(["chat", "--model", "parrot", *words], registries) == 2
+        assert capsys.readouterr().err.startswith(f"error: unknown option '{words[0]}'")

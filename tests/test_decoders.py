@@ -273,7 +273,7 @@ def test_the_score_of_self_improve_can_be_overridden() -> None:
 
 
 def test_a_decoder_of_ones_own_needs_three_methods() -> None:
-    """DEC-16: the document's class, with `pass` for bodies."""
+    """DEC-16, DEC-17: the document's class, with `pass` for bodies."""
 
     class MyCustomDecoder(InferenceBase):
         def __init__(

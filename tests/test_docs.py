@@ -15,7 +15,7 @@ import pytest
 from fakes import Likes, SeededEngine
 
 from data_config import supported_dataset
-from inference_kit import cli
+from inference_kit import cli, grader
 from inference_kit.cli.registries import Registries
 from model_config import reward_model_groups, sft_model_groups
 
@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```bash\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
 PYTHON_BLOCK = re.compile(r"^```python\n(\"\"\".*?)^```$", flags=re.DOTALL | re.MULTILINE)
+EXPRESSION = re.compile(r"^ *((?:pool\.)?\w+\(.*\))(?:  |\n)# (.+)$", flags=re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#:]+)\)")
 
 
@@ -88,6 +89,15 @@ def test_the_examples_of_extending_are_the_files() -> None:
     shown = PYTHON_BLOCK.findall((ROOT / "docs" / "extending.md").read_text(encoding="utf-8"))
     files = [path.read_text(encoding="utf-8") for path in (ROOT / "examples" / "extending").glob("*.py")]
     assert sorted(shown) == sorted(files)
+
+
+def test_the_examples_of_grading_return_what_they_say() -> None:
+    """MAIN-66, MAIN-67."""
+    shown = EXPRESSION.findall((ROOT / "docs" / "grading.md").read_text(encoding="utf-8"))
+    assert len(shown) == 5
+    with grader.GraderPool(workers=1) as pool:
+        for expression, result in shown:
+            assert repr(eval(expression, vars(grader) | {"pool": pool})) == result
 
 
 def test_the_readme_has_a_place_for_its_results() -> None:

@@ -9,7 +9,7 @@ from inference_kit.chat import Conversation
 from inference_kit.cli.logs import log_to_terminal
 from inference_kit.cli.options import Parser, add_to
 from inference_kit.cli.plan import Plan
-from inference_kit.cli.planning import all_options, make_plan
+from inference_kit.cli.planning import Command, all_options, make_plan
 from inference_kit.cli.registries import Registries
 from inference_kit.cli.run_options import DEFAULTS
 from inference_kit.errors import UserError
@@ -17,22 +17,10 @@ from inference_kit.grader import GraderPool
 from inference_kit.search import ONE_SOLUTION
 from inference_kit.solver import Solver
 
-PROG = "play.py"
-OF_A_DATASET = frozenset(
-    {
-        "dataset",
-        "dataset_path",
-        "limit",
-        "index",
-        "shuffle_seed",
-        "evaluate",
-        "grading",
-        "work_dir",
-        "exp_name",
-        "resume",
-        "shard",
-    }
-    | {"overwrite", "concurrency", "explain", "dry_run", "json", "split", "subset", "prompt_template"}
+OF_A_RUN = frozenset(
+    "dataset dataset_path split subset prompt_template limit index shuffle_seed shard evaluate grading work_dir "
+    "exp_name resume overwrite concurrency max_tokens_total max_seconds max_cost keep_trees show_tree explain dry_run "
+    "json".split()
 )
 """Flags of `run` that mean nothing in a conversation."""
 LEAVE, FORGET, IMAGE = ("exit", "quit"), "clear", "/image "
@@ -41,40 +29,24 @@ LEAVE, FORGET, IMAGE = ("exit", "quit"), "clear", "/image "
 def execute(arguments: Sequence[str], registries: Registries) -> int:
     """Answer line by line until the input ends; Ctrl-C stops a reply, not the program."""
     words = [word for word in arguments if word not in ("-h", "--help")]
-    defaults = _defaults(words)
+    command = Command("play.py", _defaults(words), OF_A_RUN)
     if len(words) < len(arguments):
-        parser = Parser(
-            prog=PROG,
-            description="Talk to a model; `/image PATH` shows it an image, `clear` forgets the history, `exit` leaves.",
-        )
-        options = all_options(words, registries, prog=PROG, defaults=defaults)
-        add_to(parser, [option for option in options if option.name not in OF_A_DATASET])
-        parser.print_help()
+        _print_help(words, registries, command)
         return 0
-    plan = make_plan(words, registries, prog=PROG, defaults=defaults)
+    plan = make_plan(words, registries, command)
     log_to_terminal(plan.value("log_level"), debug=bool(plan.value("debug")))
     with GraderPool() as grader:
         conversation = _conversation(plan, grader)
-        images: list[str] = []
-        for line in _lines():
-            if line.startswith(IMAGE):
-                images.append(line.removeprefix(IMAGE).strip())
-                print("(the next turn shows it)", file=sys.stderr)
-                continue
-            if line == FORGET:
-                images.clear()
-                conversation.clear()
-                print("(history forgotten)", file=sys.stderr)
-                continue
-            try:
-                asyncio.run(_answer(conversation, line, tuple(images)))
-            except KeyboardInterrupt:
-                print(" (stopped)", file=sys.stderr)
-            except UserError as error:
-                print(f"error: {error}", file=sys.stderr)
-            images.clear()
+        _talk(conversation)
         asyncio.run(conversation.solver.close())
     return 0
+
+
+def _print_help(words: Sequence[str], registries: Registries, command: Command) -> None:
+    about = "Talk to a model; `/image PATH` shows it an image, `clear` forgets the history, `exit` leaves."
+    parser = Parser(prog=command.prog, description=about)
+    add_to(parser, all_options(words, registries, command))
+    parser.print_help()
 
 
 def _defaults(words: Sequence[str]) -> dict[str, object]:
@@ -93,6 +65,27 @@ def _conversation(plan: Plan, grader: GraderPool) -> Conversation:
     solver = Solver(plan.engine, plan.method, config, grader, plan.reward_model, rules=plan.rules)
     vote = None if plan.method_name in ONE_SOLUTION else plan.votes[0]
     return Conversation(solver, vote, system=plan.value("system") or "")
+
+
+def _talk(conversation: Conversation) -> None:
+    images: list[str] = []
+    for line in _lines():
+        if line.startswith(IMAGE):
+            images.append(line.removeprefix(IMAGE).strip())
+            print("(the next turn shows it)", file=sys.stderr)
+            continue
+        if line == FORGET:
+            images.clear()
+            conversation.clear()
+            print("(history forgotten)", file=sys.stderr)
+            continue
+        try:
+            asyncio.run(_answer(conversation, line, tuple(images)))
+        except KeyboardInterrupt:
+            print(" (stopped)", file=sys.stderr)
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+        images.clear()
 
 
 def _lines() -> Iterator[str]:

@@ -3,13 +3,12 @@
 import argparse
 import os
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from inference_kit.cli.registries import Registries
 from inference_kit.models import ENGINES
-from inference_kit.registry import lookup, summary_of
+from inference_kit.registry import Entry, lookup, opened, summary_of
 from inference_kit.report.tables import table
 from inference_kit.reward_models import REWARD_MODELS
 from inference_kit.search import METHODS
@@ -52,14 +51,13 @@ def execute(arguments: argparse.Namespace, registries: Registries) -> int:
     return 0
 
 
-def _rows(entries: Mapping[str, Any]) -> list[list[str]]:
+def _rows(entries: Mapping[str, Entry]) -> list[list[str]]:
     return [[name, f"{_place(entry)}{summary_of(entry)}"] for name, entry in entries.items()]
 
 
-def _place(entry: Any) -> str:
+def _place(entry: Entry) -> str:
     """The path of a registry entry, shortened to what tells it apart."""
-    if not isinstance(entry, partial):
-        return ""
-    path = next((str(value) for key, value in entry.keywords.items() if key.endswith("_path")), "")
-    path = path or next((str(value) for value in entry.args), "")
+    _, arguments, keywords = opened(entry)
+    named = [value for key, value in keywords.items() if key.endswith("_path")]
+    path = str(next(iter([*named, *arguments]), ""))
     return f"{os.path.relpath(path) if Path(path).is_absolute() else path}: " if path else ""

@@ -3,13 +3,11 @@
 Why: the house imports nothing that stands above it, so what users edit comes in as an argument.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-Entry = Callable[..., Any]
-"""A class, or a `partial` of one that knows its path and settings."""
+from inference_kit.registry import Entry
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ from inference_kit.cli.endings import run_until_told
 from inference_kit.cli.logs import log_to_folder, log_to_terminal
 from inference_kit.cli.options import Parser, add_to
 from inference_kit.cli.plan import Plan
-from inference_kit.cli.planning import all_options, make_plan
+from inference_kit.cli.planning import Command, all_options, make_plan
 from inference_kit.cli.progress import Progress
 from inference_kit.cli.registries import Registries
+from inference_kit.cli.run_options import DEFAULTS
 from inference_kit.cli.summary import show_summary, summary_of_run
 from inference_kit.config import Resolved
 from inference_kit.dataset.selection import Selection
@@ -34,7 +35,7 @@ from inference_kit.store.results import PartialFile
 from inference_kit.store.run_config import check_same_run, write_entry
 from inference_kit.voting import VOTES
 
-PROG = "main.py run"
+COMMAND = Command("main.py run", DEFAULTS)
 
 
 def execute(arguments: Sequence[str], registries: Registries) -> int:
@@ -42,7 +43,7 @@ def execute(arguments: Sequence[str], registries: Registries) -> int:
     if {"-h", "--help"} & set(arguments):
         _print_help([word for word in arguments if word not in ("-h", "--help")], registries)
         return 0
-    plan = make_plan(arguments, registries, prog=PROG)
+    plan = make_plan(arguments, registries, COMMAND)
     level = log_to_terminal(plan.value("log_level"), debug=bool(plan.value("debug")))
     if plan.value("explain"):
         print(_explained(plan))
@@ -272,6 +273,6 @@ def _print_help(arguments: Sequence[str], registries: Registries) -> None:
     about = (
         "Run a search method over a data set, vote, grade and store; the same command again goes on where it stopped."
     )
-    parser = Parser(prog=PROG, description=about, allow_abbrev=False)
-    add_to(parser, all_options(arguments, registries, prog=PROG))
+    parser = Parser(prog=COMMAND.prog, description=about, allow_abbrev=False)
+    add_to(parser, all_options(arguments, registries, COMMAND))
     parser.print_help()

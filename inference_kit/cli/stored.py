@@ -27,7 +27,7 @@ class StoredRun:
 
     def file(self, vote: str | None) -> Path:
         """Where the final file of a vote stands."""
-        return self.stem.with_name(f"{self.stem.name}-{vote}.json" if vote else f"{self.stem.name}.json")
+        return _final_file(self.stem, vote)
 
 
 def stored_runs(path: Path) -> list[StoredRun]:
@@ -83,7 +83,7 @@ def _of_partial(path: Path) -> StoredRun:
     header = next((each for each in read_entries(path.parent) if stem.name.endswith(f"-{each['method']}")), None)
     if header is None:
         header = {"dataset": stem.name, "model": None, "reward_model": None, "method": None, "config": {}}
-    votes: list[str | None] = [name for name in VOTES if stem.with_name(f"{stem.name}-{name}.json").exists()]
+    votes: list[str | None] = [name for name in VOTES if _final_file(stem, name).exists()]
     if not votes:
         scored = any(candidate.step_scores for candidate in first.candidates)
         alone = header["method"] in ONE_SOLUTION
@@ -92,11 +92,15 @@ def _of_partial(path: Path) -> StoredRun:
     return StoredRun(lambda: partial.ordered(order), header, stem, tuple(votes))
 
 
+def _final_file(stem: Path, vote: str | None) -> Path:
+    return stem.with_name(f"{stem.name}-{vote}.json" if vote else f"{stem.name}.json")
+
+
 def _order(stem: Path, votes: list[str | None], partial: PartialFile) -> list[Index]:
     """The order of the data set where a final file tells it, else by number where indices are numbers."""
     stored = [record.index for record in partial.records()]
     for vote in votes:
-        final = stem.with_name(f"{stem.name}-{vote}.json" if vote else f"{stem.name}.json")
+        final = _final_file(stem, vote)
         if final.exists():
             known = [entry["index"] for entry in read_final(final)[1]]
             return [*known, *(index for index in stored if index not in set(known))]

@@ -26,7 +26,14 @@ class Dataset(ABC):
     """A data set. `fields` are what each row must have, `other_names` the names that a field has elsewhere.
 
     `index_field` holds a row's own unique index, where the family has one; else a row's index is its number, from 0.
-    `metadata_fields` are kept with the results.
+    `metadata_fields` are kept with the results. Nothing is read before the first problem is asked for.
+
+    Args:
+        dataset_name: Its name in results.
+        dataset_path: A file (.json .jsonl .csv .parquet), or a hub id.
+        split: Part of a hub data set.
+        subset: Configuration of a hub data set.
+        prompt_template: What stands around a question: a name in templates/prompt, or a file.
     """
 
     fields: ClassVar[tuple[str, ...]] = ()
@@ -43,15 +50,6 @@ class Dataset(ABC):
         subset: str | None = None,
         prompt_template: str = "cot_boxed",
     ) -> None:
-        """Name the data set; nothing is read.
-
-        Args:
-            dataset_name: Its name in results.
-            dataset_path: A file (.json .jsonl .csv .parquet), or a hub id.
-            split: Part of a hub data set.
-            subset: Configuration of a hub data set.
-            prompt_template: What stands around a question: a name in templates/prompt, or a file.
-        """
         self.dataset_name, self.dataset_path = dataset_name, dataset_path
         self.split, self.subset, self.prompt_template = split, subset, prompt_template
 

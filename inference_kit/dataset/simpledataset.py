@@ -36,15 +36,6 @@ class SimpleDataset(Dataset):
         subset: str | None = None,
         prompt_template: str = "plain",
     ) -> None:
-        """Name the data set; nothing is read.
-
-        Args:
-            dataset_name: Its name in results.
-            dataset_path: A file (.json .jsonl .csv .parquet), or a hub id.
-            split: Part of a hub data set.
-            subset: Configuration of a hub data set.
-            prompt_template: What stands around an input: a name in templates/prompt, or a file.
-        """
         super().__init__(dataset_name, dataset_path, split=split, subset=subset, prompt_template=prompt_template)
 
     def problem(self, row: Mapping[str, Any], number: int) -> Problem:

@@ -48,22 +48,29 @@ def choose(vote: str | None, own: Score | None, problem: Problem, candidates: Se
         Exception: that of `own`, where no candidate could be scored.
         UserError: where the vote weighs what is not there.
     """
-    defaults = default_scores(candidates)
-    judged = tuple(map(Judged, defaults))
-    if vote == BY_SCORE and own is not None and len(candidates) > 0:
-        texts = [candidate.text for candidate in candidates]
-        judged = tuple(
-            judge(own, text, context_of(problem, texts, index, defaults[index])) for index, text in enumerate(texts)
-        )
-        if all(each.error for each in judged) and judged[0].error:
-            raise judged[0].error
     if vote == BY_SCORE:
+        judged = _judged(own, problem, candidates)
         able = [place for place, each in enumerate(judged) if each.error is None]
         return Choice(max(able, key=lambda place: judged[place].score), judged)
+    judged = tuple(map(Judged, default_scores(candidates)))
     if vote is None:
         return Choice(0, judged)
     check_votes((vote,), known_of(candidates))
     return Choice(VOTES[vote].choose(candidates), judged)
+
+
+def _judged(own: Score | None, problem: Problem, candidates: Sequence[Candidate]) -> tuple[Judged, ...]:
+    """What each candidate scores; where no score could be had, the first error is raised."""
+    defaults = default_scores(candidates)
+    if own is None:
+        return tuple(map(Judged, defaults))
+    texts = [candidate.text for candidate in candidates]
+    judged = tuple(
+        judge(own, text, context_of(problem, texts, index, defaults[index])) for index, text in enumerate(texts)
+    )
+    if all(each.error for each in judged) and judged[0].error:
+        raise judged[0].error
+    return judged
 
 
 def default_scores(candidates: Sequence[Candidate]) -> list[float]:

@@ -24,12 +24,13 @@ from inference_kit.decoders.inputs import check_template, problem_of
 from inference_kit.decoders.loop_thread import LoopThread
 from inference_kit.decoders.own_score import OwnScore
 from inference_kit.decoders.settings import WHERE, BadArgument, read_hyperparameters
-from inference_kit.decoders.sources import MODELS, REWARD_NAMES, Entry, Model, explained, find_reward_model, find_source
+from inference_kit.decoders.sources import MODELS, REWARD_NAMES, Model, explained, find_reward_model, find_source
 from inference_kit.decoders.sources import load_model as load
 from inference_kit.errors import EngineError, UserError
 from inference_kit.flow import all_of
 from inference_kit.grader import GraderPool
 from inference_kit.records import GenerationConfig, Problem, Solution
+from inference_kit.registry import Entry
 from inference_kit.reward_models.base import RewardModel
 from inference_kit.search import METHODS, NEEDS, ONE_SOLUTION, OWN_VOTE, Needs
 from inference_kit.solver import Solver

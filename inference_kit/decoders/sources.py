@@ -9,7 +9,7 @@ registered; other registries come in as an argument.
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,13 +28,10 @@ from inference_kit.models.hub import is_local
 from inference_kit.models.huggingface import HuggingFace
 from inference_kit.models.ollama import ADDRESS, Ollama
 from inference_kit.models.openai import OpenAI
-from inference_kit.registry import lookup, settings_of
+from inference_kit.registry import Entry, lookup, name_of, opened, settings_of
 from inference_kit.reward_models import REWARD_MODELS
 from inference_kit.reward_models.base import RewardModel
 from inference_kit.reward_models.likelihood import Likelihood
-
-Entry = Callable[..., Any]
-"""A class, or a `partial` of one that knows its path and settings; a line of model_config.py."""
 
 _BUNDLED = Path(__file__).parents[1] / "bundled"
 MODELS: Mapping[str, Entry] = {
@@ -81,33 +78,43 @@ def find_source(name: str, options: Options, models: Mapping[str, Entry]) -> Sou
     """
     if not isinstance(name, str) or not name.strip():
         raise BadArgument(f"must be a text, got {name!r}", where="model_name_or_path")
-    backend, is_address = options.backend, "://" in name
+    backend = options.backend
     if backend == "auto" and name in models:
         return Source(name, "a registered name", models[name])
-    if backend in SERVICES or is_address or (options.api_base and not is_local(name) and backend == "auto"):
-        if backend not in ("auto", *SERVICES):
-            raise BadArgument(
-                f"backend {backend!r} runs folders and hub ids, and {name!r} is an address",
-                where=WHERE,
-                fix="Leave backend out.",
-            )
-        address = options.api_base or (name if is_address else SERVICES.get(backend, ""))
-        why = "the name of a model on a server, because of its backend or api_base"
-        taken_for = "an address, because of its ://" if is_address else why
-        return Source(name, taken_for, None, address, backend, options.model or (None if is_address else name))
+    if backend in SERVICES or "://" in name or (options.api_base and not is_local(name) and backend == "auto"):
+        return _on_server(name, options)
     if options.model or options.api_base or options.api_key:
         logger.warning("model, api_base and api_key have no effect: {} is no server", name)
     if backend == "echo":
         return Source(name, "anything, because of its backend", None, name, backend)
     if is_local(name):
-        why = "it is there" if Path(name).expanduser().exists() else "of how it begins"
-        source = Source(name, f"a local path, because {why}", None, name, backend)
-        if not Path(name).expanduser().is_dir():
-            raise BadArgument(
-                f"no such folder; it was taken for {source.taken_for}", where=name, fix="Give a folder with weights."
-            )
-        return source
+        return _in_folder(name, backend)
     return Source(name, "a hub id, because it is no registered name, address or folder", None, name, backend)
+
+
+def _on_server(name: str, options: Options) -> Source:
+    backend, is_address = options.backend, "://" in name
+    if backend not in ("auto", *SERVICES):
+        raise BadArgument(
+            f"backend {backend!r} runs folders and hub ids, and {name!r} is an address",
+            where=WHERE,
+            fix="Leave backend out.",
+        )
+    address = options.api_base or (name if is_address else SERVICES.get(backend, ""))
+    if is_address:
+        return Source(name, "an address, because of its ://", None, address, backend, options.model)
+    why = "the name of a model on a server, because of its backend or api_base"
+    return Source(name, why, None, address, backend, options.model or name)
+
+
+def _in_folder(name: str, backend: str) -> Source:
+    folder = Path(name).expanduser()
+    taken_for = f"a local path, because {'it is there' if folder.exists() else 'of how it begins'}"
+    if not folder.is_dir():
+        raise BadArgument(
+            f"no such folder; it was taken for {taken_for}", where=name, fix="Give a folder with weights."
+        )
+    return Source(name, taken_for, None, name, backend)
 
 
 def load_model(source: Source, told: Told) -> Model:
@@ -138,7 +145,7 @@ def find_reward_model(
         return named
     entries: dict[str, Entry] = {**REWARD_MODELS, **names}
     entry = lookup(entries, named, "reward model", where=WHERE)
-    target, arguments, keywords = _opened(entry)
+    target, arguments, keywords = opened(entry)
     try:
         made: RewardModel = target(*([path] if path else arguments), **keywords)
     except TypeError as error:
@@ -147,10 +154,10 @@ def find_reward_model(
 
 
 def _registered(source: Source, entry: Entry, told: Told) -> Model:
-    target, arguments, keywords = _opened(entry)
+    target, arguments, keywords = opened(entry)
     generation = {name: value for name, value in keywords.items() if name in GENERATION_SETTINGS}
     fixed = {name: value for name, value in keywords.items() if name not in generation}
-    backend = next((name for name, engine in ENGINES.items() if engine is target), target.__name__)
+    backend = name_of(entry, ENGINES)
     engine = target(*arguments, **{**fixed, **_settings(target, backend, told)})
     return Model(engine, backend, source.name, generation)
 
@@ -209,8 +216,3 @@ def _spoken(text: str) -> str:
     """`text` with the names of hyperparameters where it has flags."""
     named = text.replace("--model-path", "model_name_or_path")
     return re.sub(r"--(\w[\w-]*)", lambda flag: flag[1].replace("-", "_"), named)
-
-
-def _opened(entry: Entry) -> tuple[Entry, list[Any], dict[str, Any]]:
-    """A registry entry as what it makes, from which arguments and keywords."""
-    return (entry.func, list(entry.args), dict(entry.keywords)) if isinstance(entry, partial) else (entry, [], {})

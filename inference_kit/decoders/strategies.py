@@ -1,4 +1,7 @@
-"""Strategies: the decoders that come with the house; each names a method."""
+"""Strategies: the decoders that come with the house; each names a method.
+
+Why: most programs want one of three ways to answer, by its name; whoever wants another names its method.
+"""
 
 from collections.abc import Mapping
 from functools import partial
@@ -10,10 +13,10 @@ from inference_kit.context import Context, Method
 from inference_kit.decoders.choosing import Choice
 from inference_kit.decoders.interface import InferenceBase
 from inference_kit.decoders.settings import BadArgument
-from inference_kit.decoders.sources import MODELS, REWARD_NAMES, Entry
+from inference_kit.decoders.sources import MODELS, REWARD_NAMES
 from inference_kit.errors import EngineError, UserError
 from inference_kit.records import Node, Problem, Solution
-from inference_kit.registry import lookup
+from inference_kit.registry import Entry, lookup, settings_of
 from inference_kit.search import ALIASES, METHODS
 from inference_kit.search.self_improve import self_improve
 
@@ -87,7 +90,8 @@ class SelfImprove(InferenceBase):
 
     def _stopped(self, scores: list[float | None]) -> str:
         """Why there is no further version, where nothing went wrong."""
-        if len(scores) > self._told.method.get("max_iterations", 3):
+        default = settings_of(self_improve)["max_iterations"].default
+        if len(scores) > self._told.method.get("max_iterations", default):
             return "max_iterations"
         return "threshold" if len(scores) > 1 and None not in scores[-2:] else "budget"
 

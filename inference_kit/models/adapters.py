@@ -15,9 +15,9 @@ from typing import Any
 
 from loguru import logger
 
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, first_line
 from inference_kit.models.hub import Fetch, from_huggingface, is_local
-from inference_kit.models.weights import ADAPTER_CONFIG, Weights, first_line, read_object, sampled_digest
+from inference_kit.models.weights import ADAPTER_CONFIG, Weights, read_object, sampled_digest
 
 WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 

@@ -4,15 +4,11 @@ Why: a folder, a hub id and an address say by themselves who can run them; nobod
 Promises: the choice comes with its reason, so that it can be shown; a server is asked what it is; nothing is loaded.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from inference_kit.models.base import Engine
 from inference_kit.models.server_kinds import kind_of_server
 from inference_kit.models.vllm_process import vllm_python
 from inference_kit.models.weights import Weights
-from inference_kit.registry import lookup
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +39,6 @@ def choose_engine(model_path: str) -> EngineChoice:
     if not _has_gpu():
         return EngineChoice("huggingface", f"{what}; vllm is installed, but there is no GPU")
     return EngineChoice("vllm", f"{what}; vllm is installed and there is a GPU")
-
-
-def engine_for(model_path: str, engines: Mapping[str, Callable[..., Engine]], settings: Mapping[str, Any]) -> Engine:
-    """Make the engine that `choose_engine` names, of those that are registered, with the settings given."""
-    return lookup(engines, choose_engine(model_path).engine, "engine", where=model_path)(model_path, **settings)
 
 
 def _described(weights: Weights) -> str:

@@ -33,15 +33,13 @@ class Capabilities:
     prefix: bool = True
     logprobs: bool = True
     images: bool = False
-    deterministic: bool = False
 
 
 class Engine:
     """Runs a language model.
 
-    `separator` is the text that ends a step; `concurrency` is how many problems keep the engine full; `prices`
-    are None where tokens cost no money; `max_batch_size`
-    is how many completions one `vanilla_generate` is asked for.
+    `separator` is the text that ends a step; `concurrency` is how many problems keep the engine full; `prices` are None
+    where tokens cost no money; `max_batch_size` is how many completions one `vanilla_generate` is asked for.
     """
 
     identity: str = ""

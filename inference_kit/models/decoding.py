@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
-from inference_kit.errors import EngineError
+from inference_kit.errors import EngineError, first_line
 from inference_kit.models.attention import mask_of, refused, sliding_windows
 from inference_kit.models.devices import out_of_memory
 from inference_kit.models.kv_cache import Layers, SlotCache
@@ -82,7 +82,7 @@ class DecodeLoop:
             off = ((ours - expected).norm() / (expected - expected.mean()).norm()).item()
             reason = "" if off < TOLERANCE else f"its logits are {off:.0%} off"
         except (AttributeError, IndexError, TypeError, ValueError) as error:
-            reason = str(error).split("\n", 1)[0] or type(error).__name__
+            reason = first_line(error) or type(error).__name__
         if reason:
             raise refused(self.model.config, reason)
         self.live = []
@@ -112,7 +112,7 @@ class DecodeLoop:
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
-            reason = str(error).split("\n", 1)[0]
+            reason = first_line(error)
         return self._halve(reason)  # out here the exception, which holds on to what did not fit, is gone
 
     def _step(self) -> list[Row]:

@@ -10,7 +10,11 @@ from inference_kit.records import Completion, GenerationConfig, Prompt
 
 
 class Echo(Engine):
-    """Answers every prompt with its last message, at most `max_new_tokens` words of it."""
+    """Answers every prompt with its last message, at most `max_new_tokens` words of it.
+
+    Args:
+        separator: Text that ends a step.
+    """
 
     capabilities = Capabilities(
         refused_settings=frozenset(
@@ -21,11 +25,6 @@ class Echo(Engine):
     )
 
     def __init__(self, model_path: str = "echo", *, separator: str = "\n\n") -> None:
-        """Make the engine.
-
-        Args:
-            separator: Text that ends a step.
-        """
         self.identity, self.separator = f"echo:{model_path}", separator
 
     def vanilla_generate(self, prompts: Sequence[Prompt], config: GenerationConfig) -> list[list[Completion]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, first_line
 
 SMALL = ("*.json", "*.jinja", "*.model")
 """What is fetched to know a model without its weights."""
@@ -31,9 +31,7 @@ def from_huggingface(repository: str, revision: str | None, patterns: Sequence[s
     try:
         return Path(snapshot_download(repository, revision=revision, allow_patterns=allowed, local_files_only=silent))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        reason = (
-            f"{constants.ENDPOINT} does not answer within {SECONDS_TO_ANSWER:g} s" if silent else _first_line(error)
-        )
+        reason = f"{constants.ENDPOINT} does not answer within {SECONDS_TO_ANSWER:g} s" if silent else first_line(error)
         command = f"hf download {repository} --local-dir FOLDER"
         raise _not_fetched(repository, "hub id", command, flag, reason) from error
 
@@ -74,16 +72,12 @@ def from_modelscope(repository: str, revision: str | None, patterns: Sequence[st
             return snapshot(here=False)
     except (HubError, OSError, ValueError) as error:
         command = f"modelscope download {repository} --local_dir FOLDER"
-        raise _not_fetched(repository, "ModelScope id", command, flag, _first_line(error)) from error
+        raise _not_fetched(repository, "ModelScope id", command, flag, first_line(error)) from error
 
 
 def is_local(path: str) -> bool:
     """Whether the path is a folder of this machine (or is meant to be one)."""
     return path.startswith((".", "/", "~")) or Path(path).expanduser().exists()
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0]
 
 
 def _not_fetched(repository: str, kind: str, command: str, flag: str, reason: str) -> UserError:

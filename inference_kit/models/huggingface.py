@@ -17,12 +17,12 @@ from inference_kit.models.adapters import put_on
 from inference_kit.models.attention import FLASH, choose_attention, in_slots
 from inference_kit.models.batching import Loop, Pump
 from inference_kit.models.decoding import DecodeLoop
+from inference_kit.models.loading import load_model
 from inference_kit.models.local_model import LocalModel
 from inference_kit.models.quantization import check_quantization
 from inference_kit.models.replies import HALF_SIGN
 from inference_kit.models.rows import Row
 from inference_kit.models.tensor_parallel import ParallelLoop, Share, check_size
-from inference_kit.models.weights import load_model
 from inference_kit.records import Completion, GenerationConfig, Prompt
 
 STEPS_AT_ONCE, STEPS_WHILE_STREAMING = 16, 2

@@ -18,8 +18,9 @@ from inference_kit.models.adapters import Adapter, base_and_adapters, tell_other
 from inference_kit.models.base import Engine
 from inference_kit.models.conversation import chat_text, dress, stop_ids
 from inference_kit.models.hub import from_huggingface
+from inference_kit.models.loading import load_tokenizer
 from inference_kit.models.replies import ReplyText
-from inference_kit.models.weights import Weights, load_tokenizer
+from inference_kit.models.weights import Weights
 from inference_kit.records import GenerationConfig, Message, Prompt
 from inference_kit.templates.chat_templates import load_chat_template
 

@@ -15,7 +15,7 @@ import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any
 
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, first_line
 from inference_kit.models.base import Engine
 from inference_kit.models.replica import KEPT, Answer, Failure, Maker, ReplicaLost, Request, answers, unwrapped
 
@@ -58,9 +58,8 @@ class RayCluster:
         try:
             ray.init(log_to_driver=False, logging_level="ERROR", include_dashboard=False)
         except (ConnectionError, ValueError, RuntimeError) as error:
-            reason = str(error).split("\n", 1)[0]
             raise UserError(
-                f"Ray cannot be started: {reason}",
+                f"Ray cannot be started: {first_line(error)}",
                 where="--distributed ray",
                 fix="Look at RAY_ADDRESS; a cluster that asks for a token finds it in RAY_AUTH_TOKEN.",
             ) from error
@@ -163,7 +162,7 @@ class RayReplica:
             finished = True
         except (RayActorError, ObjectLostError) as error:
             finished = True
-            reason = str(error).split("\n", 1)[0].rstrip(".")
+            reason = first_line(error).rstrip(".")
             raise ReplicaLost(f"{self.name} has died ({reason})", where="--distributed ray", fix=KEPT) from error
         finally:
             if not finished and ray.is_initialized():  # else Ray would start a cluster to ask it

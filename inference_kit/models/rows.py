@@ -24,9 +24,9 @@ class Row:
     """One completion in the making.
 
     `prompt` are the ids of the whole prompt with the partial answer, which takes the last `begun` of them and counts as
-    written where penalties are about what was written; `ends` tells from the written ids whether a stop
-    text or a step boundary has come, and is None where there is none to look for. `sureness` has an entry for each
-    written token where the settings ask for token details.
+    written where penalties are about what was written; `ends` tells from the written ids whether a stop text or a step
+    boundary has come, and is None where there is none to look for. `sureness` has an entry for each written token where
+    the settings ask for token details.
     """
 
     prompt: Ids

@@ -24,9 +24,8 @@ NO_LIST = frozenset({404, 405, 501})
 """How a server answers that does not list its models."""
 AT_THE_DOOR = Patience(timeout_seconds=20.0, max_retries=2)
 """How a server is asked before a run: long enough for a stumble, short enough for a wrong address."""
+WITHOUT_IT = "What is finished can be seen without it: main.py evaluate."
 
-
-WITHOUT_IT = "What is finished can be seen without it: main.py evaluate, main.py report."
 Result = TypeVar("Result")
 
 

@@ -18,10 +18,11 @@ from inference_kit.errors import EngineError, UserError
 from inference_kit.models.attention import FLASH, in_slots
 from inference_kit.models.decoding import DecodeLoop
 from inference_kit.models.devices import choose_device
+from inference_kit.models.loading import load_model
 from inference_kit.models.replies import ReplyText
 from inference_kit.models.rows import Row
 from inference_kit.models.sampling import Sureness
-from inference_kit.models.weights import Weights, load_model
+from inference_kit.models.weights import Weights
 from inference_kit.records import FinishReason, GenerationConfig
 
 if TYPE_CHECKING:

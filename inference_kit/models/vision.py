@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
-from inference_kit.errors import EngineError, UserError
+from inference_kit.errors import EngineError, UserError, first_line
 from inference_kit.models.base import Capabilities, Engine
 from inference_kit.models.conversation import chat_text
 from inference_kit.models.devices import out_of_memory
@@ -21,7 +21,6 @@ from inference_kit.models.huggingface import HuggingFace
 from inference_kit.models.images import open_image, placed
 from inference_kit.models.replies import ReplyText
 from inference_kit.models.rows import Row, choose
-from inference_kit.models.weights import first_line
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ class Vision(HuggingFace):
             return AutoProcessor.from_pretrained(folder, trust_remote_code=trusted)  # type: ignore[no-untyped-call]
         except (OSError, ValueError, ImportError) as error:
             raise UserError(
-                f"the image processor does not load: {str(error).strip().partition(chr(10))[0]}",
+                f"the image processor does not load: {first_line(error)}",
                 where=str(folder),
                 fix="Some need more packages: pip install -r requirements-vision.txt.",
             ) from error

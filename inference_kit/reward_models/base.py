@@ -40,7 +40,7 @@ class RewardModel:
     n_too_long: int = 0
 
     def score(self, problem: Problem, steps: Sequence[str]) -> list[float]:
-        """Score one solution; blocking.
+        """Score one solution; blocking. By default a `score_batch` of one.
 
         Args:
             problem: What is solved.
@@ -48,8 +48,16 @@ class RewardModel:
 
         Returns:
             One number in [0, 1] for each step, or one number for the whole.
+
+        Raises:
+            TooLong: where the solution does not fit.
         """
-        raise NotImplementedError(f"{type(self).__name__} writes neither score nor score_batch")
+        if type(self).score_batch is RewardModel.score_batch:
+            raise NotImplementedError(f"{type(self).__name__} writes neither score nor score_batch")
+        [found] = self.score_batch([(problem, tuple(steps))])
+        if isinstance(found, TooLong):
+            raise found
+        return list(found.scores)
 
     def score_batch(self, items: Sequence[ScoreItem]) -> Sequence[StepScores | TooLong]:
         """Score many solutions; blocking. By default one by one, with no token count."""

@@ -9,9 +9,10 @@ before, it looks back only so far or its layers are spread over devices, is told
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Any
 
-from inference_kit.errors import UserError
+from inference_kit.errors import EngineError, UserError
 from inference_kit.models.attention import sliding_windows
 
 if TYPE_CHECKING:
@@ -28,6 +29,24 @@ class Reading:
 
     ids: tuple[int, ...]
     places: tuple[int, ...]
+
+    @classmethod
+    def of_pieces(cls, pieces: Sequence[Sequence[int]], *, begin: Sequence[int] = ()) -> "Reading":
+        """`begin` and the pieces, none of them empty, one after another; the places are the ends of the pieces."""
+        ends = accumulate(map(len, pieces), initial=len(begin))
+        return cls((*begin, *chain.from_iterable(pieces)), tuple(end - 1 for end in ends)[1:])
+
+    @classmethod
+    def of_tags(cls, ids: Sequence[int], tag: int, *, n_steps: int) -> "Reading":
+        """A text in which a tag stands behind each step; the places are the tags.
+
+        Raises:
+            EngineError: where there is another number of them.
+        """
+        places = tuple(place for place, token in enumerate(ids) if token == tag)
+        if len(places) != n_steps:
+            raise EngineError(f"{len(places)} tags of the reward model stand in a text of {n_steps} steps")
+        return cls(tuple(ids), places)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from inference_kit.records import Problem
 from inference_kit.reward_models.beginnings import Reading
 from inference_kit.reward_models.reader import Reader
 from inference_kit.reward_models.transformer import CACHE_BYTES, TransformerRewardModel
-from inference_kit.reward_models.verdicts import logprobs_between
+from inference_kit.reward_models.verdicts import logprob_reader
 
 
 class ImplicitPRM(TransformerRewardModel):
@@ -29,10 +29,6 @@ class ImplicitPRM(TransformerRewardModel):
         separator: Text behind each step; behind the last one too, so that its score stays when the solution grows.
         beta: The strength of the reward in training.
         per_step: The log-ratio of each step alone, instead of all steps so far.
-        dtype: auto, bfloat16, float16 or float32.
-        device: auto, cuda, mps or cpu.
-        device_map: How accelerate spreads the layers over GPUs, such as auto; none keeps them on one device.
-        max_batch_size: Solutions in one forward pass at the most.
         cache_bytes: Memory of each model for beginnings of solutions, so that one that grows is not read again; 0 is
             none.
     """
@@ -86,12 +82,8 @@ class ImplicitPRM(TransformerRewardModel):
 
     def reading(self, problem: Problem, steps: Sequence[str]) -> Reading:
         """A chat of question and solution; the first place is the prompt's end."""
-        ids = self.encode(self.chat([("user", self.plain(problem.question))]))
-        places = [len(ids) - 1]
-        for step in steps:
-            ids += self.encode(step + self.separator)
-            places.append(len(ids) - 1)
-        return Reading(tuple(ids), tuple(places))
+        prompt = self.encode(self.chat([("user", self.plain(problem.question))]))
+        return Reading.of_pieces([prompt, *(self.encode(step + self.separator) for step in steps)])
 
     def values(self, readings: Sequence[Reading]) -> list[tuple[float, ...]]:
         """Log-ratios of what stands between the places."""
@@ -105,13 +97,8 @@ class ImplicitPRM(TransformerRewardModel):
 
     def reader(self) -> Reader:
         """Sum the log-probabilities of each step."""
-        return self._reader_of(self._weights)
+        return logprob_reader(self.load(), self.cache_bytes)
 
     @cached_property
     def _reference_reader(self) -> Reader:
-        return self._reader_of(self._reference)
-
-    def _reader_of(self, weights: Weights) -> Reader:
-        model = self.load(weights=weights)
-        vocabulary = model.config.get_text_config().vocab_size
-        return Reader(model, logprobs_between, outputs=vocabulary, cache_bytes=self.cache_bytes)
+        return logprob_reader(self.load(self._reference), self.cache_bytes)

@@ -15,7 +15,7 @@ from inference_kit.records import Problem
 from inference_kit.reward_models.beginnings import Reading
 from inference_kit.reward_models.reader import Reader
 from inference_kit.reward_models.transformer import CACHE_BYTES, TransformerRewardModel
-from inference_kit.reward_models.verdicts import logprobs_between
+from inference_kit.reward_models.verdicts import logprob_reader
 
 
 class Likelihood(TransformerRewardModel):
@@ -24,11 +24,6 @@ class Likelihood(TransformerRewardModel):
     Args:
         separator: Text between the steps and after the last one.
         beta: Below 1 it flattens the scores, which suits weighted votes.
-        dtype: auto, bfloat16, float16 or float32.
-        device: auto, cuda, mps or cpu.
-        device_map: How accelerate spreads the layers over GPUs, such as auto; none keeps them on one device.
-        max_batch_size: Solutions in one forward pass at the most.
-        cache_bytes: Memory for beginnings of solutions, so that one that grows is not read again; 0 is none.
     """
 
     kind = "likelihood"
@@ -63,18 +58,12 @@ class Likelihood(TransformerRewardModel):
 
     def reading(self, problem: Problem, steps: Sequence[str]) -> Reading:
         """The whole chat as its own policy would read it, and the steps; the first place is the prompt's end."""
-        ids = self.encode(chat_text(self.tokenizer, problem.messages))
-        places = [len(ids) - 1]
-        for step in steps:
-            ids += self.encode(step + self.separator)
-            places.append(len(ids) - 1)
-        return Reading(tuple(ids), tuple(places))
+        prompt = self.encode(chat_text(self.tokenizer, problem.messages))
+        return Reading.of_pieces([prompt, *(self.encode(step + self.separator) for step in steps)])
 
     def reader(self) -> Reader:
         """Sum the log-probabilities of each step."""
-        model = self.load()
-        vocabulary = model.config.get_text_config().vocab_size
-        return Reader(model, logprobs_between, outputs=vocabulary, cache_bytes=self.cache_bytes)
+        return logprob_reader(self.load(), self.cache_bytes)
 
     def scores_of(self, values: Sequence[float]) -> Sequence[float]:
         """The probability of all steps so far, flattened."""

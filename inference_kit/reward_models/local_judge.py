@@ -5,17 +5,14 @@ Source: see judge.py, whose face it is not: settings and prompt come from there.
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from inference_kit.records import Problem
 from inference_kit.reward_models.beginnings import Reading
 from inference_kit.reward_models.reader import Reader
 from inference_kit.reward_models.transformer import TransformerRewardModel
-from inference_kit.reward_models.verdicts import at_places
+from inference_kit.reward_models.verdicts import first_of
 from inference_kit.templates import fill
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 YES, NO = "Yes", "No"
 
@@ -47,12 +44,7 @@ class LocalJudge(TransformerRewardModel):
 
     def reader(self) -> Reader:
         """Compare the logits of the verdicts only."""
-        verdicts = self._verdicts
-
-        def probabilities(logits: "Tensor") -> "Tensor":
-            return logits[:, verdicts].softmax(-1)[:, 0]
-
-        return Reader(self.load(), at_places(probabilities, keeps_logits=True))
+        return Reader(self.load(), first_of(self._verdicts))
 
     async def close(self) -> None:
         """Nothing is held but the weights."""

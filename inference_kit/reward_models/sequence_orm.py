@@ -22,10 +22,6 @@ class SequenceORM(TransformerRewardModel):
 
     Args:
         separator: Text between the steps.
-        dtype: auto, bfloat16, float16 or float32.
-        device: auto, cuda, mps or cpu.
-        device_map: How accelerate spreads the layers over GPUs, such as auto; none keeps them on one device.
-        max_batch_size: Solutions in one forward pass at the most.
     """
 
     kind = "sequence_orm"

@@ -6,15 +6,14 @@ SkyworkAI/skywork-o1-prm-inference.
 
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import accumulate
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from inference_kit.errors import UserError
 from inference_kit.records import Problem
 from inference_kit.reward_models.beginnings import Reading
 from inference_kit.reward_models.heads import Headed, head_outputs, load_head
 from inference_kit.reward_models.reader import Reader
-from inference_kit.reward_models.transformer import CACHE_BYTES, TransformerRewardModel
+from inference_kit.reward_models.transformer import TransformerRewardModel
 from inference_kit.reward_models.verdicts import at_places
 
 if TYPE_CHECKING:
@@ -24,39 +23,12 @@ HEAD = r"(?:\w+\.)*v_head\.summary\.weight"
 
 
 class SkyworkPRM(TransformerRewardModel):
-    """Question and steps line by line; the score is the sigmoid of the value at the line break behind each step.
-
-    Args:
-        dtype: auto, bfloat16, float16 or float32.
-        device: auto, cuda, mps or cpu.
-        device_map: How accelerate spreads the layers over GPUs, such as auto; none keeps them on one device.
-        max_batch_size: Solutions in one forward pass at the most.
-        cache_bytes: Memory for beginnings of solutions, so that one that grows is not read again; 0 is none.
-    """
+    """Question and steps line by line; the score is the sigmoid of the value at the line break behind each step."""
 
     kind = "skywork_prm"
     auto_class = "AutoModel"
     heads = ("ForPrmModel", "ForRewardModel", "ForCausalLM")
     separator = "\n"
-
-    def __init__(
-        self,
-        model_path: str,
-        *,
-        dtype: str = "auto",
-        device: str = "auto",
-        device_map: str | None = None,
-        max_batch_size: int = 16,
-        cache_bytes: Annotated[int, 0] = CACHE_BYTES,
-    ) -> None:
-        super().__init__(
-            model_path,
-            dtype=dtype,
-            device=device,
-            device_map=device_map,
-            max_batch_size=max_batch_size,
-            cache_bytes=cache_bytes,
-        )
 
     def check_head(self) -> None:
         """There is a value head, where its files are here."""
@@ -72,9 +44,7 @@ class SkyworkPRM(TransformerRewardModel):
         """The published ids: each line by itself, the id of a line break behind it."""
         begin = self.encode(f"{self.tokenizer.bos_token or ''}{self.plain(problem.question)}\n")
         pieces = [[token for line in step.split("\n") for token in self._line(line)] for step in steps]
-        ends = accumulate(map(len, pieces), initial=len(begin))
-        ids = (*begin, *(token for piece in pieces for token in piece))
-        return Reading(ids, tuple(end - 1 for end in list(ends)[1:]))
+        return Reading.of_pieces(pieces, begin=begin)
 
     def reader(self) -> Reader:
         """The sigmoid of the value."""

@@ -6,7 +6,6 @@ TRL's `PRMTrainer`, after Uesato et al. 2022, arXiv:2211.14275.
 """
 
 from collections.abc import Sequence
-from itertools import accumulate
 from typing import TYPE_CHECKING, Annotated, Any
 
 from inference_kit.errors import UserError
@@ -27,11 +26,6 @@ class TokenPRM(TransformerRewardModel):
         separator: Text behind the question and behind each step.
         good_labels: Labels that count as good, by number or name; the last one where none is given.
         neutral_is_good: With three labels (-1, 0, +1), the one in the middle is good too.
-        dtype: auto, bfloat16, float16 or float32.
-        device: auto, cuda, mps or cpu.
-        device_map: How accelerate spreads the layers over GPUs, such as auto; none keeps them on one device.
-        max_batch_size: Solutions in one forward pass at the most.
-        cache_bytes: Memory for beginnings of solutions, so that one that grows is not read again; 0 is none.
     """
 
     kind = "token_prm"
@@ -77,9 +71,7 @@ class TokenPRM(TransformerRewardModel):
         between = self.encode(self.separator)
         begin = [*bos, *self.encode(self.plain(problem.question)), *between]
         pieces = [[*self.encode(step), *between] for step in steps]
-        ends = accumulate(map(len, pieces), initial=len(begin))
-        ids = (*begin, *(token for piece in pieces for token in piece))
-        return Reading(ids, tuple(end - 1 for end in list(ends)[1:]))
+        return Reading.of_pieces(pieces, begin=begin)
 
     def reader(self) -> Reader:
         """The sum of the good labels' probabilities."""

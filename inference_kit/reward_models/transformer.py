@@ -11,12 +11,13 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from inference_kit.errors import EngineError, UserError
+from inference_kit.errors import EngineError, UserError, first_line
 from inference_kit.models.conversation import chat_text
 from inference_kit.models.devices import out_of_memory
-from inference_kit.models.weights import Weights, first_line, load_model, load_tokenizer
+from inference_kit.models.loading import load_model, load_tokenizer
+from inference_kit.models.weights import Weights
 from inference_kit.records import Message, Problem, Role, StepScores
 from inference_kit.reward_models.base import RewardModel, ScoreItem, TooLong
 from inference_kit.reward_models.beginnings import Reading
@@ -31,6 +32,13 @@ class TransformerRewardModel(RewardModel, ABC):
     """Reads a text with `auto_class`; `heads` are the ends of the architectures' names that this format can read.
 
     `kind` is the format's name, `marks` what it writes between steps.
+
+    Args:
+        dtype: auto, bfloat16, float16 or float32.
+        device: auto, cuda, mps or cpu.
+        device_map: How accelerate spreads the layers over GPUs, such as auto; none keeps them on one device.
+        max_batch_size: Solutions in one forward pass at the most.
+        cache_bytes: Memory for beginnings of solutions, so that one that grows is not read again; 0 is none.
     """
 
     kind: ClassVar[str]
@@ -42,11 +50,11 @@ class TransformerRewardModel(RewardModel, ABC):
         self,
         model_path: str,
         *,
-        dtype: str,
-        device: str,
+        dtype: str = "auto",
+        device: str = "auto",
         device_map: str | None = None,
-        max_batch_size: int,
-        cache_bytes: int = 0,
+        max_batch_size: int = 16,
+        cache_bytes: Annotated[int, 0] = CACHE_BYTES,
     ) -> None:
         self.max_batch_size, self.cache_bytes = max_batch_size, cache_bytes
         self._weights = Weights(model_path, flag="--reward-model-path")
@@ -74,13 +82,6 @@ class TransformerRewardModel(RewardModel, ABC):
     def scores_of(self, values: Sequence[float]) -> Sequence[float]:
         """The scores, from the numbers at the places."""
         return values
-
-    def score(self, problem: Problem, steps: Sequence[str]) -> list[float]:
-        """Score one solution by itself."""
-        [found] = self.score_batch([(problem, tuple(steps))])
-        if isinstance(found, TooLong):
-            raise found
-        return list(found.scores)
 
     def score_batch(self, items: Sequence[ScoreItem]) -> Sequence[StepScores | TooLong]:
         """Read all solutions together; the tokens counted are those of the whole text, however many were known."""
@@ -204,11 +205,11 @@ class TransformerRewardModel(RewardModel, ABC):
         """The model's tokenizer."""
         return load_tokenizer(self._weights)
 
-    def load(self, auto_class: str | None = None, *, weights: Weights | None = None) -> Any:
-        """The model by its auto class or another one, of its own weights or others."""
+    def load(self, weights: Weights | None = None) -> Any:
+        """The model of its own weights or of others."""
         return load_model(
             weights or self._weights,
-            auto_class or self.auto_class,
+            self.auto_class,
             dtype=self._dtype,
             device=self._device,
             device_map=self._device_map,

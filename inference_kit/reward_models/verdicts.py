@@ -6,7 +6,7 @@ Why: formats differ in this and in the text they show; the passes are the same.
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from inference_kit.reward_models.reader import Row, Verdicts
+from inference_kit.reward_models.reader import Reader, Row, Verdicts
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,6 +35,15 @@ def at_places(probabilities: "Callable[[Tensor], Tensor]", *, keeps_logits: bool
     return verdicts
 
 
+def first_of(ids: Sequence[int]) -> Verdicts:
+    """Verdicts: the probability of the first of `ids` at each place, where only these are compared."""
+
+    def probabilities(logits: "Tensor") -> "Tensor":
+        return logits[:, ids].softmax(-1)[:, 0]
+
+    return at_places(probabilities, keeps_logits=True)
+
+
 def logprobs_between(model: Any, inputs: Mapping[str, Any], rows: Sequence[Row]) -> list[list[float]]:
     """Verdicts: the log-probability of the tokens behind the place before, up to each place; of the first, its own."""
     import torch
@@ -48,3 +57,9 @@ def logprobs_between(model: Any, inputs: Mapping[str, Any], rows: Sequence[Row])
         ends = sums[number, row.places]
         found.append(torch.diff(ends, prepend=ends.new_zeros(1)).tolist())
     return found
+
+
+def logprob_reader(model: Any, cache_bytes: int) -> Reader:
+    """A reader that sums the log-probabilities of what stands between the places."""
+    vocabulary = model.config.get_text_config().vocab_size
+    return Reader(model, logprobs_between, outputs=vocabulary, cache_bytes=cache_bytes)

@@ -18,7 +18,7 @@ from inference_kit.flow import all_of
 from inference_kit.models.vllm import read_engine_args
 from inference_kit.models.vllm_process import VllmProcess, require_vllm
 from inference_kit.models.weights import Weights
-from inference_kit.records import Problem, StepScores
+from inference_kit.records import StepScores
 from inference_kit.reward_models.base import RewardModel, ScoreItem, TooLong
 from inference_kit.reward_models.beginnings import Reading
 from inference_kit.reward_models.qwen_prm import QwenPRM
@@ -90,13 +90,6 @@ class VllmPooling(RewardModel):
         """Refuse weights of another kind, and say at once where vLLM is missing."""
         self._format.check()
         require_vllm(FLAG)
-
-    def score(self, problem: Problem, steps: Sequence[str]) -> list[float]:
-        """Score one solution by itself."""
-        [found] = self.score_batch([(problem, tuple(steps))])
-        if isinstance(found, TooLong):
-            raise found
-        return list(found.scores)
 
     def score_batch(self, items: Sequence[ScoreItem]) -> list[StepScores | TooLong]:
         """Hand all solutions to vLLM at once."""

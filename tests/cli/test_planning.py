@@ -13,8 +13,9 @@ from loguru import logger
 import inference_kit
 from inference_kit import cli
 from inference_kit.cli.plan import Plan
-from inference_kit.cli.planning import make_plan
+from inference_kit.cli.planning import Command, make_plan
 from inference_kit.cli.registries import Registries
+from inference_kit.cli.run_options import DEFAULTS
 from inference_kit.dataset.simpledataset import SimpleDataset
 from inference_kit.errors import UserError
 from inference_kit.models.huggingface import HuggingFace
@@ -81,7 +82,7 @@ def plan(home: Path, model: Path, *levels: Mapping[str, Any]) -> Plan:
     (home / "run.yaml").write_text(json.dumps(file))
     (home / "configs" / "models" / "mine.yaml").write_text(json.dumps(of_model))
     words = ["--model", "mine", "--dataset", "mine", "--config", str(home / "run.yaml"), *flags(line)]
-    return make_plan(words, registries(home, model, **registry), prog="run")
+    return make_plan(words, registries(home, model, **registry), Command("run", DEFAULTS))
 
 
 def found(plan: Plan, name: str) -> tuple[Any, str]:

@@ -61,7 +61,7 @@ def results_of(summary: Summary, vote: str) -> list[dict[str, Any]]:
 
 
 def test_an_engine(run: Run) -> None:
-    """MAIN-35."""
+    """MAIN-35, DEC-17."""
     summary = run("--model", "program", "--limit", "1", "--n", "3")
     [entry] = results_of(summary, "majority_vote")
     assert sorted(candidate["answer"] for candidate in entry["candidates"]) == ["0", "1", "2"]

@@ -1,5 +1,6 @@
 """Tiny models, each written once for all tests."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,3 +25,9 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pa
         return written[kind]
 
     return folder
+
+
+@pytest.fixture
+def copy(model_folder: Callable[[], Path], tmp_path: Path) -> Path:
+    """Such a folder, to be damaged."""
+    return Path(shutil.copytree(model_folder(), tmp_path / "model"))

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from inference_kit.errors import UserError
-from inference_kit.models import ENGINES, auto
-from inference_kit.models.auto import choose_engine, engine_for
-from inference_kit.models.huggingface import HuggingFace
+from inference_kit.models import auto
+from inference_kit.models.auto import choose_engine
 
 
 def with_vllm(monkeypatch: pytest.MonkeyPatch, *, installed: bool, gpu: bool) -> None:
@@ -61,17 +59,6 @@ def test_an_adapter_is_said_to_be_one(
     assert f"{tmp_path} is a folder with an adapter" in choose_engine(str(tmp_path)).reason
     shutil.copy(model_folder() / "config.json", tmp_path)
     assert f"{tmp_path} is a folder;" in choose_engine(str(tmp_path)).reason
-
-
-def test_an_engine_is_made_of_those_that_are_registered(
-    model_folder: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with_vllm(monkeypatch, installed=False, gpu=False)
-    engine = engine_for(str(model_folder()), ENGINES, {"separator": "\n"})
-    assert isinstance(engine, HuggingFace)
-    assert engine.separator == "\n"
-    with pytest.raises(UserError, match="unknown engine 'huggingface'"):
-        engine_for(str(model_folder()), {}, {})
 
 
 def test_a_model_that_only_reads_with_images_gets_its_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,3 +89,11 @@ def test_a_solution_that_is_too_long_counts_nothing_and_is_reported() -> None:
         "a solution counts 0: 2 steps",
         "2 solutions were too long for the reward model and count 0",
     ]
+
+
+def test_one_of_score_and_score_batch_is_enough() -> None:
+    assert Short().score(PROBLEM, ("a",)) == [0.5]
+    with pytest.raises(TooLong, match="2 steps"):
+        Short().score(PROBLEM, ("a", "b"))
+    with pytest.raises(NotImplementedError, match="writes neither score nor score_batch"):
+        RewardModel().score(PROBLEM, ("a",))

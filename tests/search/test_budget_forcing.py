@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from search.world import GRADER, PROBLEM, World
 
-from inference_kit.models.base import Capabilities, Engine
+from inference_kit.models.base import Engine
 from inference_kit.records import Completion, GenerationConfig, Prompt
 from inference_kit.search.budget_forcing import budget_forcing
 from inference_kit.solver import Solver
@@ -36,8 +36,6 @@ class Mind:
 
 class Thinker(Engine):
     """Goes on behind a prefix as a mind does."""
-
-    capabilities = Capabilities(deterministic=True)
 
     def __init__(self, mind: Mind) -> None:
         self.identity, self.mind, self.calls = f"thinker:{mind}", mind, 0

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from inference_kit.context import Rules
 from inference_kit.grader import GraderPool
-from inference_kit.models.base import Capabilities, Engine
+from inference_kit.models.base import Engine
 from inference_kit.records import (
     Completion,
     FinishReason,
@@ -124,8 +124,6 @@ worlds = st.builds(
 
 class WorldEngine(Engine):
     """Writes what the world says, and remembers what it was asked."""
-
-    capabilities = Capabilities(deterministic=True)
 
     def __init__(self, world: World) -> None:
         self.identity, self.world = f"world:{world}", world

@@ -1,0 +1,77 @@
+"""Registries: names with a did-you-mean, entries as classes and partials, settings off signatures and docstrings."""
+
+from functools import partial
+from typing import Annotated, Literal
+
+import pytest
+
+from inference_kit.errors import UserError
+from inference_kit.registry import lookup, name_of, opened, settings_of, summary_of
+
+
+class Base:
+    """Something with settings.
+
+    Args:
+        path: Where it is.
+        size: How large it is,
+            at the most.
+    """
+
+    def __init__(self, path: str, *, size: int = 4) -> None:
+        self.path, self.size = path, size
+
+
+class Inherits(Base):
+    """Takes what its base takes."""
+
+
+class Adds(Base):
+    """Takes more.
+
+    Args:
+        first, second: Both of them.
+    """
+
+    def __init__(
+        self, path: str, *, size: int = 8, first: Annotated[int, 0] = 0, second: Literal["a", "b"] = "a", third: str
+    ) -> None:
+        super().__init__(path, size=size)
+
+
+def test_an_unknown_name_lists_the_known_ones_and_the_nearest() -> None:
+    """MAIN-07."""
+    assert lookup({"beam": 1}, "beam", "method") == 1
+    with pytest.raises(UserError, match=r"unknown method 'baem'. Did you mean 'beam'\? Known: beam, mcts"):
+        lookup({"mcts": 2, "beam": 1}, "baem", "method")
+
+
+def test_an_entry_opens_into_a_class_and_what_it_comes_with() -> None:
+    assert opened(Base) == (Base, (), {})
+    assert opened(partial(Base, "here", size=3)) == (Base, ("here",), {"size": 3})
+    assert summary_of(partial(Base, "here")) == "Something with settings."
+
+
+def test_an_entry_is_named_as_its_class_is_registered() -> None:
+    assert name_of(partial(Base, "here"), {"adds": Adds, "base": Base}) == "base"
+    assert name_of(Inherits, {"base": Base}) == "Inherits"
+
+
+def test_settings_are_keyword_only_and_described_where_they_come_from() -> None:
+    """A class says of its base's settings only what differs."""
+    assert {name: (each.default, each.help) for name, each in settings_of(Inherits).items()} == {
+        "size": (4, "How large it is, at the most.")
+    }
+    found = settings_of(Adds)
+    assert (found["size"].default, found["size"].help) == (8, "How large it is, at the most.")
+    assert found["first"].help == found["second"].help == "Both of them."
+    assert found["third"].required
+
+
+def test_a_setting_is_checked_against_its_type() -> None:
+    found = settings_of(Adds)
+    found["first"].check(0)
+    with pytest.raises(UserError, match="--size: size must be at least 1, got 0"):
+        found["size"].check(0)
+    with pytest.raises(UserError, match="--second: unknown second 'c'"):
+        found["second"].check("c")
