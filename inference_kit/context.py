@@ -281,17 +281,18 @@ class Context:
         ordinals = range(born, born + n)
         self._born[node.path] += n
         seeds = self._seeds(node, ordinals, config)
-        asked = self._asked(node, asked_config)
+        prompt = self._prompt(node)
+        asked = self._asked(prompt, asked_config)
         keys = [call_key(asked=asked, seed=seed) for seed in seeds]
         # Only at temperature 0 do two nodes ask the same; the second one waits for what the first one gets.
         async with self._asking[asked] if config.temperature == 0 else nullcontext():
-            await self._write(node, asked_config, dict(zip(keys, seeds, strict=True)))
+            await self._write(prompt, asked_config, dict(zip(keys, seeds, strict=True)))
         return [
             _child(node, ordinal, _bounded(self._written[key], step_tokens, room))
             for ordinal, key in zip(ordinals, keys, strict=True)
         ]
 
-    async def _write(self, node: Node, config: GenerationConfig, seed_of: Mapping[str, int]) -> None:
+    async def _write(self, prompt: Prompt, config: GenerationConfig, seed_of: Mapping[str, int]) -> None:
         """Put the completion of each key into `_written`; what is there already costs nothing."""
         prompt_tokens = 0  # read once, however many completions say so
         for key in [key for key in seed_of if key not in self._written]:
@@ -300,8 +301,8 @@ class Context:
                 prompt_tokens += self._count(completion, paid=logged.same_run, known=prompt_tokens)
         missing = [key for key in seed_of if key not in self._written]
         if missing:
-            prompt = self._prompt(node, tuple(seed_of[key] for key in missing))
-            async for position, completion in self.engine.generate(prompt, config):
+            asked = replace(prompt, seeds=tuple(seed_of[key] for key in missing))
+            async for position, completion in self.engine.generate(asked, config):
                 self._log(missing[position], completion.to_json())
                 self._written[missing[position]] = completion
                 prompt_tokens += self._count(completion, paid=True, known=prompt_tokens)
@@ -351,15 +352,15 @@ class Context:
         self._born[path] += 1
         return (*path, self._born[path] - 1)
 
-    def _prompt(self, node: Node, seeds: tuple[int, ...]) -> Prompt:
+    def _prompt(self, node: Node) -> Prompt:
+        """What the children of a node go on from; nothing is wanted yet."""
         lineage = node.lineage
         known = all(each.token_ids or not each.text for each in lineage)
         prefix_tokens = tuple(token for each in lineage for token in each.token_ids) if known else ()
-        return Prompt(node.root.messages, node.whole_text, seeds, prefix_tokens)
+        return Prompt(node.root.messages, node.whole_text, (), prefix_tokens)
 
-    def _asked(self, node: Node, config: GenerationConfig) -> str:
+    def _asked(self, prompt: Prompt, config: GenerationConfig) -> str:
         """The digest of all that the children of a node have in common, so that sixteen keys cost about one."""
-        prompt = self._prompt(node, ())
         return call_key(
             engine=self.engine.identity,
             messages=[message.to_json() for message in prompt.messages],

@@ -49,8 +49,13 @@ def aggregated(aggregate: Aggregate) -> Weigh:
 
 
 def relative_product(candidates: Sequence[Candidate]) -> list[float]:
-    """Weigh by the product of step scores: many small factors must not all become 0."""
-    return _relative([_log_product(_counted(each.step_scores)) for each in candidates])
+    """Weigh by the product of step scores: many small factors must not all become 0, and what is equal must tie.
+
+    Integers and a power of two keep it exact; logarithms would not.
+    """
+    products = [_exact_product(_counted(each.step_scores)) for each in candidates]
+    shift = max(0, min((below.bit_length() - above.bit_length() for above, below in products if above), default=0))
+    return [(above << shift) / below for above, below in products]
 
 
 def sequence_probability(candidates: Sequence[Candidate]) -> list[float]:
@@ -65,7 +70,7 @@ def token_probability(candidates: Sequence[Candidate]) -> list[float]:
 
 def reward_and_confidence(candidates: Sequence[Candidate]) -> list[float]:
     """Weigh by the last step score times the geometric mean of the tokens' probabilities."""
-    rewards = [_log_product([reward]) for reward in aggregated(_last)(candidates)]
+    rewards = [math.log(reward) if reward else -math.inf for reward in aggregated(_last)(candidates)]
     return _relative([reward + sure for reward, sure in zip(rewards, _mean_logprobs(candidates), strict=True)])
 
 
@@ -157,8 +162,10 @@ def _counted(scores: Sequence[float | None]) -> list[float]:
     return [0.0 if score is None or math.isnan(score) else score for score in scores] or [0.0]
 
 
-def _log_product(scores: Sequence[float]) -> float:
-    return math.fsum(map(math.log, scores)) if all(scores) else -math.inf
+def _exact_product(scores: Sequence[float]) -> tuple[int, int]:
+    """Numerator and denominator of the product."""
+    numerators, denominators = zip(*(score.as_integer_ratio() for score in scores), strict=True)
+    return math.prod(numerators), math.prod(denominators)
 
 
 def _last(scores: Sequence[float]) -> float:

@@ -97,6 +97,12 @@ def test_many_small_factors_are_still_compared(vote: str) -> None:
     assert choose(vote, candidate(0, *[0.0] * 10), candidate(1, 0.0)) == 0
 
 
+def test_products_that_add_up_to_the_same_are_a_tie() -> None:
+    two, three = candidate(0, 0.8125, 0.3125, 0.5, 0.125), candidate(0, 0.8125, 0.3125, 0.5, 0.75, 0.75)
+    assert choose("prod_vote", candidate(1, 0.8125, 0.3125, 0.625), two, three, three) == 0
+    assert choose("prod_vote", two, three, three, candidate(1, 0.8125, 0.3125, 0.625)) == 0
+
+
 @given(st.floats(0, 1))
 def test_every_aggregate_of_one_score_is_that_score(score: float) -> None:
     """An outcome reward model scores the whole."""

@@ -14,6 +14,7 @@ from inference_kit.dataset.base import Dataset
 from inference_kit.errors import UserError
 from inference_kit.records import AnswerKind, Gold, Message, Problem, Role, message_list
 
+ROLES, KINDS = get_args(Role), get_args(AnswerKind)
 OWN_FIELDS = ("index", "input", "images", "answer", "answer_kind")
 
 
@@ -89,10 +90,10 @@ def _images(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _conversation(turns: list[Any]) -> tuple[Message, ...]:
     for number, turn in enumerate(turns, start=1):
-        if not (isinstance(turn, dict) and turn.get("role") in get_args(Role) and isinstance(turn.get("content"), str)):
+        if not (isinstance(turn, dict) and turn.get("role") in ROLES and isinstance(turn.get("content"), str)):
             raise UserError(
                 f"message {number} of field 'input' is not a chat message",
-                fix=f"It needs content, a text, and role, one of {', '.join(get_args(Role))}.",
+                fix=f"It needs content, a text, and role, one of {', '.join(ROLES)}.",
             )
     if not turns:
         raise UserError("field 'input' holds no message")
@@ -112,6 +113,6 @@ def _answer(row: Mapping[str, Any]) -> Gold:
 
 def _answer_kind(row: Mapping[str, Any]) -> AnswerKind:
     kind = row.get("answer_kind") or "math"
-    if kind not in get_args(AnswerKind):
-        raise UserError(f"unknown answer_kind {kind!r}", fix=f"Known: {', '.join(get_args(AnswerKind))}.")
+    if kind not in KINDS:
+        raise UserError(f"unknown answer_kind {kind!r}", fix=f"Known: {', '.join(KINDS)}.")
     return cast(AnswerKind, kind)

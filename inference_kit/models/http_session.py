@@ -93,7 +93,6 @@ class _Open:
     loop: asyncio.AbstractEventLoop
     client: "ClientSession"
     pace: Pace
-    headers: Mapping[str, str]
 
 
 class HttpSession:
@@ -203,7 +202,7 @@ class HttpSession:
         entered = await opened.pace.enter()
         try:
             async with opened.client.request(
-                method, self.base_url + path, data=data, headers=opened.headers, allow_redirects=False
+                method, self.base_url + path, data=data, allow_redirects=False
             ) as response:
                 if response.status // 100 != 2:
                     await self._refuse(response, opened.pace, entered)
@@ -293,6 +292,7 @@ class HttpSession:
         loop = asyncio.get_running_loop()
         if self._open is None or self._open.loop is not loop:
             client = aiohttp.ClientSession(
+                headers=self._headers(),
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
                 timeout=aiohttp.ClientTimeout(
                     total=self._patience.timeout_seconds,
@@ -300,7 +300,7 @@ class HttpSession:
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
-            self._open = _Open(loop, client, Pace(self._concurrency), self._headers())
+            self._open = _Open(loop, client, Pace(self._concurrency))
         return self._open
 
 

@@ -146,11 +146,12 @@ class OpenAI(Engine):
             if config.branch_first:
                 return {positions[0]: await self._branch(requests, prompt, config, first, seeds[0])}
             try:
-                return dict(zip(positions, await self._write(requests, prompt, config, seeds), strict=False))
+                written = await self._write(requests, prompt, config, seeds)
             except Refused as refusal:
                 if len(positions) == 1 or refusal.status not in WRONG_REQUEST:
                     raise
-                return await ask(positions[:1])  # raises again where it is not n that is refused
+                written = await self._write(requests, prompt, config, seeds[:1])  # raises again where n is not to blame
+            return dict(zip(positions, written, strict=False))
 
         missing = set(range(prompt.n))
         while missing:

@@ -27,8 +27,9 @@ async def diverse_beam(
         chosen: list[Node] = []
         for group in range(groups):
             earlier, share = list(chosen), len(range(group, width, groups))
-            ranked = sorted(ranked, key=lambda node: _worth(context, node, earlier, diversity), reverse=True)
-            chosen, ranked = chosen + ranked[:share], ranked[share:]
+            taken = {node.path for node in earlier}
+            left = [node for node in ranked if node.path not in taken]  # in order of rank, by which ties go
+            chosen += sorted(left, key=lambda node: _worth(context, node, earlier, diversity), reverse=True)[:share]
         return chosen
 
     return await search_beam(context, context.best_first, keep, beam_width=beam_width, n=n, max_steps=max_steps)

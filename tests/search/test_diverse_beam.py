@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from search.paper import ROOT, Line, Paper, read
@@ -54,6 +55,13 @@ def test_diverse_beam_is_its_definition(
         solver_of(world, "diverse_beam", beam_width=width, n=n, groups=groups, diversity=diversity, max_steps=rounds)
     )
     assert texts(found) == read(expected)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 7])
+def test_ties_within_a_group_go_by_rank_and_not_by_what_an_earlier_group_bid(seed: int) -> None:
+    world = World(seed, words=4, streams=7, ending=0.1, levels=2)
+    found = solved(solver_of(world, "diverse_beam", beam_width=4, n=4, groups=4, diversity=0.5, max_steps=3))
+    assert texts(found) == read(diverse(Paper(world), 4, 4, 4, Fraction(1, 2), 3))
 
 
 @settings(max_examples=20)
