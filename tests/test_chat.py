@@ -101,3 +101,22 @@ def test_a_flag_that_means_nothing_in_a_conversation_is_refused(
     for words in (["--max-cost", "1"], ["--limit", "3"], ["--show-tree"]):
         assert cli.main(["chat", "--model", "parrot", *words], registries) == 2
         assert capsys.readouterr().err.startswith(f"error: unknown option '{words[0]}'")
+
+
+def test_explain_shows_the_settings_of_a_conversation_and_says_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """BEY-10; a reward model asks for search, none does not."""
+    data = partial(SimpleDataset, dataset_name="mine", dataset_path=str(tmp_path / "none.jsonl"))
+    registries = Registries({"parrot": partial(Parrot)}, {"likes": Likes}, {"abacus": data}, tmp_path)
+    for words, method in (
+        ([], "vanilla"),
+        (["--reward-model", "likes"], "best_of_n"),
+        (["--reward-model=none"], "vanilla"),
+    ):
+        assert cli.main(["chat", "--model", "parrot", "--temperature", "0.3", "--explain", *words], registries) == 0
+        rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+        values = {row[0]: row[1] for row in rows if len(row) > 1}
+        assert values["method"] == f'"{method}"'
+        assert values["temperature"] == "0.3"
+        assert not [name for name in values if name.startswith(("dataset", "limit"))]

@@ -4,8 +4,10 @@ import asyncio
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from inference_kit.chat import Conversation
+from inference_kit.cli.explain import explained
 from inference_kit.cli.logs import log_to_terminal
 from inference_kit.cli.options import Parser, add_to
 from inference_kit.cli.plan import Plan
@@ -19,7 +21,7 @@ from inference_kit.solver import Solver
 
 OF_A_RUN = frozenset(
     "dataset dataset_path split subset prompt_template limit index shuffle_seed shard evaluate grading work_dir "
-    "exp_name resume overwrite concurrency max_tokens_total max_seconds max_cost keep_trees show_tree explain dry_run "
+    "exp_name resume overwrite concurrency max_tokens_total max_seconds max_cost keep_trees show_tree dry_run "
     "json".split()
 )
 """Flags of `run` that mean nothing in a conversation."""
@@ -35,6 +37,10 @@ def execute(arguments: Sequence[str], registries: Registries) -> int:
         return 0
     plan = make_plan(words, registries, command)
     log_to_terminal(plan.value("log_level"), debug=bool(plan.value("debug")))
+    if plan.value("explain"):
+        of_the_data = [name for name in plan.settings if name.startswith("dataset.")]
+        print(explained(plan.settings, without=[*OF_A_RUN, *of_the_data]))
+        return 0
     with GraderPool() as grader:
         conversation = _conversation(plan, grader)
         _talk(conversation)
@@ -51,7 +57,9 @@ def _print_help(words: Sequence[str], registries: Registries, command: Command) 
 
 def _defaults(words: Sequence[str]) -> dict[str, object]:
     """A plain streamed reply, unless a reward model or a method asks for search."""
-    searched = any(word.replace("_", "-").partition("=")[0] == "--reward-model" for word in words)
+    parts = [part for word in words for part in word.split("=", 1)]
+    named = [value for flag, value in pairwise(parts) if flag.replace("_", "-") == "--reward-model"]
+    searched = bool(named) and named[-1] != "none"
     return (
         {**DEFAULTS, "method": "best_of_n"} if searched else {**DEFAULTS, "method": "vanilla", "reward_model": "none"}
     )

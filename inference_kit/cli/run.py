@@ -10,6 +10,7 @@ from loguru import logger
 
 from inference_kit.budget import RunBudget
 from inference_kit.cli.endings import run_until_told
+from inference_kit.cli.explain import explained
 from inference_kit.cli.logs import log_to_folder, log_to_terminal
 from inference_kit.cli.options import Parser, add_to
 from inference_kit.cli.plan import Plan
@@ -18,13 +19,11 @@ from inference_kit.cli.progress import Progress
 from inference_kit.cli.registries import Registries
 from inference_kit.cli.run_options import DEFAULTS
 from inference_kit.cli.summary import show_summary, summary_of_run
-from inference_kit.config import Resolved
 from inference_kit.dataset.selection import Selection
 from inference_kit.errors import RunStopped, UserError
 from inference_kit.evaluation import verdict, write_finals
 from inference_kit.grader import GraderPool
 from inference_kit.records import Index, Message, Problem, Record
-from inference_kit.report.tables import table
 from inference_kit.report.tree import drawn_tree
 from inference_kit.runner import run
 from inference_kit.solver import Solver
@@ -46,7 +45,7 @@ def execute(arguments: Sequence[str], registries: Registries) -> int:
     plan = make_plan(arguments, registries, COMMAND)
     level = log_to_terminal(plan.value("log_level"), debug=bool(plan.value("debug")))
     if plan.value("explain"):
-        print(_explained(plan))
+        print(explained(plan.settings))
         return 0
     survey = _survey(plan)
     plan.engine.check(plan.generation)
@@ -243,20 +242,6 @@ def _conclude(
     logger.debug("{}", shown)
     print(json.dumps(summary, ensure_ascii=False, indent=1) if plan.value("json") else shown)
     return 1 if failed else 0
-
-
-def _explained(plan: Plan) -> str:
-    """Every setting with its value, its source and what it beat."""
-    rows = [
-        [name, json.dumps(each.value, ensure_ascii=False), each.source, _beaten(each)]
-        for name, each in plan.settings.items()
-        if name not in ("explain", "dry_run", "json", "debug")
-    ]
-    return table(("setting", "value", "source", "instead of"), rows, left=4)
-
-
-def _beaten(setting: Resolved) -> str:
-    return "; ".join(f"{json.dumps(value, ensure_ascii=False)} ({source})" for source, value in setting.beaten)
 
 
 def _dry_run(plan: Plan, survey: _Survey) -> str:
