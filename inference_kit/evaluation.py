@@ -36,7 +36,10 @@ _DETAILS = "Run with --token-details on an engine that gives log-probabilities, 
 _LACKING: Mapping[Need, tuple[str, str]] = {
     "step_scores": ("step scores, and there are none", "Run with --reward-model, or take majority_vote."),
     "logprob": ("log-probabilities, and this engine gives none", "Use another engine, or take majority_vote."),
-    "self_certainty": ("the self-certainty of tokens, which was not recorded", _DETAILS),
+    "self_certainty": (
+        "the self-certainty of tokens, which was not recorded",
+        "Run with --token-details on an engine that sees the whole vocabulary (huggingface), or take majority_vote.",
+    ),
     "tail_confidence": ("the confidence of tokens, which was not recorded", _DETAILS),
     "answer_margin": ("the margin of the answer's tokens, which was not recorded", _DETAILS),
 }

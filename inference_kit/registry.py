@@ -7,6 +7,7 @@ Promises: an unknown name raises `UserError` that lists the known ones and names
 
 import difflib
 import inspect
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ Value = TypeVar("Value")
 class Setting:
     """One keyword-only parameter: its name, type, default (`required` where there is none) and help text.
 
-    `least` is the smallest integer that it may be: 1, unless its type is `Annotated[int, least]`.
+    `least` and `most` are what a number may be: an integer is at least 1, unless its type is `Annotated[int, least]`;
+    `Annotated[float, least]` and `Annotated[float, least, most]` are the same for fractions.
     """
 
     name: str
@@ -33,17 +35,23 @@ class Setting:
     default: Any
     help: str
     required: bool = False
-    least: int = 1
+    least: float = 1
+    most: float = math.inf
 
     def check(self, value: Any) -> None:
-        """Refuse an integer that is too small, and a name that is not among those of a `Literal`.
+        """Refuse a number out of its range, and a name that is not among those of a `Literal`.
 
         Raises:
             UserError: naming the flag.
         """
         flag = f"--{self.name.replace('_', '-')}"
-        if isinstance(value, int) and not isinstance(value, bool) and value < self.least:
-            raise UserError(f"{self.name} must be at least {self.least}, got {value}", where=flag)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            if not math.isfinite(value):
+                raise UserError(f"{self.name} must be a finite number, got {value}", where=flag)
+            if value < self.least:
+                raise UserError(f"{self.name} must be at least {self.least}, got {value}", where=flag)
+            if value > self.most:
+                raise UserError(f"{self.name} must be at most {self.most}, got {value}", where=flag)
         if get_origin(self.type) is Literal and value not in get_args(self.type):
             raise unknown(str(value), get_args(self.type), self.name, where=flag)
 
@@ -94,7 +102,7 @@ def settings_of(function: Callable[..., Any]) -> dict[str, Setting]:
             None if parameter.default is parameter.empty else parameter.default,
             described.get(name, ""),
             required=parameter.default is parameter.empty,
-            least=_least(hints.get(name, str)),
+            **_range(hints.get(name, str)),
         )
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY
@@ -105,8 +113,12 @@ def _bare(hint: Any) -> Any:
     return get_args(hint)[0] if get_origin(hint) is Annotated else hint
 
 
-def _least(hint: Any) -> int:
-    return next((note for note in get_args(hint)[1:] if isinstance(note, int)), 1) if _bare(hint) is not hint else 1
+def _range(hint: Any) -> dict[str, float]:
+    """The bounds that stand in the annotation of a number."""
+    notes = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+    bounds = dict(zip(("least", "most"), notes, strict=False))
+    kinds = (_bare(hint), *get_args(_bare(hint)))
+    return bounds if bounds or float not in kinds else {"least": -math.inf}
 
 
 def argument_help(docstring: str) -> dict[str, str]:

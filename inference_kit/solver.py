@@ -82,6 +82,8 @@ async def _one_solution(context: Context) -> list[Node]:
     """Write the best path there is to its end, so that a problem is never without a candidate."""
     context.rules = replace(context.rules, max_tokens=None, max_calls=None)
     paths = [node for node in context.nodes if node.parent and not node.finished and node.root is context.root]
+    if context.reward_model is not None:
+        await context.score(paths)  # those of a round that the budget cut short have no score yet
     best = max(paths, key=lambda node: (context.score_of(node), len(node.path)), default=context.root)
     solution = await context.complete([best], 1)
     if context.reward_model is not None:

@@ -75,3 +75,28 @@ def test_a_setting_is_checked_against_its_type() -> None:
         found["size"].check(0)
     with pytest.raises(UserError, match="--second: unknown second 'c'"):
         found["second"].check("c")
+
+
+def with_fractions(
+    *, free: float = 0.5, share: Annotated[float, 0, 1] = 0.5, price: Annotated[float | None, 0] = None
+) -> None:
+    """Something with fractions."""
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("free", (-3.5, 0, 1e9), (float("nan"), float("inf"))),
+        ("share", (0.0, 1, 0.25), (-0.01, 1.01, float("nan"))),
+        ("price", (0, 2.5, None), (-1,)),
+    ],
+)
+def test_a_fraction_is_checked_against_its_range(
+    name: str, good: tuple[float | None, ...], bad: tuple[float, ...]
+) -> None:
+    setting = settings_of(with_fractions)[name]
+    for value in good:
+        setting.check(value)
+    for value in bad:
+        with pytest.raises(UserError, match=f"--{name}: {name} must be"):
+            setting.check(value)

@@ -15,7 +15,6 @@ from inference_kit.cli.making import MODEL_MAY_SET, made, maker, wishes_of
 from inference_kit.cli.method_choice import (
     check_method,
     method_settings_of,
-    needs_details,
     resolved_votes,
     turned_on,
     votes_of,
@@ -41,6 +40,7 @@ from inference_kit.models import ENGINES
 from inference_kit.models.auto import choose_engine
 from inference_kit.models.hub import is_local
 from inference_kit.models.replicas import replicated
+from inference_kit.needs import needs_details
 from inference_kit.records import GenerationConfig
 from inference_kit.registry import Entry, lookup, name_of, opened, settings_of, unknown
 from inference_kit.reward_models import REWARD_MODELS

@@ -27,12 +27,14 @@ from inference_kit.decoders.settings import WHERE, BadArgument, read_hyperparame
 from inference_kit.decoders.sources import MODELS, REWARD_NAMES, Model, explained, find_reward_model, find_source
 from inference_kit.decoders.sources import load_model as load
 from inference_kit.errors import EngineError, UserError
+from inference_kit.evaluation import check_votes
 from inference_kit.flow import all_of
 from inference_kit.grader import GraderPool
+from inference_kit.needs import check_needs, details_of, known_before, needs_details
 from inference_kit.records import GenerationConfig, Problem, Solution
 from inference_kit.registry import Entry
 from inference_kit.reward_models.base import RewardModel
-from inference_kit.search import METHODS, NEEDS, ONE_SOLUTION, OWN_VOTE, Needs
+from inference_kit.search import METHODS, ONE_SOLUTION, OWN_VOTE, needs_of
 from inference_kit.solver import Solver
 from inference_kit.store.call_log import CallLog, LoggedCall
 from inference_kit.voting import VOTES
@@ -164,7 +166,7 @@ class InferenceBase:
         try:
             config = self._config(model)
             model.engine.check(config)
-            _check_needs(self.method, model, config, reward_model)
+            _check_needs(self.method, self._votes, model, config, reward_model)
             if reward_model is not None:
                 reward_model.check()
         except UserError as error:
@@ -188,12 +190,12 @@ class InferenceBase:
     @property
     def _follows_scores(self) -> bool:
         """Whether scores steer the method, and do not only rank what it has made."""
-        return NEEDS.get(self.method, Needs()).reward_model or self.method == "self_improve"
+        return needs_of(self.method).reward_model or self.method == "self_improve"
 
     def _named_reward_model(self) -> RewardModel | None:
         """The one that was told; where the method cannot do without, the one registered as that of the model."""
         options, beside = self._told.options, f"{self._source.name}_prm"
-        needed = NEEDS.get(self.method, Needs()).reward_model and beside in self._reward_names
+        needed = needs_of(self.method).reward_model and beside in self._reward_names
         named = options.reward_model or (beside if needed else None)
         return find_reward_model(named, options.reward_model_path, self._reward_names)
 
@@ -206,10 +208,12 @@ class InferenceBase:
             Level("decoder's default", {"max_new_tokens": min(512, room // 2) if room else 512}),
         )
         config = generation_config(resolved)
-        weighed = VOTES[self._vote].needs if self._vote in VOTES else ()
-        if NEEDS.get(self.method, Needs()).branching or {*weighed} - {"step_scores", "logprob"}:
-            return replace(config, token_details=True)
-        return config
+        return replace(config, token_details=True) if needs_details(self.method, self._votes) else config
+
+    @property
+    def _votes(self) -> tuple[str, ...]:
+        """The vote that chooses, where one does."""
+        return (self._vote,) if self._vote in VOTES else ()
 
     @property
     def _vote(self) -> str | None:
@@ -268,17 +272,16 @@ class _Cache(CallLog):
         return replace(found, same_run=False) if found else None
 
 
-def _check_needs(method: str, model: Model, config: GenerationConfig, reward_model: RewardModel | None) -> None:
-    """Refuse a method whose needs are not met, before anything is generated."""
-    needs = NEEDS.get(method, Needs())
-    if needs.reward_model and reward_model is None:
-        fix = "Name a reward_model, or override `score`."
-        raise BadArgument(f"{method} follows step scores, and there is no reward model", where=WHERE, fix=fix)
-    if needs.prefix and not model.engine.capabilities.prefix:
-        fix = "Use best_of_n or self_consistency, or another engine."
-        raise BadArgument(f"{method} needs an engine that goes on with a partial answer", where=model.backend, fix=fix)
-    if needs.goes_on:
-        model.engine.check_going_on(config, method)
+def _check_needs(
+    method: str, votes: Sequence[str], model: Model, config: GenerationConfig, reward_model: RewardModel | None
+) -> None:
+    """Refuse a method or a vote whose needs are not met, before anything is generated."""
+    remedy, scored = "Name a reward_model, or override `score`.", reward_model is not None
+    try:
+        check_needs(method, model.engine, config, scored=scored, where=WHERE, remedy=remedy)
+        check_votes(votes, known_before(model.engine, scored=scored) | details_of(model.engine))
+    except UserError as error:
+        raise BadArgument(error.what, where=error.where, fix=error.fix) from error
 
 
 def _close(loop: LoopThread, solver: Solver) -> None:

@@ -25,13 +25,15 @@ class Capabilities:
     """What an engine can do; `refused_settings` are names of settings that it cannot apply.
 
     `prefix` is the continuation of a partial answer, where `begun_anew` are settings that take no notice of what was
-    written before; `logprobs` that completions come with their log-probability.
+    written before; `logprobs` that completions come with their log-probability, `certainty` that token details see the
+    whole vocabulary.
     """
 
     refused_settings: frozenset[str] = field(default_factory=frozenset)
     begun_anew: frozenset[str] = field(default_factory=frozenset)
     prefix: bool = True
     logprobs: bool = True
+    certainty: bool = True
     images: bool = False
 
 

@@ -47,7 +47,9 @@ class Ollama(Engine):
         retry_seconds: The first wait before that; each further one is twice as long, up to 8 seconds.
     """
 
-    capabilities = Capabilities(refused_settings=frozenset({"branch_first"}), prefix=False, images=True)
+    capabilities = Capabilities(
+        refused_settings=frozenset({"branch_first"}), prefix=False, certainty=False, images=True
+    )
 
     def __init__(
         self,

@@ -70,8 +70,8 @@ class OpenAI(Engine):
         request_seconds: float = 600.0,
         max_retries: Annotated[int, 0] = 10,
         retry_seconds: float = 0.25,
-        prompt_price: float | None = None,
-        completion_price: float | None = None,
+        prompt_price: Annotated[float | None, 0] = None,
+        completion_price: Annotated[float | None, 0] = None,
     ) -> None:
         if server_kind not in ("auto", *KINDS):
             raise unknown(server_kind, ("auto", *KINDS), "kind of server", where="--server-kind")
@@ -111,6 +111,7 @@ class OpenAI(Engine):
             refused_settings=refused,
             begun_anew=kind.begun_anew,
             prefix=kind.continues,
+            certainty=False,
             images=self._api == "chat",
         )
 

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 from inference_kit.errors import EngineError, UserError
 from inference_kit.flow import all_of
@@ -53,7 +53,7 @@ class VLLM(LocalModel):
 
     concurrency = 128
     # Earlier steps are prompt to vLLM, which counts that for the repetition penalty only.
-    capabilities = Capabilities(begun_anew=frozenset({"frequency_penalty", "presence_penalty"}))
+    capabilities = Capabilities(begun_anew=frozenset({"frequency_penalty", "presence_penalty"}), certainty=False)
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class VLLM(LocalModel):
         *,
         separator: str = "\n\n",
         dtype: str = "auto",
-        gpu_memory_utilization: float | None = None,
+        gpu_memory_utilization: Annotated[float | None, 0, 1] = None,
         max_model_len: int | None = None,
         enforce_eager: bool | None = None,
         quantization: str | None = None,

@@ -11,7 +11,7 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 from inference_kit.errors import UserError
 from inference_kit.flow import all_of
@@ -55,7 +55,7 @@ class VllmPooling(RewardModel):
         good_labels: tuple[str, ...] = (),
         neutral_is_good: bool = False,
         dtype: str = "auto",
-        gpu_memory_utilization: float | None = None,
+        gpu_memory_utilization: Annotated[float | None, 0, 1] = None,
         max_model_len: int | None = None,
         tensor_parallel_size: int = 1,
         engine_args: tuple[str, ...] = (),

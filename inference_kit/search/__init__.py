@@ -79,7 +79,7 @@ NEEDS: dict[str, Needs] = {
     "particle_filtering": _SEARCH,
     "rebase": _SEARCH,
 }
-"""A method that is not named here needs an engine and nothing more."""
+"""A method that is not named here needs an engine and nothing more; `needs_of` knows that."""
 
 OWN_VOTE: dict[str, str | None] = {
     "cot_decoding": "margin_vote",
@@ -89,3 +89,8 @@ OWN_VOTE: dict[str, str | None] = {
     "universal_self_consistency": None,
 }
 """The vote that belongs to a method, where that is not the best score; None where its first candidate is its choice."""
+
+
+def needs_of(method: str) -> Needs:
+    """What a method cannot do without."""
+    return NEEDS.get(method, Needs())

@@ -5,13 +5,21 @@ Source: Vijayakumar et al. 2016, "Diverse beam search", arXiv:1610.02424; here w
 likelihood.
 """
 
+from typing import Annotated
+
 from inference_kit.context import Context
 from inference_kit.records import Node
 from inference_kit.search.tools import search_beam
 
 
 async def diverse_beam(
-    context: Context, *, beam_width: int = 4, n: int = 4, groups: int = 4, diversity: float = 0.5, max_steps: int = 40
+    context: Context,
+    *,
+    beam_width: int = 4,
+    n: int = 4,
+    groups: int = 4,
+    diversity: Annotated[float, 0] = 0.5,
+    max_steps: int = 40,
 ) -> list[Node]:
     """Keep good partial solutions whose newest steps differ; with one group, or diversity 0, this is beam_search.
 

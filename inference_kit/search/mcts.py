@@ -6,7 +6,7 @@ Source: Silver et al. 2017, arXiv:1712.01815; with a verifier Hao et al. 2023, "
 """
 
 from math import exp
-from typing import Literal
+from typing import Annotated, Literal
 
 from inference_kit.context import Context
 from inference_kit.records import Node
@@ -19,7 +19,7 @@ async def mcts(
     *,
     iterations: int = 16,
     n: int = 4,
-    c_puct: float = 1.4,
+    c_puct: Annotated[float, 0] = 1.4,
     max_depth: int = 40,
     leaves: int = 1,
     selection: Literal["uct", "puct"] = "uct",

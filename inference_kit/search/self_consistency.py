@@ -6,7 +6,7 @@ et al. 2024, "ESC", arXiv:2401.10480.
 """
 
 from collections import Counter
-from typing import Literal
+from typing import Annotated, Literal
 
 from inference_kit.context import Context
 from inference_kit.estimates import beta_majority, dirichlet_majority
@@ -20,7 +20,7 @@ async def self_consistency(
     *,
     n: int = 40,
     stopping: Literal["beta", "dirichlet", "esc", "never"] = "beta",
-    certainty: float = 0.95,
+    certainty: Annotated[float, 0, 1] = 0.95,
     window: int = 4,
 ) -> list[Node]:
     """Sample until the first answer is surely the majority, a whole window agrees, or there are `n` solutions.

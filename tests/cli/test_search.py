@@ -31,6 +31,12 @@ class Forgetful(SlowEngine):
     capabilities = Capabilities(begun_anew=frozenset({"presence_penalty"}))
 
 
+class Narrow(SlowEngine):
+    """Sees only the likeliest tokens, as servers do."""
+
+    capabilities = Capabilities(certainty=False)
+
+
 class WrongHead(Whims):
     """A reward model whose weights turn out to be of another kind."""
 
@@ -48,6 +54,7 @@ def registries(tmp_path: Path) -> Registries:
         models={
             "stepper": partial(SlowEngine, separator="\n\n"),
             "blunt": partial(Blunt),
+            "narrow": partial(Narrow),
             "forgetful": partial(Forgetful),
             "flat": partial(Talker, lambda message, seed: f"It is \\boxed{{{seed % 3}}}."),
             "hostile": partial(Talker, lambda message, seed: HOSTILE),
@@ -105,7 +112,14 @@ def without_times(value: Any) -> Any:
         ("--vote mixed_vote --model blunt --reward-model whims", "mixed_vote weighs log-probabilities"),
         ("--vote mixed_vote", "mixed_vote weighs step scores"),
         ("--vote self_certainty_vote --model blunt", "self_certainty_vote weighs the self-certainty of tokens"),
+        ("--vote self_certainty_vote --model narrow", "on an engine that sees the whole vocabulary"),
         ("--vote margin_vote --model blunt", "margin_vote weighs the margin of the answer's tokens"),
+        (
+            "--method rebase --reward-model whims --balance-temperature nan",
+            "balance_temperature must be a finite number",
+        ),
+        ("--method mcts --reward-model whims --c-puct -1", "--c-puct: c_puct must be at least 0, got -1.0"),
+        ("--method self_consistency --certainty 1.5", "--certainty: certainty must be at most 1, got 1.5"),
         ("--aggregate median --reward-model whims", "Did you mean 'mean'"),
         ("--step-tokens -1", "step_tokens must be at least 0, got -1"),
         ("--max-tokens-per-problem 0", "max_tokens_per_problem must be at least 1"),
