@@ -295,8 +295,10 @@ def _likeness(record: Record, place: int, grade: Grade) -> float:
 def _winner(record: Record, name: Vote) -> int:
     if name is None:
         return 0
-    check_votes([name], known_of(record.candidates))
-    return VOTES[name].choose(record.candidates)
+    vote = VOTES[name]
+    if vote.needs:
+        check_votes([name], known_of(record.candidates))
+    return vote.choose(record.candidates)
 
 
 def _headline(grade: Grade | None, *, strict: bool) -> bool:
