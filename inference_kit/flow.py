@@ -8,6 +8,7 @@ begins the next at once, not when everybody who was answered at the same time is
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
@@ -21,11 +22,12 @@ async def for_each(items: Iterable[Item], worker: Callable[[Item], Awaitable[Non
     """
     source = iter(items)
 
-    async def lane() -> None:
-        for item in source:
+    async def lane(first: Item) -> None:
+        for item in chain([first], source):
             await worker(item)
 
-    await all_of([lane() for _ in range(limit)])
+    beginning = list(islice(source, limit))
+    await all_of([lane(item) for item in beginning])
 
 
 async def as_finished(jobs: Sequence[Coroutine[Any, Any, Result]]) -> AsyncGenerator[Result, None]:
