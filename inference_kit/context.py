@@ -17,8 +17,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from loguru import logger
+
 from inference_kit.budget import RunBudget
-from inference_kit.errors import BudgetSpent, UserError
+from inference_kit.errors import BudgetSpent, NoRoom, UserError
 from inference_kit.flow import all_of
 from inference_kit.grader import GraderPool, extract
 from inference_kit.models.base import Engine
@@ -302,10 +304,16 @@ class Context:
         missing = [key for key in seed_of if key not in self._written]
         if missing:
             asked = replace(prompt, seeds=tuple(seed_of[key] for key in missing))
-            async for position, completion in self.engine.generate(asked, config):
-                self._log(missing[position], completion.to_json())
-                self._written[missing[position]] = completion
-                prompt_tokens += self._count(completion, paid=True, known=prompt_tokens)
+            try:
+                async for position, completion in self.engine.generate(asked, config):
+                    self._log(missing[position], completion.to_json())
+                    self._written[missing[position]] = completion
+                    prompt_tokens += self._count(completion, paid=True, known=prompt_tokens)
+            except NoRoom as error:
+                if not prompt.prefix and prompt.messages == self.problem.messages:
+                    raise
+                logger.warning("problem {} ends with what it has: {}", self.problem.index, error)
+                raise BudgetSpent(f"problem {self.problem.index} has spent its context") from error
 
     def _room_behind(self, node: Node) -> int:
         """Tokens that the solution may still take; one that was cut off and goes on has as many again."""

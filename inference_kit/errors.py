@@ -28,12 +28,16 @@ class EngineError(UserError):
     """An engine could not answer one call; the problem fails with this line and the run goes on."""
 
 
+class NoRoom(EngineError):
+    """A prompt leaves the model's context no room for a reply."""
+
+
 class RunStopped(Exception):
     """A limit of the whole run is reached, and this is its name; everything finished is kept."""
 
 
 class BudgetSpent(Exception):
-    """A problem's tokens or calls are used up; the solver keeps what was written until then."""
+    """A problem's tokens or calls are used up, or its context; the solver keeps what was written until then."""
 
 
 def first_line(error: Exception) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from loguru import logger
 
-from inference_kit.errors import EngineError, UserError
+from inference_kit.errors import EngineError, NoRoom, UserError
 from inference_kit.models.adapters import Adapter, base_and_adapters, tell_other_bases
 from inference_kit.models.base import Engine
 from inference_kit.models.conversation import chat_text, dress, stop_ids
@@ -180,13 +180,13 @@ class LocalModel(Engine):
         """Tokens that may be written.
 
         Raises:
-            EngineError: where the prompt leaves none.
+            NoRoom: where the prompt leaves none.
         """
         context = self.context_length
         if context is None:
             return config.max_new_tokens
         if n_prompt_tokens >= context:
-            raise EngineError(
+            raise NoRoom(
                 f"the prompt has {n_prompt_tokens} tokens and the model's context {context}",
                 fix="Shorten the prompt, or use a model with a longer context.",
             )

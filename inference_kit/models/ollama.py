@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 from loguru import logger
 
-from inference_kit.errors import EngineError, UserError
+from inference_kit.errors import EngineError, NoRoom, UserError
 from inference_kit.flow import as_finished
 from inference_kit.models.base import Capabilities, Engine
 from inference_kit.models.foreign_json import Malformed, as_count, as_list, as_object, as_text, decoded, short
@@ -171,7 +171,7 @@ class Ollama(Engine):
                     refusal.what, where=self._address, fix="See `ollama list`, and --api-model."
                 ) from refusal
             if "context" in refusal.message:
-                raise EngineError(
+                raise NoRoom(
                     f"the prompt does not fit the context of {self._num_ctx} tokens ({refusal.message})",
                     where=self._address,
                     fix="Raise --num-ctx, or shorten the prompt.",

@@ -17,7 +17,7 @@ from typing import Annotated, Any, TypeVar
 from loguru import logger
 
 from inference_kit.budget import Prices
-from inference_kit.errors import EngineError, UserError
+from inference_kit.errors import EngineError, NoRoom, UserError
 from inference_kit.flow import as_finished
 from inference_kit.models.base import Capabilities, Engine
 from inference_kit.models.http_session import MOST_BYTES, HttpSession, Patience, Refused, run_apart
@@ -298,7 +298,7 @@ class OpenAI(Engine):
             return UserError(refusal.what, where=self._address + self._path, fix=fix)
         if "context" in refusal.message and "length" in refusal.message:
             fix = "Shorten the prompt, or use a model with a longer context."
-            return EngineError(f"the prompt is too long: {refusal.message}", fix=fix)
+            return NoRoom(f"the prompt is too long: {refusal.message}", fix=fix)
         return refusal
 
     def _contacted(self) -> Server:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from search.world import GRADER, PROBLEM
 
 from inference_kit.context import Rules
-from inference_kit.errors import UserError
+from inference_kit.errors import NoRoom, UserError
 from inference_kit.records import GenerationConfig, Message, Problem, Solution
 from inference_kit.reward_models.base import RewardModel
 from inference_kit.search.self_improve import self_improve
@@ -49,6 +49,26 @@ def conversation(ratings: Sequence[str], scores: Sequence[float] | None, **setti
     reward_model = Grows(scores) if scores is not None else None
     solver = Solver(engine, method, GenerationConfig(), GRADER, reward_model, rules=rules, keep_trees=True)
     return engine, asyncio.run(solver.solve(PROBLEM))
+
+
+def test_a_conversation_that_no_longer_fits_ends_with_the_versions_there_are() -> None:
+    """A long reply leaves the context no room for a further turn, which must not cost the problem its draft."""
+
+    def reply(message: str, seed: int) -> str:
+        if "critical eye" in message:
+            raise NoRoom("the prompt has 600 tokens and the model's context 512")
+        return "version 0"
+
+    solver = Solver(Talker(reply), self_improve, GenerationConfig(), GRADER)
+    assert versions(asyncio.run(solver.solve(PROBLEM))) == [0]
+
+
+def test_a_question_that_does_not_fit_fails_its_problem() -> None:
+    def reply(message: str, seed: int) -> str:
+        raise NoRoom("the prompt has 600 tokens and the model's context 512")
+
+    with pytest.raises(NoRoom, match="600 tokens"):
+        asyncio.run(Solver(Talker(reply), self_improve, GenerationConfig(), GRADER).solve(PROBLEM))
 
 
 def versions(solution: Solution) -> list[int]:
