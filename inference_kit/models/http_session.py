@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.foreign_json import Malformed, decoded, short
 from inference_kit.models.pace import Pace
+from inference_kit.models.turns import Turns
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession
@@ -93,6 +94,7 @@ class _Open:
     loop: asyncio.AbstractEventLoop
     client: "ClientSession"
     pace: Pace
+    turns: Turns
 
 
 class HttpSession:
@@ -168,6 +170,7 @@ class HttpSession:
             try:
                 async with self._answer(method, path, data) as response:
                     content = await _content(response, most_bytes)
+                await self._opened().turns.take()
                 found = read(decoded(content))
             except Malformed as error:
                 trouble = self._malformed(error)
@@ -300,7 +303,7 @@ class HttpSession:
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
-            self._open = _Open(loop, client, Pace(self._concurrency))
+            self._open = _Open(loop, client, Pace(self._concurrency), Turns())
         return self._open
 
 
