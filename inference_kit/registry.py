@@ -38,22 +38,26 @@ class Setting:
     least: float = 1
     most: float = math.inf
 
+    @property
+    def flag(self) -> str:
+        """The flag as users type it."""
+        return "--" + self.name.replace("_", "-")
+
     def check(self, value: Any) -> None:
         """Refuse a number out of its range, and a name that is not among those of a `Literal`.
 
         Raises:
             UserError: naming the flag.
         """
-        flag = f"--{self.name.replace('_', '-')}"
         if isinstance(value, int | float) and not isinstance(value, bool):
             if not math.isfinite(value):
-                raise UserError(f"{self.name} must be a finite number, got {value}", where=flag)
+                raise UserError(f"{self.name} must be a finite number, got {value}", where=self.flag)
             if value < self.least:
-                raise UserError(f"{self.name} must be at least {self.least}, got {value}", where=flag)
+                raise UserError(f"{self.name} must be at least {self.least}, got {value}", where=self.flag)
             if value > self.most:
-                raise UserError(f"{self.name} must be at most {self.most}, got {value}", where=flag)
+                raise UserError(f"{self.name} must be at most {self.most}, got {value}", where=self.flag)
         if get_origin(self.type) is Literal and value not in get_args(self.type):
-            raise unknown(str(value), get_args(self.type), self.name, where=flag)
+            raise unknown(str(value), get_args(self.type), self.name, where=self.flag)
 
 
 def lookup(table: Mapping[str, Value], name: str, kind: str, *, where: str = "") -> Value:

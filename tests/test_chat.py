@@ -120,3 +120,36 @@ def test_explain_shows_the_settings_of_a_conversation_and_says_nothing(
         assert values["method"] == f'"{method}"'
         assert values["temperature"] == "0.3"
         assert not [name for name in values if name.startswith(("dataset", "limit"))]
+
+
+class Connected(Parrot):
+    """Has connections of the event loop that it was first asked in."""
+
+    def __init__(self) -> None:
+        self.loops: set[asyncio.AbstractEventLoop] = set()
+
+    async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[str]:
+        self.loops.add(asyncio.get_running_loop())
+        async for piece in super().stream(prompt, config):
+            yield piece
+
+    async def close(self) -> None:
+        self.loops.add(asyncio.get_running_loop())
+
+
+def test_all_turns_share_one_event_loop_so_that_connections_live_on_and_are_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MAIN-70: with a loop for each turn a server's connections would be left open, with a warning for each."""
+    data = partial(SimpleDataset, dataset_name="mine", dataset_path=str(tmp_path / "none.jsonl"))
+    engine = Connected()
+
+    def connected() -> Connected:
+        return engine
+
+    monkeypatch.setattr("sys.stdin", io.StringIO("one\ntwo\n"))
+    assert (
+        cli.main(["chat", "--model", "connected"], Registries({"connected": connected}, {}, {"abacus": data}, tmp_path))
+        == 0
+    )
+    assert len(engine.loops) == 1

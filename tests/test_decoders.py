@@ -593,3 +593,10 @@ def test_the_classes_of_the_page_work() -> None:
     assert names["Shorter"]("echo").forward("hello")[0] == "hello"
     settings = {each for line in page.splitlines() if line.startswith("| `") for each in re.findall(r"`(\w+)`", line)}
     assert {each.name for each in fields(Options)} <= settings
+
+
+def test_a_vote_that_cannot_be_taken_is_explained_without_flags() -> None:
+    """DEC-31: a program has no command line."""
+    with pytest.raises(ValueError, match=r"^vote: best_last weighs step scores, .* Run with reward_model") as refused:
+        BestOfN("echo", hyperparameters={"vote": "best_last"}).forward("1 + 1")
+    assert "--" not in str(refused.value)

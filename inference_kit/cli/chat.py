@@ -41,10 +41,12 @@ def execute(arguments: Sequence[str], registries: Registries) -> int:
         of_the_data = [name for name in plan.settings if name.startswith("dataset.")]
         print(explained(plan.settings, without=[*OF_A_RUN, *of_the_data]))
         return 0
-    with GraderPool() as grader:
+    with GraderPool() as grader, asyncio.Runner() as runner:  # one loop, because connections live on one
         conversation = _conversation(plan, grader)
-        _talk(conversation)
-        asyncio.run(conversation.solver.close())
+        try:
+            _talk(conversation, runner)
+        finally:
+            runner.run(conversation.solver.close())
     return 0
 
 
@@ -75,7 +77,7 @@ def _conversation(plan: Plan, grader: GraderPool) -> Conversation:
     return Conversation(solver, vote, system=plan.value("system") or "")
 
 
-def _talk(conversation: Conversation) -> None:
+def _talk(conversation: Conversation, runner: asyncio.Runner) -> None:
     images: list[str] = []
     for line in _lines():
         if line.startswith(IMAGE):
@@ -88,7 +90,7 @@ def _talk(conversation: Conversation) -> None:
             print("(history forgotten)", file=sys.stderr)
             continue
         try:
-            asyncio.run(_answer(conversation, line, tuple(images)))
+            runner.run(_answer(conversation, line, tuple(images)))
         except KeyboardInterrupt:
             print(" (stopped)", file=sys.stderr)
         except UserError as error:

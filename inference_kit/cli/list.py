@@ -59,5 +59,5 @@ def _place(entry: Entry) -> str:
     """The path of a registry entry, shortened to what tells it apart."""
     _, arguments, keywords = opened(entry)
     named = [value for key, value in keywords.items() if key.endswith("_path")]
-    path = str(next(iter([*named, *arguments]), ""))
+    path = str(next(iter([*arguments, *named]), ""))
     return f"{os.path.relpath(path) if Path(path).is_absolute() else path}: " if path else ""

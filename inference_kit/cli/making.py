@@ -90,8 +90,12 @@ def _resolved(
     )
     defaults = Level("default", {name: setting.default for name, setting in known.items()})
     resolved = resolve(list(known), [command_line, Level("registry", keywords), *files, defaults])
-    for name, each in resolved.items():
-        replace(known[name], name=prefix + name).check(each.value)
+    for name, setting in known.items():
+        named = replace(setting, name=prefix + name)
+        if name in resolved:
+            named.check(resolved[name].value)
+        elif setting.required:
+            raise UserError("it is needed, and has no default", where=named.flag, fix=setting.help)
     return resolved | _without_gpu(resolved)
 
 

@@ -275,7 +275,8 @@ def _read_values(config: ConfigFile, readers: Mapping[str, Option]) -> dict[str,
         prefix = REWARD_PREFIX if section == "reward_model_args" else ""
         for name, value in inside.items():
             if prefix + name not in readers:
-                raise unknown(name, readers, f"key of {section}", where=config.places[name])
+                known = [reader.removeprefix(prefix) for reader in readers if reader.startswith(prefix)]
+                raise unknown(name, known, f"key of {section}", where=config.places[name])
             if values.get(prefix + name, value) != value:
                 raise UserError(f"{name} has two values in this file", where=config.places[name])
             values[prefix + name] = value
@@ -291,6 +292,10 @@ def _check_run(settings: Mapping[str, Resolved]) -> None:
         if name in settings and settings[name].value < 1:
             flag = f"--{name.replace('_', '-')}"
             raise UserError(f"{name} must be at least 1, got {settings[name].value}", where=flag)
+    for name in ("max_seconds", "max_cost"):
+        if name in settings and not settings[name].value > 0:  # NaN is not, either
+            flag = f"--{name.replace('_', '-')}"
+            raise UserError(f"{name} must be above 0, got {settings[name].value}", where=flag)
     if "shard" in settings:
         Shard.read(settings["shard"].value)
     if settings["step_tokens"].value < 0:

@@ -9,6 +9,7 @@ from typing import Any
 
 from inference_kit.cli.plan import Plan
 from inference_kit.cli.progress import Progress
+from inference_kit.records import Usage
 from inference_kit.report.tables import ACCURACY_HEADERS, accuracy_row, percent, table
 from inference_kit.search import ONE_SOLUTION
 from inference_kit.store.results import read_final
@@ -24,6 +25,8 @@ def summary_of_run(
     """Everything the closing table says, as plain JSON values; greedy's metrics where they are stored beside."""
     greedy = plan.file(method="greedy")
     first = plan.votes[0]
+    prices = plan.engine.prices
+    paid = Usage(prompt_tokens=metrics[first]["prompt_tokens"], generated_tokens=metrics[first]["generated_tokens"])
     return {
         "dataset": plan.dataset_name,
         "model": plan.model_name,
@@ -36,6 +39,7 @@ def summary_of_run(
         "files": {vote or plan.method_name: str(path) for vote, path in paths.items()},
         "votes": {vote or plan.method_name: dict(each) for vote, each in metrics.items()},
         "metrics": dict(metrics[first]),
+        "dollars": prices.cost(paid) if prices else None,
         "greedy": _stored_metrics(greedy) if plan.method_name != "greedy" else None,
         "greedy_file": str(greedy),
         "this_time": {
@@ -66,6 +70,7 @@ def show_summary(summary: Mapping[str, Any]) -> str:
         f"{metrics['reward_tokens']:,} read by the reward model; {metrics['engine_calls']:,} engine calls, "
         f"{metrics['seconds']:.1f} s"
     )
+    cost += "" if summary["dollars"] is None else f"; ${summary['dollars']:,.4f}"
     now = (
         f"this time: {this_time['problems']} problems, {this_time['generated_tokens']:,} tokens generated, "
         f"{this_time['seconds']:.1f} s"

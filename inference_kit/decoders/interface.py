@@ -24,7 +24,15 @@ from inference_kit.decoders.inputs import check_template, problem_of
 from inference_kit.decoders.loop_thread import LoopThread
 from inference_kit.decoders.own_score import OwnScore
 from inference_kit.decoders.settings import WHERE, BadArgument, read_hyperparameters
-from inference_kit.decoders.sources import MODELS, REWARD_NAMES, Model, explained, find_reward_model, find_source
+from inference_kit.decoders.sources import (
+    MODELS,
+    REWARD_NAMES,
+    Model,
+    explained,
+    find_reward_model,
+    find_source,
+    spoken,
+)
 from inference_kit.decoders.sources import load_model as load
 from inference_kit.errors import EngineError, UserError
 from inference_kit.evaluation import check_votes
@@ -281,7 +289,7 @@ def _check_needs(
         check_needs(method, model.engine, config, scored=scored, where=WHERE, remedy=remedy)
         check_votes(votes, known_before(model.engine, scored=scored) | details_of(model.engine))
     except UserError as error:
-        raise BadArgument(error.what, where=error.where, fix=error.fix) from error
+        raise BadArgument(spoken(error.what), where=spoken(error.where), fix=spoken(error.fix)) from error
 
 
 def _close(loop: LoopThread, solver: Solver) -> None:

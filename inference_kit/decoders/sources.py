@@ -134,7 +134,7 @@ def load_model(source: Source, told: Told) -> Model:
 def explained(error: UserError, source: Source) -> UserError:
     """The same error with what the name was taken for, and hyperparameters in the place of flags."""
     what = f"{error.what} ({source.name!r} was taken for {source.taken_for})"
-    return UserError(_spoken(what), where=_spoken(error.where), fix=_spoken(error.fix))
+    return UserError(spoken(what), where=spoken(error.where), fix=spoken(error.fix))
 
 
 def find_reward_model(
@@ -212,7 +212,7 @@ def _only_model(engine: OpenAI | Ollama, source: Source) -> str:
     return names[0] if names else source.name
 
 
-def _spoken(text: str) -> str:
+def spoken(text: str) -> str:
     """`text` with the names of hyperparameters where it has flags."""
     named = text.replace("--model-path", "model_name_or_path")
     return re.sub(r"--(\w[\w-]*)", lambda flag: flag[1].replace("-", "_"), named)

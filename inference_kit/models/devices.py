@@ -4,9 +4,12 @@ Why: the same command should do the best thing on a laptop, a Mac and a GPU mach
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from inference_kit.errors import UserError
+
+Dtype = Literal["auto", "bfloat16", "float16", "float32"]
+"""What a setting may call the numbers of the weights."""
 
 
 def choose_device(wanted: str) -> str:

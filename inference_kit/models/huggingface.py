@@ -17,6 +17,7 @@ from inference_kit.models.adapters import put_on
 from inference_kit.models.attention import FLASH, choose_attention, in_slots
 from inference_kit.models.batching import Loop, Pump
 from inference_kit.models.decoding import DecodeLoop
+from inference_kit.models.devices import Dtype
 from inference_kit.models.loading import load_model
 from inference_kit.models.local_model import LocalModel
 from inference_kit.models.quantization import check_quantization
@@ -56,7 +57,7 @@ class HuggingFace(LocalModel):
         model_path: str,
         *,
         separator: str = "\n\n",
-        dtype: str = "auto",
+        dtype: Dtype = "auto",
         device: str = "auto",
         attn_implementation: Literal["auto", "sdpa", "eager", "flash_attention_2", "flash_attention_3"] = "auto",
         template: str | None = None,

@@ -81,12 +81,15 @@ def read_first_tokens(data: Any) -> FirstTokens:
     """The likeliest tokens in the place of the first one written.
 
     Raises:
-        Malformed: where the answer does not name them.
+        EngineError: where the server does not tell them.
     """
     choices = as_list(as_object(data, "the answer").get("choices"), "choices")
     tokens = [token for choice in choices for token in read_logprobs(as_object(choice, "a choice").get("logprobs"))]
     if not tokens or not tokens[0].top:
-        raise Malformed("it names no likeliest tokens")
+        raise EngineError(
+            "the server does not tell the likeliest tokens",
+            fix="Choose another method; a judge can sample its verdicts instead (--reward-n-verdicts).",
+        )
     likeliest_first = sorted(tokens[0].top, key=lambda top: top[1], reverse=True)
     return FirstTokens(tuple(likeliest_first), _counted(data, "prompt_tokens") or 0)
 

@@ -18,6 +18,7 @@ from typing import Annotated, Any
 from inference_kit.errors import EngineError, UserError
 from inference_kit.flow import all_of
 from inference_kit.models.base import Capabilities
+from inference_kit.models.devices import Dtype
 from inference_kit.models.local_model import LocalModel
 from inference_kit.models.replies import HALF_SIGN, ReplyText
 from inference_kit.models.rows import Row
@@ -60,7 +61,7 @@ class VLLM(LocalModel):
         model_path: str,
         *,
         separator: str = "\n\n",
-        dtype: str = "auto",
+        dtype: Dtype = "auto",
         gpu_memory_utilization: Annotated[float | None, 0, 1] = None,
         max_model_len: int | None = None,
         enforce_eager: bool | None = None,
@@ -306,7 +307,7 @@ def runs_of(seeds: Sequence[int]) -> list[range]:
     return [range(start, end) for start, end in zip(starts, [*starts[1:], len(seeds)], strict=True)]
 
 
-def read_engine_args(pairs: Sequence[str]) -> dict[str, Any]:
+def read_engine_args(pairs: Sequence[str], flag: str = "--engine-args") -> dict[str, Any]:
     """Read `key=value` texts; a value that is JSON counts as that, and any other as text.
 
     Raises:
@@ -316,7 +317,7 @@ def read_engine_args(pairs: Sequence[str]) -> dict[str, Any]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name.strip():
-            raise UserError(f"expected key=value, got {pair!r}", where="--engine-args")
+            raise UserError(f"expected key=value, got {pair!r}", where=flag)
         try:
             found[name.strip().replace("-", "_")] = json.loads(value)
         except ValueError:

@@ -89,7 +89,7 @@ class RewardModel:
     async def close(self) -> None:
         """Say how many scores were not numbers, and how many solutions were too long."""
         if self.n_nan > 1:
-            logger.warning("{} scores of reward model {} were not numbers and counted 0", self.n_nan, self.identity)
+            logger.warning("{} scores of the reward model were not numbers and counted 0", self.n_nan)
         if self.n_too_long > 1:
             logger.warning("{} solutions were too long for the reward model and count 0", self.n_too_long)
 
@@ -110,6 +110,6 @@ class RewardModel:
         if not math.isnan(score):
             return min(1.0, max(0.0, float(score)))
         if not self.n_nan:
-            logger.warning("a score of reward model {} is not a number and counts 0", self.identity)
+            logger.warning("a score of the reward model is not a number and counts 0")
         self.n_nan += 1
         return 0.0

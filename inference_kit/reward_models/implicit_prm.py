@@ -13,6 +13,7 @@ from itertools import accumulate
 from typing import Annotated, Any
 
 from inference_kit.errors import UserError
+from inference_kit.models.devices import Dtype
 from inference_kit.models.weights import Weights
 from inference_kit.records import Problem
 from inference_kit.reward_models.beginnings import Reading
@@ -43,7 +44,7 @@ class ImplicitPRM(TransformerRewardModel):
         separator: str = "\n\n",
         beta: float = 0.001,
         per_step: bool = False,
-        dtype: str = "auto",
+        dtype: Dtype = "auto",
         device: str = "auto",
         device_map: str | None = None,
         max_batch_size: int = 16,

@@ -13,6 +13,7 @@ from typing import Annotated
 
 from inference_kit.errors import UserError
 from inference_kit.models.base import Engine
+from inference_kit.models.devices import Dtype
 from inference_kit.models.huggingface import HuggingFace
 from inference_kit.models.openai import OpenAI
 from inference_kit.records import GenerationConfig, Message, Problem, Prompt, StepScores
@@ -49,7 +50,7 @@ class Judge(RewardModel):
         verdict_tokens: int = 1024,
         api_model: str | None = None,
         api_key_env: str = "OPENAI_API_KEY",
-        dtype: str = "auto",
+        dtype: Dtype = "auto",
         device: str = "auto",
         max_batch_size: int = 16,
     ) -> None:

@@ -11,6 +11,7 @@ from itertools import accumulate
 from typing import Annotated, Any
 
 from inference_kit.models.conversation import chat_text
+from inference_kit.models.devices import Dtype
 from inference_kit.records import Problem
 from inference_kit.reward_models.beginnings import Reading
 from inference_kit.reward_models.reader import Reader
@@ -34,7 +35,7 @@ class Likelihood(TransformerRewardModel):
         *,
         separator: str = "\n\n",
         beta: float = 1.0,
-        dtype: str = "auto",
+        dtype: Dtype = "auto",
         device: str = "auto",
         device_map: str | None = None,
         max_batch_size: int = 64,

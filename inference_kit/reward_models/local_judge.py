@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+from inference_kit.models.devices import Dtype
 from inference_kit.records import Problem
 from inference_kit.reward_models.beginnings import Reading
 from inference_kit.reward_models.reader import Reader
@@ -23,7 +24,7 @@ class LocalJudge(TransformerRewardModel):
     kind = "judge"
 
     def __init__(
-        self, model_path: str, *, template: str, separator: str, dtype: str, device: str, max_batch_size: int
+        self, model_path: str, *, template: str, separator: str, dtype: Dtype, device: str, max_batch_size: int
     ) -> None:
         super().__init__(model_path, dtype=dtype, device=device, max_batch_size=max_batch_size)
         self.template, self.separator = template, separator

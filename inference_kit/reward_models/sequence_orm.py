@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from inference_kit.errors import UserError
+from inference_kit.models.devices import Dtype
 from inference_kit.records import Problem
 from inference_kit.reward_models.beginnings import Reading
 from inference_kit.reward_models.reader import Reader, Row
@@ -33,7 +34,7 @@ class SequenceORM(TransformerRewardModel):
         model_path: str,
         *,
         separator: str = "\n\n",
-        dtype: str = "auto",
+        dtype: Dtype = "auto",
         device: str = "auto",
         device_map: str | None = None,
         max_batch_size: int = 16,

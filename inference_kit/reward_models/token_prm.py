@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from inference_kit.errors import UserError
+from inference_kit.models.devices import Dtype
 from inference_kit.records import Problem
 from inference_kit.reward_models.beginnings import Reading
 from inference_kit.reward_models.reader import Reader
@@ -39,7 +40,7 @@ class TokenPRM(TransformerRewardModel):
         separator: str = "\n",
         good_labels: tuple[str, ...] = (),
         neutral_is_good: bool = False,
-        dtype: str = "auto",
+        dtype: Dtype = "auto",
         device: str = "auto",
         device_map: str | None = None,
         max_batch_size: int = 16,

@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar
 
 from inference_kit.errors import EngineError, UserError, first_line
 from inference_kit.models.conversation import chat_text
-from inference_kit.models.devices import out_of_memory
+from inference_kit.models.devices import Dtype, out_of_memory
 from inference_kit.models.loading import load_model, load_tokenizer
 from inference_kit.models.weights import Weights
 from inference_kit.records import Message, Problem, Role, StepScores
@@ -50,7 +50,7 @@ class TransformerRewardModel(RewardModel, ABC):
         self,
         model_path: str,
         *,
-        dtype: str = "auto",
+        dtype: Dtype = "auto",
         device: str = "auto",
         device_map: str | None = None,
         max_batch_size: int = 16,

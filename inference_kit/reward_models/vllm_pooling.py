@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 from inference_kit.errors import UserError
 from inference_kit.flow import all_of
+from inference_kit.models.devices import Dtype
 from inference_kit.models.vllm import read_engine_args
 from inference_kit.models.vllm_process import VllmProcess, require_vllm
 from inference_kit.models.weights import Weights
@@ -54,7 +55,7 @@ class VllmPooling(RewardModel):
         separator: str | None = None,
         good_labels: tuple[str, ...] = (),
         neutral_is_good: bool = False,
-        dtype: str = "auto",
+        dtype: Dtype = "auto",
         gpu_memory_utilization: Annotated[float | None, 0, 1] = None,
         max_model_len: int | None = None,
         tensor_parallel_size: int = 1,
@@ -70,7 +71,7 @@ class VllmPooling(RewardModel):
             "max_model_len": max_model_len,
             "tensor_parallel_size": tensor_parallel_size,
         }
-        self._further = read_engine_args(engine_args)
+        self._further = read_engine_args(engine_args, "--reward-engine-args")
         self._engine_arguments = {name: value for name, value in named.items() if value is not None} | self._further
         self._started: VllmProcess | None = None
         self._lock = threading.Lock()

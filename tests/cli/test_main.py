@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from fakes import Likes, SeededEngine
 from inference_kit import cli
 from inference_kit.cli.registries import Registries
 from inference_kit.dataset.simpledataset import SimpleDataset
+from inference_kit.reward_models.implicit_prm import ImplicitPRM
 
 HOME = Path(__file__).resolve().parents[2]
 HEAVY = ("torch", "transformers", "datasets", "sympy", "pandas", "numpy", "rich")
@@ -114,3 +116,11 @@ def test_a_bug_is_one_line_and_a_traceback_only_with_debug(
     assert "Traceback" not in error
     with pytest.raises(ZeroDivisionError):
         run(registries, tmp_path / "out", "--debug")
+
+
+def test_list_shows_the_path_of_a_reward_model_and_not_that_of_its_reference(
+    registries: Registries, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pair = replace(registries, reward_models={"pair": partial(ImplicitPRM, "some/prm", reference_path="its/reference")})
+    assert cli.main(["list", "reward_models"], pair) == 0
+    assert "some/prm: The score" in capsys.readouterr().out

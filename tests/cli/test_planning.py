@@ -1,6 +1,7 @@
 """Plans: which level each setting comes from, on the bundled model and on one with a generation_config of its own."""
 
 import json
+import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -180,3 +181,37 @@ def test_a_gpu_that_only_a_file_asks_for_may_be_missing(home: Path, models: dict
     assert (made.settings["model.device"].value, made.settings["model.dtype"].value) == ("cpu", "float32")
     assert made.settings["model.device"].beaten[0] == ("config file", "cuda:99")
     assert plan(home, models["own"], {"device": "cuda:99"}).settings["model.device"].value == "cuda:99"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--reward-dtype", "int3"], "--reward-dtype: unknown reward_dtype 'int3'"),
+        (["--dtype", "int3"], "--dtype: unknown dtype 'int3'"),
+        (["--reward-model", "implicit_prm"], "--reward-reference-path: it is needed"),
+        (["--reward-model", "vllm_pooling", "--reward-engine-args", "a"], "--reward-engine-args: expected key=value"),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_the_flag_that_mends_it(
+    home: Path, models: dict[str, Path], words: list[str], said: str
+) -> None:
+    """MAIN-06: before anything is loaded; a reward model's flag is not the model's own."""
+    chosen = ["--model", "mine", "--dataset", "mine", "--reward-model", "likelihood", "--reward-model-path"]
+    with pytest.raises(UserError, match=f"^{re.escape(said)}"):
+        make_plan(
+            [*chosen, str(models["own"]), *words], registries(home, models["own"]), Command("main.py run", DEFAULTS)
+        )
+
+
+def test_a_wrong_key_of_the_reward_models_section_is_told_those_that_it_knows(
+    home: Path, models: dict[str, Path]
+) -> None:
+    """MAIN-07: without the prefix that they have as flags."""
+    (home / "run.yaml").write_text("reward_model_args:\n  bta: 0.5\n")
+    chosen = ["--model", "mine", "--dataset", "mine", "--reward-model", "likelihood", "--reward-model-path"]
+    with pytest.raises(UserError, match=r"reward_model_args 'bta'\. Did you mean 'beta'\? Known: beta, cache_bytes"):
+        make_plan(
+            [*chosen, str(models["own"]), "--config", str(home / "run.yaml")],
+            registries(home, models["own"]),
+            Command("main.py run", DEFAULTS),
+        )

@@ -1,6 +1,7 @@
 """`run` from the command line to its files, over scripted engines registered from outside the package."""
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from fakes import FailingEngine, Likes, SeededEngine
 
 from inference_kit import cli
+from inference_kit.budget import Prices
 from inference_kit.cli.registries import Registries
 from inference_kit.dataset.simpledataset import SimpleDataset
 
@@ -93,6 +95,38 @@ def test_the_same_command_again_asks_nothing_and_says_the_same(
     first, second = summaries
     assert first["metrics"] == second["metrics"]
     assert (first["this_time"]["generated_tokens"], second["this_time"]["generated_tokens"]) == (12 * 4 * 8, 0)
+
+
+def test_the_summary_tells_what_a_run_costs_where_tokens_have_a_price(
+    registries: Registries, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """BEY-12: the true figures after a run; a resumed one counts what is stored."""
+
+    class Priced(SeededEngine):
+        prices = Prices(prompt=0.0, completion=250.0)
+
+    priced = replace(registries, models={**registries.models, "seeded": Priced})
+    for _ in range(2):
+        assert run(priced, tmp_path / "priced") == 0
+        assert "; $0.0960" in capsys.readouterr().out
+    assert run(registries, tmp_path / "free") == 0
+    assert "$" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "said"),
+    [
+        ("--max-seconds", "-1", "max_seconds must be above 0, got -1.0"),
+        ("--max-seconds", "nan", "max_seconds must be above 0, got nan"),
+        ("--max-cost", "0", "max_cost must be above 0, got 0.0"),
+    ],
+)
+def test_a_limit_that_would_end_the_run_at_once_is_refused(
+    registries: Registries, tmp_path: Path, capsys: pytest.CaptureFixture[str], flag: str, value: str, said: str
+) -> None:
+    assert run(registries, tmp_path / "out", flag, value) == 2
+    assert capsys.readouterr().err == f"error: {flag}: {said}\n"
+    assert not (tmp_path / "out").exists()
 
 
 def test_changed_settings_are_named_one_by_one(

@@ -457,6 +457,13 @@ def test_token_details_that_the_server_does_not_give_are_an_error() -> None:
     assert len(server.bodies()) == 1
 
 
+def test_a_server_that_does_not_tell_the_first_tokens_is_not_asked_again() -> None:
+    """It would say the same eleven times, and each candidate of a judge would wait for that."""
+    with MockServer(knows=frozenset({"usage"})) as server, pytest.raises(EngineError, match="likeliest tokens"):
+        asyncio.run(OpenAI(server.url, retry_seconds=0.001).first_tokens(prompt()))
+    assert len(server.bodies()) == 1
+
+
 def test_thoughts_that_the_server_took_apart_stand_before_the_reply() -> None:
     message = {"role": "assistant", "reasoning_content": "3, 4.", "content": "Seven."}
     answer = {"choices": [{"message": message, "finish_reason": "stop"}], "usage": {"completion_tokens": 4}}

@@ -44,9 +44,9 @@ def test_scores_are_put_into_their_range_and_what_is_no_number_counts_nothing_an
     finally:
         logger.remove(sink)
     assert [line.strip() for line in said] == [
-        "a score of reward model scripted is not a number and counts 0",
-        "a score of reward model scripted is not a number and counts 0",
-        "2 scores of reward model scripted were not numbers and counted 0",
+        "a score of the reward model is not a number and counts 0",
+        "a score of the reward model is not a number and counts 0",
+        "2 scores of the reward model were not numbers and counted 0",
     ]
 
 
