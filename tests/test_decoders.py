@@ -381,6 +381,8 @@ def test_other_bad_arguments_are_value_errors() -> None:
         Greedy("echo").forward(7)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="input_texts"):
         Greedy("echo").batch_forward("abc")
+    with pytest.raises(ValueError, match=r"sampling_method: must be a text, got dict.*hyperparameters="):
+        BestOfN("echo", {"n": 3})  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="model_name_or_path"):
         Greedy("")
     with pytest.raises(ValueError, match="Did you mean 'mcts'"):

@@ -84,6 +84,9 @@ class InferenceBase:
         models: Mapping[str, Entry] = MODELS,
         reward_models: Mapping[str, Entry] = REWARD_NAMES,
     ) -> None:
+        if not isinstance(sampling_method, str):
+            fix = "Give the settings as hyperparameters={...}."
+            raise BadArgument(f"must be a text, got {type(sampling_method).__name__}", where="sampling_method", fix=fix)
         self.model_name_or_path, self.sampling_method = model_name_or_path, sampling_method or self.label
         self._told = read_hyperparameters(hyperparameters, self.method, self.defaults)
         self.hyperparameters = dict(hyperparameters or {})

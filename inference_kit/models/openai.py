@@ -171,9 +171,12 @@ class OpenAI(Engine):
         """Write one completion and yield its text as the server sends it."""
         requests = await self._requests()
         body = requests.body(prompt, replace(config, logprobs=False, token_details=False), prompt.seeds[:1])
-        async with aclosing(self._session.lines(self._path, body | {"stream": True}, Pieces().of)) as pieces:
+        read = Pieces()
+        async with aclosing(self._session.lines(self._path, body | {"stream": True}, read.of)) as pieces:
             async for piece in pieces:
                 yield piece
+        if not read.began:
+            raise EngineError("the server does not stream its answer", where=self._address, fix="Use best_of_n.")
 
     async def first_tokens(self, prompt: Prompt) -> FirstTokens:
         """The likeliest first tokens of a reply with their log-probabilities at temperature 1."""

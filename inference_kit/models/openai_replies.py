@@ -120,10 +120,13 @@ def read_logprobs(logprobs: Any) -> tuple[TokenLogprob, ...]:
 
 
 class Pieces:
-    """Reads the lines of a streamed answer; thoughts that the server took apart get their tags back."""
+    """Reads the lines of a streamed answer; thoughts that the server took apart get their tags back.
+
+    `began` says whether there was any event of a stream.
+    """
 
     def __init__(self) -> None:
-        self._thinking = False
+        self.began = self._thinking = False
 
     def of(self, line: str) -> str:
         """The text that a line adds.
@@ -132,7 +135,10 @@ class Pieces:
             Malformed: where it is no event of the protocol, or tells of an error.
         """
         event = line.removeprefix("data:").strip()
-        if event == line or event == "[DONE]":
+        if event == line:
+            return ""
+        self.began = True
+        if event == "[DONE]":
             return ""
         data = as_object(decoded(event), "an event")
         if "error" in data:

@@ -220,6 +220,21 @@ def test_stream_yields_the_text_in_pieces() -> None:
     assert "".join(found) == "".join(three_steps("What is 3 + 4?", 0))
 
 
+def test_a_server_that_does_not_stream_is_said_instead_of_an_empty_reply() -> None:
+    def whole(request: web.Request, body: dict[str, Any]) -> web.Response | None:
+        answer = {"choices": [{"index": 0, "finish_reason": "stop", "message": {"content": "It is 7."}}]}
+        return web.json_response(answer) if body.get("stream") else None
+
+    async def pieces(engine: OpenAI) -> list[str]:
+        try:
+            return [piece async for piece in engine.stream(prompt(), CONFIG)]
+        finally:
+            await engine.close()
+
+    with MockServer(fault=whole) as server, pytest.raises(EngineError, match="does not stream its answer"):
+        asyncio.run(pieces(OpenAI(server.url)))
+
+
 @pytest.mark.parametrize("knows", [{"usage"}, {"logprobs"}, set[str]()])
 def test_what_the_server_does_not_tell_is_none_or_estimated(knows: set[str]) -> None:
     with MockServer(knows=frozenset(knows)) as server:
