@@ -43,21 +43,22 @@ class Setting:
         """The flag as users type it."""
         return "--" + self.name.replace("_", "-")
 
-    def check(self, value: Any) -> None:
+    def check(self, value: Any, *, where: str = "") -> None:
         """Refuse a number out of its range, and a name that is not among those of a `Literal`.
 
         Raises:
-            UserError: naming the flag.
+            UserError: naming `where` the value stands, or else the flag.
         """
+        where = where or self.flag
         if isinstance(value, int | float) and not isinstance(value, bool):
             if not math.isfinite(value):
-                raise UserError(f"{self.name} must be a finite number, got {value}", where=self.flag)
+                raise UserError(f"{self.name} must be a finite number, got {value}", where=where)
             if value < self.least:
-                raise UserError(f"{self.name} must be at least {self.least}, got {value}", where=self.flag)
+                raise UserError(f"{self.name} must be at least {self.least}, got {value}", where=where)
             if value > self.most:
-                raise UserError(f"{self.name} must be at most {self.most}, got {value}", where=self.flag)
+                raise UserError(f"{self.name} must be at most {self.most}, got {value}", where=where)
         if get_origin(self.type) is Literal and value not in get_args(self.type):
-            raise unknown(str(value), get_args(self.type), self.name, where=self.flag)
+            raise unknown(str(value), get_args(self.type), self.name, where=where)
 
 
 def lookup(table: Mapping[str, Value], name: str, kind: str, *, where: str = "") -> Value:

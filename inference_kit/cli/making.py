@@ -77,6 +77,11 @@ def maker(
     return partial(target, *arguments, **fixed, **chosen), resolved
 
 
+def place_of(setting: Resolved) -> str:
+    """Where a value stands that was not given by its flag."""
+    return "" if setting.source == "command line" else setting.source
+
+
 def _is_wish(name: str) -> bool:
     return SYNONYMS.get(name, name) in MODEL_MAY_SET
 
@@ -93,7 +98,7 @@ def _resolved(
     for name, setting in known.items():
         named = replace(setting, name=prefix + name)
         if name in resolved:
-            named.check(resolved[name].value)
+            named.check(resolved[name].value, where=place_of(resolved[name]))
         elif setting.required:
             raise UserError("it is needed, and has no default", where=named.flag, fix=setting.help)
     return resolved | _without_gpu(resolved)

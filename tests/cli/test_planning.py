@@ -142,7 +142,7 @@ def _mappings(data: Any) -> list[dict[str, Any]]:
         ({"do_sample": True, "temperature": 0}, {}, "model arguments: do_sample is true and temperature is 0"),
         ({"temperature": 0}, {"do_sample": "true"}, "command line: do_sample is true and temperature is 0"),
         ({"no_such": 1}, {}, "cannot be made: .*'no_such'"),
-        ({"max_batch_size": 0}, {}, "max_batch_size must be at least 1, got 0"),
+        ({"max_batch_size": 0}, {}, "registry: max_batch_size must be at least 1, got 0"),
         ({}, {"tensor_parallel_size": 0}, "--tensor-parallel-size: .* must be at least 1, got 0"),
         ({}, {"attn_implementation": "flash"}, "unknown attn_implementation 'flash'"),
     ],
