@@ -7,6 +7,7 @@ however that comes, so there is no stale lock to remove; programs that a run sta
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from types import TracebackType
 
@@ -14,6 +15,8 @@ from inference_kit.errors import UserError
 from inference_kit.store.atomic import disk_error
 
 NAME = ".lock"
+LOOKS, LOOK_SECONDS = 20, 0.01
+"""How often, and how far apart, a lock without a PID is looked at before it counts as unknown."""
 
 
 class FolderLock:
@@ -41,7 +44,7 @@ class FolderLock:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            holder = os.pread(self._descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
+            holder = self._holder()
             os.close(self._descriptor)
             raise UserError(
                 f"locked by PID {holder}, which is writing here",
@@ -50,3 +53,11 @@ class FolderLock:
             ) from error
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+
+    def _holder(self) -> str:
+        """The PID of whoever has the lock, which stands in the file a moment after it is taken."""
+        for _ in range(LOOKS):
+            if holder := os.pread(self._descriptor, 20, 0).decode("ascii", "replace").strip():
+                return holder
+            time.sleep(LOOK_SECONDS)
+        return "unknown"

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,16 @@ def test_a_second_writer_is_told_the_pid_of_the_first(tmp_path: Path) -> None:
         assert str(caught.value).startswith(f"{tmp_path}: ")
     with FolderLock(tmp_path):
         pass
+
+
+def test_a_lock_that_was_taken_this_moment_is_looked_at_again(tmp_path: Path) -> None:
+    with FolderLock(tmp_path) as first:
+        first.path.write_text("")
+        writer = threading.Timer(0.05, first.path.write_text, ["4711\n"])
+        writer.start()
+        with pytest.raises(UserError, match="locked by PID 4711"):
+            FolderLock(tmp_path).__enter__()
+        writer.join()
 
 
 def test_folders_are_locked_one_by_one(tmp_path: Path) -> None:
