@@ -295,7 +295,7 @@ def _likeness(record: Record, place: int, grade: Grade) -> float:
 def _winner(record: Record, name: Vote) -> int:
     if name is None:
         return 0
-    vote = VOTES[name]
+    vote = lookup(VOTES, name, "vote", where="--vote")
     if vote.needs:
         check_votes([name], known_of(record.candidates))
     return vote.choose(record.candidates)
