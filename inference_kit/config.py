@@ -44,6 +44,11 @@ class Resolved:
     source: str
     beaten: tuple[tuple[str, Any], ...] = ()
 
+    @property
+    def place(self) -> str:
+        """Where the value stands if no flag gave it, else nothing."""
+        return "" if self.source == "command line" else self.source
+
     def to_json(self) -> dict[str, Any]:
         return {"value": self.value, "source": self.source} | (
             {"beat": [{"value": value, "source": source} for source, value in self.beaten]} if self.beaten else {}

@@ -187,6 +187,11 @@ class Context:
             self._step_scores[path] = self._scored[steps].scores if steps else ()
         return [self.score_of(node) for node in nodes]
 
+    async def score_if_possible(self, nodes: Sequence[Node]) -> None:
+        """Score `nodes` where there is a reward model."""
+        if self.reward_model is not None:
+            await self.score(nodes)
+
     async def best_first(self, nodes: Sequence[Node]) -> list[Node]:
         """Score `nodes` and rank them; ties go to the newest step score, then to the earlier node."""
         await self.score(nodes)
@@ -303,9 +308,9 @@ class Context:
                 prompt_tokens += self._count(completion, paid=logged.same_run, known=prompt_tokens)
         missing = [key for key in seed_of if key not in self._written]
         if missing:
-            asked = replace(prompt, seeds=tuple(seed_of[key] for key in missing))
+            seeds = tuple(seed_of[key] for key in missing)
             try:
-                async for position, completion in self.engine.generate(asked, config):
+                async for position, completion in self.engine.generate(replace(prompt, seeds=seeds), config):
                     self._log(missing[position], completion.to_json())
                     self._written[missing[position]] = completion
                     prompt_tokens += self._count(completion, paid=True, known=prompt_tokens)

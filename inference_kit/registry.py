@@ -41,7 +41,7 @@ class Setting:
     @property
     def flag(self) -> str:
         """The flag as users type it."""
-        return "--" + self.name.replace("_", "-")
+        return flag_of(self.name)
 
     def check(self, value: Any, *, where: str = "") -> None:
         """Refuse a number out of its range, and a name that is not among those of a `Literal`.
@@ -59,6 +59,11 @@ class Setting:
                 raise UserError(f"{self.name} must be at most {self.most}, got {value}", where=where)
         if get_origin(self.type) is Literal and value not in get_args(self.type):
             raise unknown(str(value), get_args(self.type), self.name, where=where)
+
+
+def flag_of(name: str) -> str:
+    """A setting's name as users type it."""
+    return "--" + name.replace("_", "-")
 
 
 def lookup(table: Mapping[str, Value], name: str, kind: str, *, where: str = "") -> Value:

@@ -59,8 +59,7 @@ class Solver:
             nodes = await self.method(context)
         except BudgetSpent:
             nodes = context.whole_solutions()
-            if self.reward_model is not None:
-                await context.score(nodes)
+            await context.score_if_possible(nodes)
         return nodes or await _one_solution(context)
 
     async def stream(self, problem: Problem) -> AsyncIterator[str]:
@@ -82,12 +81,10 @@ async def _one_solution(context: Context) -> list[Node]:
     """Write the best path there is to its end, so that a problem is never without a candidate."""
     context.rules = replace(context.rules, max_tokens=None, max_calls=None)
     paths = [node for node in context.nodes if node.parent and not node.finished and node.root is context.root]
-    if context.reward_model is not None:
-        await context.score(paths)  # those of a round that the budget cut short have no score yet
+    await context.score_if_possible(paths)  # those of a round that the budget cut short have no score yet
     best = max(paths, key=lambda node: (context.score_of(node), len(node.path)), default=context.root)
     solution = await context.complete([best], 1)
-    if context.reward_model is not None:
-        await context.score(solution)
+    await context.score_if_possible(solution)
     return solution
 
 

@@ -2,9 +2,10 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from fakes import FailingEngine, Likes, SeededEngine
@@ -15,6 +16,7 @@ from inference_kit.cli.registries import Registries
 from inference_kit.dataset.simpledataset import SimpleDataset
 from inference_kit.grader import GraderPool
 from inference_kit.records import GenerationConfig, Message, Prompt
+from inference_kit.registry import Entry
 from inference_kit.search.best_of_n import best_of_n
 from inference_kit.search.vanilla import vanilla
 from inference_kit.solver import Solver
@@ -26,6 +28,14 @@ class Parrot(SeededEngine):
     async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[str]:
         for message in prompt.messages:
             yield f"{message.role}:{message.content}{''.join(message.images)} "
+
+
+def registries_of(
+    home: Path, models: Mapping[str, Entry], reward_models: Mapping[str, Entry] = MappingProxyType({})
+) -> Registries:
+    """With a data set that is never read."""
+    data = partial(SimpleDataset, dataset_name="mine", dataset_path=str(home / "none.jsonl"))
+    return Registries(models, reward_models, {"abacus": data}, home)
 
 
 async def said(conversation: Conversation, text: str) -> list[str]:
@@ -68,9 +78,8 @@ def test_the_terminal_reads_from_a_pipe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """MAIN-70, MAIN-73: clear forgets, exit leaves, an engine error is one line and the loop goes on."""
-    data = partial(SimpleDataset, dataset_name="mine", dataset_path=str(tmp_path / "none.jsonl"))
     models = {"parrot": partial(Parrot), "failing": partial(FailingEngine)}
-    registries = Registries(models, {}, {"abacus": data}, tmp_path)
+    registries = registries_of(tmp_path, models)
     monkeypatch.setattr("sys.stdin", io.StringIO("one\n\nclear\ntwo\nexit\nthree\n"))
     assert cli.main(["chat", "--model", "parrot"], registries) == 0
     assert capsys.readouterr().out == "user:one \nuser:two \n"
@@ -85,8 +94,7 @@ def test_an_image_goes_with_the_next_turn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """LF-13: `/image PATH`."""
-    data = partial(SimpleDataset, dataset_name="mine", dataset_path=str(tmp_path / "none.jsonl"))
-    registries = Registries({"parrot": partial(Parrot)}, {}, {"abacus": data}, tmp_path)
+    registries = registries_of(tmp_path, {"parrot": Parrot})
     monkeypatch.setattr("sys.stdin", io.StringIO("/image a b.png\none\n/image c.png\nclear\ntwo\n"))
     assert cli.main(["chat", "--model", "parrot"], registries) == 0
     assert capsys.readouterr().out == "user:onea b.png \nuser:two \n"
@@ -96,8 +104,7 @@ def test_a_flag_that_means_nothing_in_a_conversation_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """MAIN-07: such as a limit of a run, which would be passed over."""
-    data = partial(SimpleDataset, dataset_name="mine", dataset_path=str(tmp_path / "none.jsonl"))
-    registries = Registries({"parrot": partial(Parrot)}, {}, {"abacus": data}, tmp_path)
+    registries = registries_of(tmp_path, {"parrot": Parrot})
     for words in (["--max-cost", "1"], ["--limit", "3"], ["--show-tree"]):
         assert cli.main(["chat", "--model", "parrot", *words], registries) == 2
         assert capsys.readouterr().err.startswith(f"error: unknown option '{words[0]}'")
@@ -107,8 +114,7 @@ def test_explain_shows_the_settings_of_a_conversation_and_says_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """BEY-10; a reward model asks for search, none does not."""
-    data = partial(SimpleDataset, dataset_name="mine", dataset_path=str(tmp_path / "none.jsonl"))
-    registries = Registries({"parrot": partial(Parrot)}, {"likes": Likes}, {"abacus": data}, tmp_path)
+    registries = registries_of(tmp_path, {"parrot": Parrot}, {"likes": Likes})
     for words, method in (
         ([], "vanilla"),
         (["--reward-model", "likes"], "best_of_n"),
@@ -141,15 +147,11 @@ def test_all_turns_share_one_event_loop_so_that_connections_live_on_and_are_clos
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """MAIN-70: with a loop for each turn a server's connections would be left open, with a warning for each."""
-    data = partial(SimpleDataset, dataset_name="mine", dataset_path=str(tmp_path / "none.jsonl"))
     engine = Connected()
 
     def connected() -> Connected:
         return engine
 
     monkeypatch.setattr("sys.stdin", io.StringIO("one\ntwo\n"))
-    assert (
-        cli.main(["chat", "--model", "connected"], Registries({"connected": connected}, {}, {"abacus": data}, tmp_path))
-        == 0
-    )
+    assert cli.main(["chat", "--model", "connected"], registries_of(tmp_path, {"connected": connected})) == 0
     assert len(engine.loops) == 1

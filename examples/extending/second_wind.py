@@ -15,6 +15,5 @@ async def second_wind(context: Context, *, n: int = 8, winds: int = 1) -> list[N
     for _ in range(winds):
         cut = [node for node in solutions if node.finish_reason == "length"]
         solutions = [node for node in solutions if node not in cut] + await context.complete(cut, 1)
-    if context.reward_model is not None:
-        await context.score(solutions)
+    await context.score_if_possible(solutions)
     return solutions

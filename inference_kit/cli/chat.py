@@ -4,16 +4,15 @@ import asyncio
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 from inference_kit.chat import Conversation
 from inference_kit.cli.explain import explained
 from inference_kit.cli.logs import log_to_terminal
-from inference_kit.cli.options import Parser, add_to
+from inference_kit.cli.options import parse_known
 from inference_kit.cli.plan import Plan
-from inference_kit.cli.planning import Command, all_options, make_plan
+from inference_kit.cli.planning import Command, make_plan, print_help
 from inference_kit.cli.registries import Registries
-from inference_kit.cli.run_options import DEFAULTS
+from inference_kit.cli.run_options import DEFAULTS, RUN_OPTIONS
 from inference_kit.errors import UserError
 from inference_kit.grader import GraderPool
 from inference_kit.search import ONE_SOLUTION
@@ -25,15 +24,17 @@ OF_A_RUN = frozenset(
     "json".split()
 )
 """Flags of `run` that mean nothing in a conversation."""
+PROG = "play.py"
+ABOUT = "Talk to a model; `/image PATH` shows it an image, `clear` forgets the history, `exit` leaves."
 LEAVE, FORGET, IMAGE = ("exit", "quit"), "clear", "/image "
 
 
 def execute(arguments: Sequence[str], registries: Registries) -> int:
     """Answer line by line until the input ends; Ctrl-C stops a reply, not the program."""
     words = [word for word in arguments if word not in ("-h", "--help")]
-    command = Command("play.py", _defaults(words), OF_A_RUN)
+    command = Command(PROG, _defaults(words), OF_A_RUN)
     if len(words) < len(arguments):
-        _print_help(words, registries, command)
+        print_help(ABOUT, words, registries, command)
         return 0
     plan = make_plan(words, registries, command)
     log_to_terminal(plan.value("log_level"), debug=bool(plan.value("debug")))
@@ -50,18 +51,10 @@ def execute(arguments: Sequence[str], registries: Registries) -> int:
     return 0
 
 
-def _print_help(words: Sequence[str], registries: Registries, command: Command) -> None:
-    about = "Talk to a model; `/image PATH` shows it an image, `clear` forgets the history, `exit` leaves."
-    parser = Parser(prog=command.prog, description=about)
-    add_to(parser, all_options(words, registries, command))
-    parser.print_help()
-
-
 def _defaults(words: Sequence[str]) -> dict[str, object]:
     """A plain streamed reply, unless a reward model or a method asks for search."""
-    parts = [part for word in words for part in word.split("=", 1)]
-    named = [value for flag, value in pairwise(parts) if flag.replace("_", "-") == "--reward-model"]
-    searched = bool(named) and named[-1] != "none"
+    given, _ = parse_known(RUN_OPTIONS, words, prog=PROG)
+    searched = given.get("reward_model", "none") != "none"
     return (
         {**DEFAULTS, "method": "best_of_n"} if searched else {**DEFAULTS, "method": "vanilla", "reward_model": "none"}
     )

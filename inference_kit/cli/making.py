@@ -15,7 +15,7 @@ from loguru import logger
 from inference_kit.config import GENERATION_SETTINGS, SYNONYMS, Level, Resolved, canonical, resolve
 from inference_kit.errors import UserError
 from inference_kit.models.devices import choose_device
-from inference_kit.registry import Entry, Setting, opened, settings_of
+from inference_kit.registry import Entry, Setting, flag_of, opened, settings_of
 
 MODEL_MAY_SET = frozenset({*GENERATION_SETTINGS, "do_sample", "n", "system"})
 """What a model may come with besides the settings of its engine, in the registry or in a file of its own."""
@@ -65,7 +65,7 @@ def maker(
         fixed[f"{option}_path"] = path.value
     elif path:
         arguments = (path.value, *arguments[1:])
-    flag = f"--{option.replace('_', '-')}"
+    flag = flag_of(option)
     try:
         inspect.signature(target).bind(*arguments, **fixed, **chosen)
     except TypeError as error:
@@ -75,11 +75,6 @@ def maker(
             fix=f"Give {flag}-path, or mend the registry entry.",
         ) from error
     return partial(target, *arguments, **fixed, **chosen), resolved
-
-
-def place_of(setting: Resolved) -> str:
-    """Where a value stands that was not given by its flag."""
-    return "" if setting.source == "command line" else setting.source
 
 
 def _is_wish(name: str) -> bool:
@@ -98,7 +93,7 @@ def _resolved(
     for name, setting in known.items():
         named = replace(setting, name=prefix + name)
         if name in resolved:
-            named.check(resolved[name].value, where=place_of(resolved[name]))
+            named.check(resolved[name].value, where=resolved[name].place)
         elif setting.required:
             raise UserError("it is needed, and has no default", where=named.flag, fix=setting.help)
     return resolved | _without_gpu(resolved)

@@ -5,7 +5,6 @@ Why: a search that cannot work is refused in one line, before a token is paid fo
 
 from collections.abc import Mapping, Sequence
 
-from inference_kit.cli.making import place_of
 from inference_kit.config import Level, Resolved, resolve
 from inference_kit.evaluation import check_votes
 from inference_kit.models.base import Engine
@@ -22,7 +21,7 @@ def method_settings_of(method: str, levels: Sequence[Level]) -> dict[str, Resolv
     defaults = Level("default", {name: setting.default for name, setting in known.items()})
     resolved = resolve(list(known), [*levels, defaults])
     for name, each in resolved.items():
-        known[name].check(each.value, where=place_of(each))
+        known[name].check(each.value, where=each.place)
     return resolved
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal, NoReturn, Union, get_args, get_origin
 
 from inference_kit.config import SYNONYMS
 from inference_kit.errors import UserError
-from inference_kit.registry import Setting, settings_of, unknown
+from inference_kit.registry import Setting, flag_of, settings_of, unknown
 
 TRUE, FALSE = ("true", "1", "yes"), ("false", "0", "no")
 
@@ -33,7 +33,7 @@ class Option:
     @property
     def flag(self) -> str:
         """The flag as users type it."""
-        return "--" + self.name.replace("_", "-")
+        return flag_of(self.name)
 
 
 class Parser(argparse.ArgumentParser):
@@ -92,7 +92,7 @@ def parse(
                 f"{flag} is a setting of {elsewhere[flag]}, which is not what runs", fix=f"See {prog} --help."
             )
         if word.startswith("--"):
-            known = [option.flag for option in options] + [f"--{name.replace('_', '-')}" for name in SYNONYMS]
+            known = [option.flag for option in options] + [*map(flag_of, SYNONYMS)]
             raise unknown(flag, known, "option")
         raise UserError(f"unexpected argument {word!r}", fix=f"See {prog} --help.")
     return given
@@ -135,7 +135,7 @@ def normalised(arguments: Sequence[str], options: Sequence[Option]) -> list[str]
             spelled.append(word)
             continue
         name, equals, value = word.partition("=")
-        flag = _flag_of(name)
+        flag = _one_spelling(name)
         positive = "--" + flag.removeprefix("--no-")
         if flag in booleans and not equals and words and words[0].lower() in TRUE + FALSE:
             spelled.append(f"{flag}={words.pop(0)}")
@@ -148,16 +148,16 @@ def normalised(arguments: Sequence[str], options: Sequence[Option]) -> list[str]
     return spelled
 
 
-def _flag_of(name: str) -> str:
+def _one_spelling(name: str) -> str:
     """The one spelling of a flag."""
     plain = name.removeprefix("--").replace("-", "_")
-    return "--" + SYNONYMS.get(plain, plain).replace("_", "-")
+    return flag_of(SYNONYMS.get(plain, plain))
 
 
 def _named_twice(arguments: Sequence[str]) -> set[str]:
     """The flags that are given under two synonyms."""
     names = {word.partition("=")[0].replace("_", "-") for word in arguments if word.startswith("--")}
-    flags = [_flag_of(name) for name in names]
+    flags = [_one_spelling(name) for name in names]
     return {flag for flag in flags if flags.count(flag) > 1}
 
 

@@ -19,7 +19,16 @@ from inference_kit.cli.method_choice import (
     turned_on,
     votes_of,
 )
-from inference_kit.cli.options import Option, parse, parse_known, read_integer, read_value, setting_options
+from inference_kit.cli.options import (
+    Option,
+    Parser,
+    add_to,
+    parse,
+    parse_known,
+    read_integer,
+    read_value,
+    setting_options,
+)
 from inference_kit.cli.plan import Plan, safe_name
 from inference_kit.cli.registries import Registries
 from inference_kit.cli.run_options import RUN_OPTIONS
@@ -42,7 +51,7 @@ from inference_kit.models.hub import is_local
 from inference_kit.models.replicas import replicated
 from inference_kit.needs import needs_details
 from inference_kit.records import GenerationConfig
-from inference_kit.registry import Entry, lookup, name_of, opened, settings_of, unknown
+from inference_kit.registry import Entry, flag_of, lookup, name_of, opened, settings_of, unknown
 from inference_kit.reward_models import REWARD_MODELS
 from inference_kit.search import ALIASES, METHODS
 from inference_kit.voting import AGGREGATES
@@ -73,9 +82,11 @@ def make_plan(arguments: Sequence[str], registries: Registries, command: Command
     return _Planner(registries, command).plan(arguments)
 
 
-def all_options(arguments: Sequence[str], registries: Registries, command: Command) -> list[Option]:
-    """Every flag of the run that `arguments` choose: those of its method, model, reward model and data set too."""
-    return command.known(_Planner(registries, command).choose(arguments).options)
+def print_help(about: str, arguments: Sequence[str], registries: Registries, command: Command) -> None:
+    """Print every flag of what `arguments` choose: those of its method, model, reward model and data set too."""
+    parser = Parser(prog=command.prog, description=about, allow_abbrev=False)
+    add_to(parser, command.known(_Planner(registries, command).choose(arguments).options))
+    parser.print_help()
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,12 +301,10 @@ def _read_values(config: ConfigFile, readers: Mapping[str, Option]) -> dict[str,
 def _check_run(settings: Mapping[str, Resolved]) -> None:
     for name in ("limit", "concurrency", "max_tokens_per_problem", "max_calls_per_problem", "max_tokens_total"):
         if name in settings and settings[name].value < 1:
-            flag = f"--{name.replace('_', '-')}"
-            raise UserError(f"{name} must be at least 1, got {settings[name].value}", where=flag)
+            raise UserError(f"{name} must be at least 1, got {settings[name].value}", where=flag_of(name))
     for name in ("max_seconds", "max_cost"):
         if name in settings and not settings[name].value > 0:  # NaN is not, either
-            flag = f"--{name.replace('_', '-')}"
-            raise UserError(f"{name} must be above 0, got {settings[name].value}", where=flag)
+            raise UserError(f"{name} must be above 0, got {settings[name].value}", where=flag_of(name))
     if "shard" in settings:
         Shard.read(settings["shard"].value)
     if settings["step_tokens"].value < 0:

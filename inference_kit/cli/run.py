@@ -12,9 +12,8 @@ from inference_kit.budget import RunBudget
 from inference_kit.cli.endings import run_until_told
 from inference_kit.cli.explain import explained
 from inference_kit.cli.logs import log_to_folder, log_to_terminal
-from inference_kit.cli.options import Parser, add_to
 from inference_kit.cli.plan import Plan
-from inference_kit.cli.planning import Command, all_options, make_plan
+from inference_kit.cli.planning import Command, make_plan, print_help
 from inference_kit.cli.progress import Progress
 from inference_kit.cli.registries import Registries
 from inference_kit.cli.run_options import DEFAULTS
@@ -35,12 +34,13 @@ from inference_kit.store.run_config import check_same_run, write_entry
 from inference_kit.voting import VOTES
 
 COMMAND = Command("main.py run", DEFAULTS)
+ABOUT = "Run a search method over a data set, vote, grade and store; the same command again goes on where it stopped."
 
 
 def execute(arguments: Sequence[str], registries: Registries) -> int:
     """Run what `arguments` ask for; 1 where some problems failed, 130 where the run was interrupted."""
     if {"-h", "--help"} & set(arguments):
-        _print_help([word for word in arguments if word not in ("-h", "--help")], registries)
+        print_help(ABOUT, [word for word in arguments if word not in ("-h", "--help")], registries, COMMAND)
         return 0
     plan = make_plan(arguments, registries, COMMAND)
     level = log_to_terminal(plan.value("log_level"), debug=bool(plan.value("debug")))
@@ -252,12 +252,3 @@ def _dry_run(plan: Plan, survey: _Survey) -> str:
         f"first prompt (problem {survey.first.index}), as {plan.model_name} sees it:\n"
         f"{plan.engine.render(survey.first.messages)}"
     )
-
-
-def _print_help(arguments: Sequence[str], registries: Registries) -> None:
-    about = (
-        "Run a search method over a data set, vote, grade and store; the same command again goes on where it stopped."
-    )
-    parser = Parser(prog=COMMAND.prog, description=about, allow_abbrev=False)
-    add_to(parser, all_options(arguments, registries, COMMAND))
-    parser.print_help()

@@ -15,6 +15,7 @@ from inference_kit.budget import Prices
 from inference_kit.errors import UserError
 from inference_kit.models.batching import Batcher
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
+from inference_kit.registry import flag_of
 
 NEUTRAL = GenerationConfig()
 """Its penalties, top_k, min_p and stop are the values that every engine accepts, because they change nothing."""
@@ -101,7 +102,7 @@ class Engine:
         for name in _set_among(self.capabilities.refused_settings, config):
             raise UserError(
                 f"engine {type(self).__name__} cannot apply {name}",
-                where=f"--{name.replace('_', '-')}",
+                where=flag_of(name),
                 fix=f"Leave it at {getattr(NEUTRAL, name)!r}, or use another engine.",
             )
         room = self.context_length
@@ -121,9 +122,14 @@ class Engine:
         for name in _set_among(self.capabilities.begun_anew, config):
             raise UserError(
                 f"{method} goes on with partial answers, where engine {type(self).__name__} would begin {name} anew",
-                where=f"--{name.replace('_', '-')}",
+                where=flag_of(name),
                 fix=f"Leave it at {getattr(NEUTRAL, name)!r}, or use best_of_n, self_consistency or huggingface.",
             )
+
+
+def problems_for(places: int) -> int:
+    """How many problems keep so many places taken: half as many again, so that a free one never waits for its next."""
+    return places + places // 2
 
 
 def _set_among(names: frozenset[str], config: GenerationConfig) -> list[str]:

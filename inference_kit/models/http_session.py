@@ -24,6 +24,7 @@ from inference_kit.errors import EngineError, UserError
 from inference_kit.models.foreign_json import Malformed, decoded, short
 from inference_kit.models.pace import Pace
 from inference_kit.models.turns import Turns
+from inference_kit.registry import flag_of
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession
@@ -60,7 +61,7 @@ class Patience:
             ("retry_seconds", self.first_wait_seconds >= 0),
         ):
             if not good:
-                raise UserError(f"{name} is too small", where=f"--{name.replace('_', '-')}")
+                raise UserError(f"{name} is too small", where=flag_of(name))
 
 
 class _Trouble(Exception):

@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from inference_kit.errors import UserError
 from inference_kit.models.adapters import put_on
 from inference_kit.models.attention import FLASH, choose_attention, in_slots
+from inference_kit.models.base import problems_for
 from inference_kit.models.batching import Loop, Pump
 from inference_kit.models.decoding import DecodeLoop
 from inference_kit.models.devices import Dtype
@@ -83,7 +84,7 @@ class HuggingFace(LocalModel):
             trust_remote_code=trust_remote_code,
         )
         self.max_batch_size = max_batch_size
-        self.concurrency = max_batch_size + max_batch_size // 2
+        self.concurrency = problems_for(max_batch_size)
         self._dtype, self._device, self._device_map = dtype, device, device_map
         self._attention, self._bits, self._merge = attn_implementation, quantization_bit, merge_adapter
         self._tensor_parallel = tensor_parallel_size

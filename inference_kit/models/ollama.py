@@ -18,7 +18,7 @@ from loguru import logger
 
 from inference_kit.errors import EngineError, NoRoom, UserError
 from inference_kit.flow import as_finished
-from inference_kit.models.base import Capabilities, Engine
+from inference_kit.models.base import Capabilities, Engine, problems_for
 from inference_kit.models.foreign_json import Malformed, as_count, as_list, as_object, as_text, decoded, short
 from inference_kit.models.http_session import MOST_BYTES, HttpSession, Patience, Refused, Unreachable, run_apart
 from inference_kit.models.openai_replies import TOP_TOKENS, estimated_tokens, read_logprobs
@@ -66,7 +66,7 @@ class Ollama(Engine):
     ) -> None:
         if num_ctx < 1:
             raise UserError(f"num_ctx must be at least 1, got {num_ctx}", where="--num-ctx")
-        self.separator, self.concurrency = separator, server_concurrency + server_concurrency // 2
+        self.separator, self.concurrency = separator, problems_for(server_concurrency)
         self._address = api_address(model_path, default_path="").removesuffix("/v1").removesuffix("/api")
         self._api_model, self._num_ctx, self._keep_alive = api_model, num_ctx, keep_alive
         self._session = HttpSession(

@@ -19,7 +19,7 @@ from loguru import logger
 from inference_kit.budget import Prices
 from inference_kit.errors import EngineError, NoRoom, UserError
 from inference_kit.flow import as_finished
-from inference_kit.models.base import Capabilities, Engine
+from inference_kit.models.base import Capabilities, Engine, problems_for
 from inference_kit.models.http_session import MOST_BYTES, HttpSession, Patience, Refused, run_apart
 from inference_kit.models.openai_replies import FirstTokens, Pieces, Reply, TokenLogprob, read_first_tokens, read_reply
 from inference_kit.models.openai_requests import Api, Requests, plain_text
@@ -75,7 +75,7 @@ class OpenAI(Engine):
     ) -> None:
         if server_kind not in ("auto", *KINDS):
             raise unknown(server_kind, ("auto", *KINDS), "kind of server", where="--server-kind")
-        self.separator, self.concurrency = separator, server_concurrency + server_concurrency // 2
+        self.separator, self.concurrency = separator, problems_for(server_concurrency)
         if prompt_price is not None or completion_price is not None:
             self.prices = Prices(prompt_price or 0.0, completion_price or 0.0)
         self._address, self._flag = api_address(model_path, flag=flag), flag

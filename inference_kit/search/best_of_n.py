@@ -15,6 +15,5 @@ async def best_of_n(context: Context, *, n: int = 16) -> list[Node]:
         n: Candidates for each problem.
     """
     solutions = await context.complete([context.root], n)
-    if context.reward_model is not None:
-        await context.score(solutions)
+    await context.score_if_possible(solutions)
     return solutions

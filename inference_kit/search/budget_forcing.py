@@ -62,6 +62,5 @@ async def budget_forcing(
     ]
     answers = iter(await context.complete([thought for thought in thoughts if not thought.finished], 1))
     solutions = [thought if thought.finished else next(answers) for thought in thoughts]
-    if context.reward_model is not None:
-        await context.score(solutions)
+    await context.score_if_possible(solutions)
     return solutions

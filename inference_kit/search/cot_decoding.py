@@ -15,6 +15,5 @@ async def cot_decoding(context: Context, *, n: int = 10) -> list[Node]:
         n: First tokens.
     """
     solutions = await context.branch(context.root, n)
-    if context.reward_model is not None:
-        await context.score(solutions)
+    await context.score_if_possible(solutions)
     return solutions

@@ -39,8 +39,7 @@ async def self_consistency(
         solutions += await context.complete([context.root], min(wave, n - len(solutions)))
         if _settled(await context.groups(solutions), stopping, certainty, window):
             break
-    if context.reward_model is not None:
-        await context.score(solutions)
+    await context.score_if_possible(solutions)
     return solutions
 
 

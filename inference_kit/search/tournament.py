@@ -27,8 +27,7 @@ async def tournament(
     """
     template = prompt_text(judge_template, "--judge-template")
     solutions = await context.complete([context.root], n)
-    if context.reward_model is not None:
-        await context.score(solutions)
+    await context.score_if_possible(solutions)
     standing, beaten = list(solutions), list[Node]()
     context.rng.shuffle(standing)
     while len(standing) > 1:

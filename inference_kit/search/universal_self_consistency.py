@@ -30,8 +30,7 @@ async def universal_self_consistency(
     responses = "\n\n".join(f"Response {number}: {solutions[place].text}" for number, place in enumerate(shown, 1))
     values = {"n": str(n), "question": context.problem.question, "responses": responses}
     [reply] = await context.complete([context.ask(fill(template, values))], 1, temperature=0.0)
-    if context.reward_model is not None:
-        await context.score(solutions)
+    await context.score_if_possible(solutions)
     first = _named(reply.text, shown)
     return [solutions[first], *solutions[:first], *solutions[first + 1 :]]
 
