@@ -8,17 +8,18 @@ from functools import partial
 from pathlib import Path
 
 import inference_kit
-from inference_kit.models.echo import Echo
-from inference_kit.models.huggingface import HuggingFace
-from inference_kit.reward_models.implicit_prm import ImplicitPRM
-from inference_kit.reward_models.judge import Judge
-from inference_kit.reward_models.likelihood import Likelihood
-from inference_kit.reward_models.math_shepherd import MathShepherd
-from inference_kit.reward_models.oracle import Oracle
-from inference_kit.reward_models.qwen_prm import QwenPRM
-from inference_kit.reward_models.rlhflow_prm import RLHFlowPRM
-from inference_kit.reward_models.sequence_orm import SequenceORM
-from inference_kit.reward_models.skywork_prm import SkyworkPRM
+from inference_kit.models import Echo, HuggingFace
+from inference_kit.reward_models import (
+    ImplicitPRM,
+    Judge,
+    Likelihood,
+    MathShepherd,
+    Oracle,
+    QwenPRM,
+    RLHFlowPRM,
+    SequenceORM,
+    SkyworkPRM,
+)
 
 bundled = Path(inference_kit.__file__).parent / "bundled"
 

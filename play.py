@@ -2,7 +2,7 @@
 
 import sys
 
-from inference_kit.cli.endings import leave
+from inference_kit.cli.shutdown import leave
 from main import main
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from inference_kit.errors import BudgetSpent, NoRoom, UserError
 from inference_kit.flow import all_of
 from inference_kit.grader import GraderPool, extract
 from inference_kit.models.base import Engine
-from inference_kit.models.images import file_digest
+from inference_kit.models.local.images import file_digest
 from inference_kit.records import (
     Completion,
     FinishReason,

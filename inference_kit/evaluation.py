@@ -17,7 +17,7 @@ from typing import Any
 from inference_kit.errors import UserError
 from inference_kit.estimates import pass_at_k, wilson_interval
 from inference_kit.grader import Grade, GradeItem, GraderPool, is_parsed, similarity
-from inference_kit.grader.extract import boxes
+from inference_kit.grader.finding.extract import boxes
 from inference_kit.records import Candidate, Record, Usage
 from inference_kit.registry import lookup
 from inference_kit.store.results import write_final

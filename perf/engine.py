@@ -23,7 +23,7 @@ sys.path.insert(0, str(HOME))
 import torch  # noqa: E402 - the path above comes first
 from loguru import logger  # noqa: E402
 
-from inference_kit.models.huggingface import HuggingFace  # noqa: E402
+from inference_kit.models.decode.huggingface import HuggingFace  # noqa: E402
 from inference_kit.records import GenerationConfig, Message, Prompt  # noqa: E402
 
 N = 16

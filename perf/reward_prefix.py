@@ -23,11 +23,11 @@ import torch  # noqa: E402 - the path above comes first
 from loguru import logger  # noqa: E402
 
 from inference_kit.flow import all_of  # noqa: E402
-from inference_kit.models.huggingface import HuggingFace  # noqa: E402
+from inference_kit.models.decode.huggingface import HuggingFace  # noqa: E402
 from inference_kit.records import GenerationConfig, Message, Problem, Prompt  # noqa: E402
 from inference_kit.reward_models.base import ScoreItem  # noqa: E402
-from inference_kit.reward_models.likelihood import Likelihood  # noqa: E402
-from inference_kit.reward_models.transformer import CACHE_BYTES  # noqa: E402
+from inference_kit.reward_models.formats.likelihood import Likelihood  # noqa: E402
+from inference_kit.reward_models.local.transformer import CACHE_BYTES  # noqa: E402
 from inference_kit.templates import fill, load_prompt  # noqa: E402
 
 Batch = list[ScoreItem]

@@ -26,7 +26,7 @@ from loguru import logger  # noqa: E402
 from inference_kit.context import derive_seed  # noqa: E402
 from inference_kit.evaluation import verdict  # noqa: E402
 from inference_kit.grader import GraderPool  # noqa: E402
-from inference_kit.models.huggingface import HuggingFace  # noqa: E402
+from inference_kit.models.decode.huggingface import HuggingFace  # noqa: E402
 from inference_kit.records import GenerationConfig, Message, Problem, Prompt, Record  # noqa: E402
 from inference_kit.runner import run  # noqa: E402
 from inference_kit.search.best_of_n import best_of_n  # noqa: E402

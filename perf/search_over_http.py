@@ -24,9 +24,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from loguru import logger
 
 from inference_kit.grader import GraderPool
-from inference_kit.models.openai import OpenAI
+from inference_kit.models.http.openai import OpenAI
 from inference_kit.records import GenerationConfig, Message, Problem, Prompt
-from inference_kit.reward_models.http import HTTP
+from inference_kit.reward_models.served.http import HTTP
 from inference_kit.runner import run
 from inference_kit.search import METHODS
 from inference_kit.solver import Solver

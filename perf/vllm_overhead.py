@@ -32,11 +32,11 @@ from loguru import logger  # noqa: E402 - the path above comes first
 
 from inference_kit.context import derive_seed  # noqa: E402
 from inference_kit.grader import GraderPool  # noqa: E402
-from inference_kit.models.vllm import VLLM  # noqa: E402
-from inference_kit.models.vllm_host import settled  # noqa: E402
+from inference_kit.models.vllm.engine import VLLM  # noqa: E402
+from inference_kit.models.vllm.host import settled  # noqa: E402
 from inference_kit.records import GenerationConfig, Message, Problem, Prompt, StepScores  # noqa: E402
 from inference_kit.reward_models.base import RewardModel, ScoreItem  # noqa: E402
-from inference_kit.reward_models.likelihood import Likelihood  # noqa: E402
+from inference_kit.reward_models.formats.likelihood import Likelihood  # noqa: E402
 from inference_kit.runner import run  # noqa: E402
 from inference_kit.search.beam_search import beam_search  # noqa: E402
 from inference_kit.search.best_of_n import best_of_n  # noqa: E402

@@ -12,7 +12,7 @@ fi
 if [[ ${1:-} == --ray ]]; then
   shift
   bash scripts/setup.sh requirements-dev.txt requirements-ray.txt </dev/null || exit
-  exec .venv/bin/python -m pytest -q tests/models/test_ray_replicas.py "$@"
+  exec .venv/bin/python -m pytest -q tests/models/replicas/test_ray_cluster.py "$@"
 fi
 bash scripts/setup.sh requirements-dev.txt </dev/null || exit
 

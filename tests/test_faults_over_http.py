@@ -10,9 +10,9 @@ from aiohttp import web
 from mock_server import Body, MockServer, three_steps
 
 from inference_kit.grader import GraderPool
-from inference_kit.models.openai import OpenAI
+from inference_kit.models.http.openai import OpenAI
 from inference_kit.records import GenerationConfig, Message, Problem, Record
-from inference_kit.reward_models.http import HTTP
+from inference_kit.reward_models.served.http import HTTP
 from inference_kit.runner import Outcome, run
 from inference_kit.search.beam_search import beam_search
 from inference_kit.search.best_of_n import best_of_n

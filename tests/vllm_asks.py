@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from inference_kit.models.local_model import LocalModel
+from inference_kit.models.decode.local_model import LocalModel
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
 from model_config import bundled
 

@@ -8,7 +8,7 @@ from typing import Any
 from inference_kit.cli.registries import Registries
 from inference_kit.cli.stored import entries_of
 from inference_kit.grader import GraderPool
-from inference_kit.report.compare import compare, show
+from inference_kit.report.comparison import compare, show
 from inference_kit.store.atomic import write_atomically
 
 

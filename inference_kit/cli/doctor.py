@@ -20,8 +20,8 @@ from typing import Any
 import inference_kit
 from inference_kit.cli.registries import Registries
 from inference_kit.models import ENGINES
-from inference_kit.models.vllm_process import ENVIRONMENT, vllm_python
-from inference_kit.models.vllm_process import SET_UP as SET_UP_VLLM
+from inference_kit.models.vllm.process import ENVIRONMENT, vllm_python
+from inference_kit.models.vllm.process import SET_UP as SET_UP_VLLM
 from inference_kit.report.tables import table
 
 SET_UP = "rm -rf .venv/installed && bash scripts/setup.sh"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from inference_kit.cli.making import MODEL_MAY_SET, made, maker, wishes_of
+from inference_kit.cli.build import MODEL_MAY_SET, made, maker, wishes_of
 from inference_kit.cli.method_choice import (
     check_method,
     method_settings_of,
@@ -47,8 +47,8 @@ from inference_kit.dataset.simpledataset import SimpleDataset
 from inference_kit.errors import UserError
 from inference_kit.models import ENGINES
 from inference_kit.models.auto import choose_engine
-from inference_kit.models.hub import is_local
-from inference_kit.models.replicas import replicated
+from inference_kit.models.local.hub import is_local
+from inference_kit.models.replicas.engine import replicated
 from inference_kit.needs import needs_details
 from inference_kit.records import GenerationConfig
 from inference_kit.registry import Entry, flag_of, lookup, name_of, opened, settings_of, unknown

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from loguru import logger
 
 from inference_kit.budget import RunBudget
-from inference_kit.cli.endings import run_until_told
-from inference_kit.cli.explain import explained
 from inference_kit.cli.logs import log_to_folder, log_to_terminal
 from inference_kit.cli.plan import Plan
 from inference_kit.cli.planning import Command, make_plan, print_help
 from inference_kit.cli.progress import Progress
 from inference_kit.cli.registries import Registries
 from inference_kit.cli.run_options import DEFAULTS
+from inference_kit.cli.settings_table import explained
+from inference_kit.cli.shutdown import run_until_told
 from inference_kit.cli.summary import show_summary, summary_of_run
 from inference_kit.dataset.selection import Selection
 from inference_kit.errors import RunStopped, UserError

@@ -11,10 +11,10 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar
 
-from inference_kit.dataset import values
-from inference_kit.dataset.reading import Placed
+from inference_kit.dataset import fields as values
+from inference_kit.dataset.fields import Row
+from inference_kit.dataset.files import Placed
 from inference_kit.dataset.sources import Source, source_of
-from inference_kit.dataset.values import Row
 from inference_kit.errors import UserError
 from inference_kit.records import Index, Message, Problem
 from inference_kit.templates import fill, filled_in, load_prompt

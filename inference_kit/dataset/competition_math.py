@@ -8,10 +8,10 @@ quantitative reasoning problems with language models", arXiv:2206.14858 (OCWCour
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from inference_kit.dataset import values
+from inference_kit.dataset import fields as values
 from inference_kit.dataset.base import Dataset
 from inference_kit.errors import UserError
-from inference_kit.grader.extract import boxes
+from inference_kit.grader.finding.extract import boxes
 from inference_kit.records import Problem
 
 

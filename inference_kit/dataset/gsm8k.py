@@ -6,7 +6,7 @@ Source: Cobbe et al. 2021, "Training verifiers to solve math word problems", arX
 from collections.abc import Mapping
 from typing import Any
 
-from inference_kit.dataset import values
+from inference_kit.dataset import fields as values
 from inference_kit.dataset.base import Dataset
 from inference_kit.errors import UserError
 from inference_kit.records import Problem

@@ -6,7 +6,7 @@ Source: He et al. 2024, "OlympiadBench", arXiv:2402.14008.
 from collections.abc import Mapping
 from typing import Any
 
-from inference_kit.dataset import values
+from inference_kit.dataset import fields as values
 from inference_kit.dataset.base import Dataset
 from inference_kit.errors import UserError
 from inference_kit.records import Problem

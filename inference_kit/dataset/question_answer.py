@@ -7,7 +7,7 @@ arXiv:2403.02884 (CollegeMath); Wei et al. 2023, "CMATH", arXiv:2306.16636.
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from inference_kit.dataset import values
+from inference_kit.dataset import fields as values
 from inference_kit.dataset.base import Dataset
 from inference_kit.records import Problem
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from inference_kit.config import nearest_existing
-from inference_kit.dataset.reading import READERS, Placed, plain, read_rows
+from inference_kit.dataset.files import READERS, Placed, plain, read_rows
 from inference_kit.errors import UserError
 
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")

@@ -6,7 +6,7 @@ Source: Patel et al. 2021, "Are NLP models really able to solve simple math word
 from collections.abc import Mapping
 from typing import Any
 
-from inference_kit.dataset import values
+from inference_kit.dataset import fields as values
 from inference_kit.dataset.base import Dataset
 from inference_kit.records import Problem
 

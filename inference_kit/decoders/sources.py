@@ -23,15 +23,15 @@ from inference_kit.errors import UserError
 from inference_kit.models import ENGINES
 from inference_kit.models.auto import choose_engine
 from inference_kit.models.base import Engine
+from inference_kit.models.decode.huggingface import HuggingFace
 from inference_kit.models.echo import Echo
-from inference_kit.models.hub import is_local
-from inference_kit.models.huggingface import HuggingFace
-from inference_kit.models.ollama import ADDRESS, Ollama
-from inference_kit.models.openai import OpenAI
+from inference_kit.models.http.ollama import ADDRESS, Ollama
+from inference_kit.models.http.openai import OpenAI
+from inference_kit.models.local.hub import is_local
 from inference_kit.registry import Entry, lookup, name_of, opened, settings_of
 from inference_kit.reward_models import REWARD_MODELS
 from inference_kit.reward_models.base import RewardModel
-from inference_kit.reward_models.likelihood import Likelihood
+from inference_kit.reward_models.formats.likelihood import Likelihood
 
 _BUNDLED = Path(__file__).parents[1] / "bundled"
 MODELS: Mapping[str, Entry] = {

@@ -8,10 +8,10 @@ memory limit that is killed at a time limit; importing this package imports neit
 from collections.abc import Sequence
 from functools import cache
 
-from inference_kit.grader.extract import extract
-from inference_kit.grader.parse import is_parsed
-from inference_kit.grader.pool import Grade, GradeItem, GraderPool
+from inference_kit.grader.finding.extract import extract
+from inference_kit.grader.reading.parse import is_parsed
 from inference_kit.grader.similarity import similarity
+from inference_kit.grader.workers.pool import Grade, GradeItem, GraderPool
 from inference_kit.records import AnswerKind
 
 __all__ = [

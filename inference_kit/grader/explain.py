@@ -6,10 +6,9 @@ Promises: grades with the pool that is given, so what is shown is what a run wou
 
 from collections.abc import Iterator
 
-from inference_kit.grader.choice import is_choice
-from inference_kit.grader.extract import after_thinking, boxes, candidates
-from inference_kit.grader.parse import clean, parse
-from inference_kit.grader.pool import GraderPool
+from inference_kit.grader.finding.choice import is_choice
+from inference_kit.grader.finding.extract import after_thinking, boxes, candidates
+from inference_kit.grader.reading.parse import clean, parse
 from inference_kit.grader.similarity import similarity
 from inference_kit.grader.values import (
     Apply,
@@ -28,6 +27,7 @@ from inference_kit.grader.values import (
     Unparsed,
     Value,
 )  # fmt: skip
+from inference_kit.grader.workers.pool import GraderPool
 
 LONGEST = 200
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inference_kit.grader.choice import is_choice
-from inference_kit.grader.compare import Verdict, same_writing
-from inference_kit.grader.extract import candidates
+from inference_kit.grader.comparing.texts import Verdict, same_writing
+from inference_kit.grader.finding.choice import is_choice
+from inference_kit.grader.finding.extract import candidates
 from inference_kit.records import AnswerKind
 
 MOST_CANDIDATES = 400

@@ -7,7 +7,7 @@ Source: Zhang and Shasha 1989, "Simple fast algorithms for the editing distance 
 
 from collections import Counter
 
-from inference_kit.grader.parse import parse
+from inference_kit.grader.reading.parse import parse
 from inference_kit.grader.values import (
     Apply,
     Based,

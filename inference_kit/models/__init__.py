@@ -3,13 +3,25 @@
 from collections.abc import Callable
 
 from inference_kit.models.base import Engine
+from inference_kit.models.decode.huggingface import HuggingFace
+from inference_kit.models.decode.modelscope import ModelScope
+from inference_kit.models.decode.vision import Vision
 from inference_kit.models.echo import Echo
-from inference_kit.models.huggingface import HuggingFace
-from inference_kit.models.modelscope import ModelScope
-from inference_kit.models.ollama import Ollama
-from inference_kit.models.openai import OpenAI
-from inference_kit.models.vision import Vision
-from inference_kit.models.vllm import VLLM
+from inference_kit.models.http.ollama import Ollama
+from inference_kit.models.http.openai import OpenAI
+from inference_kit.models.vllm.engine import VLLM
+
+__all__ = [
+    "ENGINES",
+    "VLLM",
+    "Echo",
+    "Engine",
+    "HuggingFace",
+    "ModelScope",
+    "Ollama",
+    "OpenAI",
+    "Vision",
+]
 
 ENGINES: dict[str, Callable[..., Engine]] = {
     "echo": Echo,

@@ -6,9 +6,9 @@ Promises: the choice comes with its reason, so that it can be shown; a server is
 
 from dataclasses import dataclass
 
-from inference_kit.models.server_kinds import kind_of_server
-from inference_kit.models.vllm_process import vllm_python
-from inference_kit.models.weights import Weights
+from inference_kit.models.http.kinds import kind_of_server
+from inference_kit.models.local.weights import Weights
+from inference_kit.models.vllm.process import vllm_python
 
 
 @dataclass(frozen=True, slots=True)

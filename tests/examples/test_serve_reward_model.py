@@ -9,7 +9,7 @@ import pytest
 
 from examples.serve_reward_model import StepRewards
 from inference_kit.records import Message, Problem, StepScores
-from inference_kit.reward_models.http import HTTP
+from inference_kit.reward_models.served.http import HTTP
 
 ROOT = Path(__file__).resolve().parents[2]
 

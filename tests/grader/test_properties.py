@@ -6,12 +6,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inference_kit.grader.choice import is_choice
-from inference_kit.grader.compare import Unsettled, compare_texts
-from inference_kit.grader.extract import candidates, extract
+from inference_kit.grader.comparing.texts import Unsettled, compare_texts
+from inference_kit.grader.finding.choice import is_choice
+from inference_kit.grader.finding.extract import candidates, extract
 from inference_kit.grader.grading import GradeItem, grade_item
-from inference_kit.grader.normalize import to_latex
-from inference_kit.grader.parse import clean, parse, squeezed
+from inference_kit.grader.reading.normalize import to_latex
+from inference_kit.grader.reading.parse import clean, parse, squeezed
 from inference_kit.grader.similarity import similarity
 from inference_kit.grader.values import Text, Unparsed
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from inference_kit.grader import GradeItem, GraderPool, extract
-from inference_kit.grader.extract import boxes
+from inference_kit.grader.finding.extract import boxes
 
 SHARED = Path(__file__).parents[3] / "shared"
 MODELS = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")

@@ -11,13 +11,13 @@ import tiny_models
 from vllm_asks import ABACUS, GREEDY, QUESTIONS, SMALL, ask, write
 
 from inference_kit.errors import UserError
-from inference_kit.models.huggingface import HuggingFace
-from inference_kit.models.vllm import VLLM
+from inference_kit.models.decode.huggingface import HuggingFace
+from inference_kit.models.vllm.engine import VLLM
 from inference_kit.records import Message, Problem
-from inference_kit.reward_models.qwen_prm import QwenPRM
-from inference_kit.reward_models.sequence_orm import SequenceORM
-from inference_kit.reward_models.token_prm import TokenPRM
-from inference_kit.reward_models.vllm_pooling import VllmPooling
+from inference_kit.reward_models.formats.qwen_prm import QwenPRM
+from inference_kit.reward_models.formats.sequence_orm import SequenceORM
+from inference_kit.reward_models.formats.token_prm import TokenPRM
+from inference_kit.reward_models.served.vllm_pooling import VllmPooling
 
 pytestmark = pytest.mark.vllm
 

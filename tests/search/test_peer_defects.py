@@ -2,7 +2,7 @@
 
 Elsewhere are 2, 5, 8 and 9, which concern every method (test_every_method.py), 6, pass@k for k > n (test_estimates.py),
 10, a wrong number of scores (reward_models/test_base.py), and 12, a reward model's input that is too long
-(reward_models/test_transformer.py).
+(reward_models/local/test_transformer.py).
 """
 
 from dataclasses import replace

@@ -7,7 +7,7 @@ import pytest
 import tiny_models
 
 from inference_kit.errors import EngineError, UserError
-from inference_kit.models.conversation import chat_text, dress, stop_ids
+from inference_kit.models.local.chat_text import chat_text, dress, stop_ids
 from inference_kit.records import Message
 from inference_kit.templates.chat_templates import chat_templates, load_chat_template
 

@@ -1,0 +1,1 @@
+"""Whether two answers are equal: as texts, then by what they are."""

@@ -1,0 +1,121 @@
+r"""Compare two answers as texts: the same writing, numbers, words and letters here, everything else by what it is.
+
+Why: most answers are settled by their writing or as numbers, in microseconds.
+Promises: symmetric; raises `Unsettled` where a worker has to decide, nothing else.
+"""
+
+import re
+from typing import NamedTuple
+
+from inference_kit.grader.comparing.structures import Comparer, Settle
+from inference_kit.grader.finding.choice import letter_of
+from inference_kit.grader.proving.equality import Unsettled, same_number
+from inference_kit.grader.proving.exact import exact
+from inference_kit.grader.reading.parse import clean, parse, squeezed
+from inference_kit.grader.reading.phrases import words_of
+from inference_kit.grader.values import (
+    Apply,
+    Based,
+    Bracketed,
+    Builder,
+    ListOf,
+    Matrix,
+    Measure,
+    Num,
+    Ratio,
+    Relation,
+    SetOf,
+    Text,
+    Value,
+    is_expression,
+)
+from inference_kit.records import AnswerKind
+
+__all__ = ["Unsettled", "Verdict", "compare_texts", "compare_with", "equality_key"]
+
+LONG_WORD = re.compile(r"(?<!\\)\b[A-Za-z]{4}")
+
+
+class Verdict(NamedTuple):
+    """Whether two answers are equal, and how that was decided."""
+
+    equal: bool
+    method: str
+
+
+def compare_texts(gold: str, answer: str, kind: AnswerKind) -> Verdict:
+    """Compare two bare answers without a worker.
+
+    Raises:
+        Unsettled: where a worker has to decide.
+    """
+    return compare_with(gold, answer, kind, _unsettled)
+
+
+def compare_with(gold: str, answer: str, kind: AnswerKind, settle: Settle) -> Verdict:
+    """Compare two bare answers, given a way to decide what needs a proof."""
+    if gold.strip() == answer.strip():
+        return Verdict(bool(gold.strip()), "string")
+    if kind == "choice":
+        return Verdict(_letter(gold) == _letter(answer), "choice")
+    if kind == "text":
+        return _compare_words(gold, answer)
+    a, b = parse(gold), parse(answer)
+    if isinstance(a, Num) and isinstance(b, Num):
+        return Verdict(same_number(a, b), "number")
+    if same_writing(gold, answer):
+        return Verdict(True, "string")
+    return Verdict(Comparer(settle).same(a, b), method_of(a, b))
+
+
+def equality_key(answer: str, kind: AnswerKind) -> str:
+    """A text that equal answers often share: the value of a number, or the cleaned answer."""
+    if kind == "choice":
+        return _letter(answer)
+    if kind == "text":
+        return words_of(clean(answer))
+    value = parse(answer)
+    rational = exact(value) if isinstance(value, Num | Apply) else None
+    return clean(answer) if rational is None else f"{rational.numerator:x}/{rational.denominator:x}"
+
+
+def method_of(a: Value, b: Value) -> str:
+    """The name of the way in which two such values are compared."""
+    names = {
+        Text: "text", Relation: "relation", Bracketed: "tuple", SetOf: "set", ListOf: "set", Matrix: "matrix",
+        Measure: "unit", Based: "base", Ratio: "ratio", Builder: "set",
+    }  # fmt: skip
+    for value in (a, b):
+        if type(value) in names:
+            return names[type(value)]
+    if any(isinstance(value, Apply) and value.head in ("union", "intersection", "difference") for value in (a, b)):
+        return "interval"
+    rational = all(is_expression(value) and exact(value) is not None for value in (a, b))
+    return "number" if rational else "symbolic"
+
+
+def _unsettled(a: Value, b: Value, how: str) -> bool:
+    raise Unsettled
+
+
+def same_writing(gold: str, answer: str) -> bool:
+    """Whether two texts are the same but for space, dollars and sizes; words may differ in case."""
+    a, b = squeezed(clean(gold)), squeezed(clean(answer))
+    if not a:
+        return False
+    return a == b or (len(a) == len(b) and LONG_WORD.search(a) is not None and a.lower() == b.lower())
+
+
+def _letter(text: str) -> str:
+    return letter_of(clean(text), whole=True) or clean(text).strip("() .").upper()
+
+
+def _compare_words(gold: str, answer: str) -> Verdict:
+    a, b = parse(gold), parse(answer)
+    if isinstance(a, Num) and isinstance(b, Num):
+        return Verdict(a == b, "number")
+    return Verdict(_letters_of(gold) == _letters_of(answer), "text")
+
+
+def _letters_of(text: str) -> str:
+    return words_of(clean(text)).replace(" ", "")

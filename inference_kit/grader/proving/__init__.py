@@ -1,0 +1,1 @@
+"""Whether two expressions have the same value: exactly, in a prime field, in numbers, by sympy."""

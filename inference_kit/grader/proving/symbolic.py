@@ -1,0 +1,206 @@
+"""Proofs that need time: many digits with mpmath, then sympy. Only workers import this module's libraries.
+
+Why: an identity of roots, logarithms or angles, a limit or an integral cannot be decided in microseconds.
+Promises: sympy objects are made by constructors from our own trees, never from text by `sympify` or `parse_expr`; what
+our parser does not know goes to latex2sympy2_extended, here where a memory limit and a killer stand by.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from inference_kit.grader.comparing.texts import Verdict, compare_with
+from inference_kit.grader.proving.equality import agreement, points, value_with
+from inference_kit.grader.proving.numeric import Evaluator, NoValue
+from inference_kit.grader.values import Apply, Num, Sym, Unparsed, Value, contains, symbols_of
+from inference_kit.records import AnswerKind
+
+DIGITS = 50
+AGREEING_DIGITS = 40
+LARGEST_POWER = 1000
+NEED_SYMPY = ("integral", "limit", "sum", "product")
+
+
+class NeedsSympy(Exception):
+    """Sympy is needed and not yet imported."""
+
+
+def load_sympy() -> None:
+    """Import sympy and the LaTeX parser for it, which takes about a second."""
+    import latex2sympy2_extended  # noqa: F401 - imported so that later imports cost nothing
+    import sympy  # noqa: F401
+
+
+def settle_texts(gold: str, answer: str, kind: AnswerKind) -> Verdict:
+    """Compare two answers with all means.
+
+    Raises:
+        NeedsSympy: where sympy has to be imported first.
+    """
+    return compare_with(gold, answer, kind, settle)
+
+
+def settle(a: Value, b: Value, how: str) -> bool:
+    """Decide what arithmetic could not: `same`, or in a constant `ratio`, or in a `positive` one."""
+    if isinstance(a, Unparsed) or isinstance(b, Unparsed):
+        return _same_foreign(a, b)
+    if how != "same":
+        with _many_digits():
+            return _same_ratio(a, b, positive=how == "positive")
+    with _many_digits():
+        agreed = _agree(a, b, None)
+        if not agreed and (contains(a, "log") or contains(b, "log")):
+            agreed = _agree(a, b, 10) or agreed  # log without a base is the natural one or the decimal one
+    if agreed is not None:
+        return agreed
+    if not any(symbols_of(value) or contains(value, *NEED_SYMPY) for value in (a, b)):
+        return False  # numbers beyond every limit, which sympy would only expand
+    return _same_sympy(a, b)
+
+
+def _many_digits() -> Any:
+    import mpmath
+
+    return mpmath.workdps(DIGITS)
+
+
+def _agree(a: Value, b: Value, log_base: Any) -> bool | None:
+    """Compare with many digits at several points; None where too few of them have values."""
+    tolerance = 10.0**-AGREEING_DIGITS
+    return agreement(a, b, lambda point: _evaluator(point, log_base), nearly=tolerance, surely_not=tolerance)
+
+
+def _evaluator(point: Mapping[str, float], log_base: Any = None) -> Evaluator:
+    """An evaluator with many digits."""
+    import mpmath
+
+    def many_digits(number: Any) -> Any:
+        return mpmath.mpf(number.numerator) / number.denominator if hasattr(number, "numerator") else mpmath.mpf(number)
+
+    exact_point = {name: mpmath.mpf(repr(sample)) for name, sample in point.items()}
+    return Evaluator(mpmath, many_digits, exact_point, log_base, cancels_below=10.0 ** (5 - AGREEING_DIGITS))
+
+
+def _same_ratio(a: Value, b: Value, *, positive: bool) -> bool:
+    ratios = []
+    for point in points([a, b]):
+        values = [value_with(_evaluator(point), value) for value in (a, b)]
+        if None not in values and values[0] != 0 and values[1] != 0:
+            ratios.append(values[0] / values[1])
+    if len(ratios) < 2:
+        return False
+    if any(abs(ratio - ratios[0]) > abs(ratios[0]) * 10 ** -(AGREEING_DIGITS - 10) for ratio in ratios):
+        return False
+    return not positive or ratios[0].real > 0
+
+
+def _same_sympy(a: Value, b: Value) -> bool:
+    """Compare as sympy objects."""
+    if "sympy" not in sys.modules:
+        raise NeedsSympy
+    try:
+        return _equal_objects(to_sympy(a), to_sympy(b))
+    except (NoValue, ArithmeticError, ValueError, TypeError, AttributeError, NotImplementedError):
+        return False
+
+
+def _same_foreign(a: Value, b: Value) -> bool:
+    """Compare where a side is mathematics that only latex2sympy2_extended may know."""
+    if "latex2sympy2_extended" not in sys.modules:
+        raise NeedsSympy
+    from latex2sympy2_extended import latex2sympy
+
+    objects = []
+    for value in (a, b):
+        try:
+            objects.append(latex2sympy(value.text) if isinstance(value, Unparsed) else to_sympy(value))
+        except Exception:  # noqa: BLE001 - a foreign parser on hostile text: whatever it raises, the text is not parsed
+            return False
+    return _equal_objects(*objects)
+
+
+def _equal_objects(a: Any, b: Any) -> bool:
+    import sympy
+
+    if a == b:
+        return True
+    if not isinstance(a, sympy.Expr) or not isinstance(b, sympy.Expr):
+        return False
+    try:
+        return bool(sympy.simplify(a.doit() - b.doit()) == 0)
+    except (ArithmeticError, ValueError, TypeError, AttributeError, NotImplementedError, RecursionError):
+        return False
+
+
+def to_sympy(value: Value) -> Any:
+    """Build a sympy object by constructors; large powers and factorials stay unevaluated.
+
+    Raises:
+        NoValue: for what has no counterpart here.
+    """
+    import sympy
+
+    if isinstance(value, Num):
+        return sympy.Rational(value.value.numerator, value.value.denominator)
+    if isinstance(value, Sym):
+        constants = {"pi": sympy.pi, "e": sympy.E, "i": sympy.I, "oo": sympy.oo}
+        return constants.get(value.name) or sympy.Symbol(value.name)
+    if not isinstance(value, Apply):
+        raise NoValue
+    if value.head.startswith("call:"):
+        return sympy.Function(value.head[5:])(*map(to_sympy, value.args))
+    build = _constructors().get(value.head)
+    if build is None:
+        raise NoValue
+    return build(*map(to_sympy, value.args))
+
+
+def _constructors() -> dict[str, Callable[..., Any]]:
+    import sympy
+
+    def power(base: Any, exponent: Any) -> Any:
+        small = not exponent.is_number or (exponent.is_finite and abs(exponent) < LARGEST_POWER)
+        return sympy.Pow(base, exponent, evaluate=bool(small))
+
+    def factorial(n: Any) -> Any:
+        return sympy.factorial(n, evaluate=bool(not n.is_number or n < LARGEST_POWER))
+
+    def root(radicand: Any, index: Any) -> Any:
+        return (
+            sympy.real_root(radicand, index)
+            if radicand.is_number and radicand.is_negative
+            else sympy.root(radicand, index)
+        )
+
+    def bounded(make: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda body, variable, *bounds: make(body, (variable, *bounds))
+
+    same_name = "sin cos tan cot sec csc sinh cosh tanh coth sech csch floor gcd lcm binomial arg sign".split()
+    return {
+        "add": sympy.Add,
+        "mul": sympy.Mul,
+        "neg": lambda a: -a,
+        "div": lambda a, b: a / b,
+        "pow": power,
+        "root": root,
+        "factorial": factorial,
+        "factorial2": sympy.factorial2,
+        "binom": sympy.binomial,
+        "percent": lambda a: a / 100,
+        "degree": lambda a: a * sympy.pi / 180,
+        "abs": sympy.Abs,
+        "ceil": sympy.ceiling,
+        "max": sympy.Max,
+        "min": sympy.Min,
+        "mod": sympy.Mod,
+        "ln": sympy.log,
+        "log": sympy.log,
+        "log10": lambda a: sympy.log(a, 10),
+        "sum": bounded(sympy.Sum),
+        "product": bounded(sympy.Product),
+        "integral": bounded(sympy.Integral),
+        "limit": sympy.limit,
+        **{name: getattr(sympy, name) for name in same_name},
+        **{f"arc{name}": getattr(sympy, f"a{name}") for name in ("sin", "cos", "tan", "cot", "sec", "csc")},
+        **{f"ar{name}": getattr(sympy, f"a{name}") for name in ("sinh", "cosh", "tanh")},
+    }

@@ -1,0 +1,192 @@
+r"""From the text of an answer to a value: wrappers off, words and units understood, the rest by the LaTeX parser.
+
+Why: `$\boxed{42}$`, `**42**`, `42 cm`, `forty-two` and `42.` should all reach the parser as 42.
+Promises: never raises; what nobody understands is `Unparsed` (mathematics) or `Text` (words); the last values are kept.
+"""
+
+import re
+from functools import lru_cache
+
+from inference_kit.grader.reading.latex import parse_latex
+from inference_kit.grader.reading.normalize import to_latex
+from inference_kit.grader.reading.phrases import SCALES, plain_number, read_phrase, words_of
+from inference_kit.grader.reading.tokens import MOST_CHARACTERS, THOUSANDS, ParseError
+from inference_kit.grader.reading.units import COMPOUND
+from inference_kit.grader.values import Text, Unparsed, Value
+
+PLAIN = re.compile(r"[-+]?\d{1,300}(?:\.\d{1,300})?")
+WRAPPED = re.compile(
+    r"\s*\\(?:boxed|fbox|framebox|text|textbf|textit|textrm|textnormal|mbox|hbox|mathrm|mathbf|mathit|mathsf|bm|boldsymbol|"
+    r"underline|displaystyle|color\s*\{\w{1,20}\}|textcolor\s*\{\w{1,20}\})\s*\{"
+)
+OUTER = (
+    ("$$", "$$"),
+    ("$", "$"),
+    (r"\(", r"\)"),
+    (r"\[", r"\]"),
+    ("**", "**"),
+    ("`", "`"),
+    ("\\begin{equation}", "\\end{equation}"),
+)
+DOUBLED = re.compile(
+    r"\\\\(?=(?:[dt]?frac|sqrt|left|right|pi|text|boxed|begin|end|cdot|times|infty|pm|circ|le|ge|mathrm)\b)"
+)
+MOST_FOREIGN_LETTERS = 16
+MOST_WORDS = 4
+WORDS = re.compile(r"[A-Za-z]{2,}")
+COMMAND = re.compile(r"\\[A-Za-z]+")
+CHINESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]+")
+CURRENCY = re.compile(
+    r"\\\$|\$|€|£|¥|₹|\\(?:textdollar|pounds|euro)(?![A-Za-z])|\b(?:US|A|C)(?=\\?\$)|\b(?:USD|EUR|Rs\.?)(?=\s*\d)"
+)
+SEPARATED = re.compile(r"\$\s*,\s*\$")
+BRACKET = re.compile(r"[(\[]|\\\{|\\mathbb")
+QED = re.compile(r"\\(?:blacksquare|square|Box|qed)\s*$")
+ORDINAL = re.compile(r"(\d)(?:st|nd|rd|th)\b")
+SCALED = re.compile(
+    r"(?<![\d.])(\d+(?:\.\d+)?)\s*(?:\\text\{\s*)?(thousand|million|billion|trillion)\b\s*\}?", re.IGNORECASE
+)
+SPACE = re.compile(r"\s+(?![\d.])|(?<![\d.])\s+")
+NOISE = re.compile(r"\\left(?![a-z])|\\right(?![a-z])|(?<!\\)\\[,;:! ]|\\q?quad|\\displaystyle|[$~]")
+ELLIPSIS = re.compile(r"(?<!\d)(\d*\.\d{0,9}?)(\d{1,9}?)\2+(?:\.\.\.|\\ldots|\\dots|\\cdots)")
+TO_RATIO = re.compile(r"(?<!\d)(\d+)\s+to\s+(\d+)")
+ABOUT = re.compile(
+    r"(?:\\text\s*\{\s*)?\b(?:about|approximately|approx\.?|roughly|around|exactly)\s*(?:\}|(?=\s))\s*", re.IGNORECASE
+)
+PERCENT = re.compile(r"(?<=[\d}\s])(?:\\text\{\s*)?(?:percent(?:age)?|pct|per cent)\b\.?\s*\}?", re.IGNORECASE)
+DEGREES = re.compile(r"(?<=[\d}\s])(?:\\text\{\s*)?degrees?\b\s*\}?", re.IGNORECASE)
+
+
+@lru_cache(maxsize=8192)
+def parse(text: str) -> Value:
+    """Return what a bare answer is."""
+    if len(text) < 300 and PLAIN.fullmatch(text):
+        return plain_number(text)
+    if len(text) > MOST_CHARACTERS:
+        return Unparsed("".join(text.split()))
+    cleaned = clean(text)
+    if len(cleaned) < 300 and PLAIN.fullmatch(cleaned):
+        return plain_number(cleaned)
+    special = read_phrase(cleaned)
+    if special is not None:
+        return special
+    try:
+        return parse_latex(_prepared(cleaned))
+    except ParseError:
+        return _words_or_unknown(cleaned)
+
+
+def is_parsed(text: str) -> bool:
+    """Whether an answer is understood: as mathematics or as words; else it equals its own writing only."""
+    return not isinstance(parse(text), Unparsed)
+
+
+def is_bare_answer(text: str) -> bool:
+    """Whether a text is an answer as it stands, not a sentence that holds one."""
+    if len(text) > 40 and sum(sign.isalpha() and not sign.isascii() for sign in text) > MOST_FOREIGN_LETTERS:
+        return False
+    value = parse(text)
+    if isinstance(value, Text):
+        return len(WORDS.findall(text)) <= MOST_WORDS and not any(sign.isdigit() or sign == "$" for sign in text)
+    return not isinstance(value, Unparsed) or len(WORDS.findall(COMMAND.sub("", text))) <= 1
+
+
+@lru_cache(maxsize=8192)
+def clean(text: str) -> str:
+    """Rewrite Unicode, and take off what is wrapped around an answer: dollars, boxes, styles, final punctuation."""
+    text = to_latex(text).strip()
+    if "\\\\" in text and r"\begin" not in text:
+        text = DOUBLED.sub(r"\\", text)
+    for _ in range(12):
+        before = text
+        text = _unwrapped(text.strip().rstrip(",;").strip())
+        if text.endswith(".") and not text.endswith(".."):
+            text = text[:-1]
+        if text.endswith("\\") and not text.endswith("\\\\"):
+            text = text[:-1]
+        text = ABOUT.sub("", text, count=1) if ABOUT.match(text) else text
+        text = QED.sub("", text)
+        for opening in ("=", ":", "\\ ", "\\approx", "\\therefore", "\\Rightarrow", "\\quad"):
+            text = text.removeprefix(opening)
+        if text == before:
+            break
+    return text.strip()
+
+
+def _unwrapped(text: str) -> str:
+    for opening, closing in OUTER:
+        if text.startswith(opening) and text.endswith(closing) and len(text) >= len(opening) + len(closing):
+            inside = text[len(opening) : -len(closing)]
+            if opening not in inside:
+                return inside
+    wrapped = WRAPPED.match(text)
+    if wrapped and text.endswith("}") and _closes_at_end(text, wrapped.end() - 1):
+        return text[wrapped.end() : -1]
+    if text.startswith("{") and text.endswith("}") and "," not in text and _closes_at_end(text, 0):
+        return text[1:-1]
+    if (wrapped and r"\boxed" in wrapped.group()) and text.count("{") > text.count("}"):
+        return text[wrapped.end() :]
+    if text.startswith(("\\bf ", "\\rm ")):
+        return text[4:]
+    return text
+
+
+def _closes_at_end(text: str, opening: int) -> bool:
+    """Whether the brace at `opening` is closed by the last sign of the text."""
+    depth = 0
+    escaped = False
+    for place in range(opening, len(text)):
+        sign = text[place]
+        if escaped:
+            escaped = False
+        elif sign == "\\":
+            escaped = True
+        elif sign == "{":
+            depth += 1
+        elif sign == "}":
+            depth -= 1
+            if depth == 0:
+                return place == len(text) - 1
+    return False
+
+
+def _prepared(text: str) -> str:
+    """An answer as the parser wants it: no currency, no thousands separators, words for units as text."""
+    text = SEPARATED.sub(", ", text)
+    text = CURRENCY.sub("", text)
+    text = SCALED.sub(lambda found: f"({found.group(1)} * 10^{SCALES[found.group(2).lower()]})", text)
+    if r"\cup" in text and ("<" in text or ">" in text) and not BRACKET.search(text):
+        text = text.replace(r"\cup", " or ")
+    text = ORDINAL.sub(r"\1", text)
+    text = PERCENT.sub(r"\\%", text)
+    text = DEGREES.sub(r"^\\circ ", text)
+    text = COMPOUND.sub(lambda unit: f"\\text{{{unit.group()}}}", text) if "/" in text else text
+    text = ELLIPSIS.sub(r"\1\\overline{\2}", text)
+    text = TO_RATIO.sub(r"\1:\2", text)
+    if "," in text:
+        text = THOUSANDS.sub(_ungrouped, text)
+    if not text.isascii():
+        text = CHINESE.sub(lambda run: f"\\text{{{run.group()}}}", text)
+    return text
+
+
+def _ungrouped(found: re.Match[str]) -> str:
+    """A number without its thousands separators, unless it stands in brackets, where a comma separates."""
+    before = found.string[: found.start()]
+    inside = sum(before.count(sign) for sign in "([") - sum(before.count(sign) for sign in ")]")
+    return found.group() if inside > 0 or r"\{" in before else found.group().replace(",", "")
+
+
+def _words_or_unknown(text: str) -> Value:
+    """A text where there are words and no commands of mathematics; else what a worker may understand."""
+    shown = re.sub(r"\\(?:text|textbf|textit|mathrm|mbox|textnormal|textrm)\s*\{([^{}]*)\}", r" \1 ", text)
+    shown = re.sub(r"\\[ ,;!]|\\q?quad|[~$]", " ", shown)
+    if "\\" not in shown and WORDS.search(shown):
+        return Text(words_of(shown))
+    return Unparsed(squeezed(text))
+
+
+def squeezed(text: str) -> str:
+    """A text without what its mathematics does not need: most space, dollars, sizes of brackets and of fractions."""
+    plain = NOISE.sub(" ", text).replace(r"\dfrac", r"\frac").replace(r"\tfrac", r"\frac")
+    return SPACE.sub("", " ".join(plain.split()))

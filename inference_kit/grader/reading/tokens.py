@@ -1,0 +1,127 @@
+r"""Cut mathematics into tokens, within limits: the first half of the parser.
+
+Why: space, sizes of brackets and styles are gone before the grammar sees anything, and words in `\text{...}` are one
+token.
+Promises: linear in the text; raises `ParseError` for a sign nobody knows and beyond the limits.
+"""
+
+import re
+from fractions import Fraction
+
+from inference_kit.grader.reading.units import SINGLE_LETTERS
+from inference_kit.grader.values import Num
+from inference_kit.grader.vocabulary import AND_OR, FUNCTIONS, KNOWN_COMMANDS, SYNONYMS
+
+MOST_CHARACTERS = 4096
+MOST_TOKENS = 2048
+MOST_DIGITS = 4000
+LARGEST_EXPONENT = 10_000
+MOST_GLUED = 3
+
+TEXT_COMMANDS = r"text|textbf|textit|textrm|textnormal|textsf|mbox|hbox|mathrm|operatorname\*?|mathop|rm"
+TOKEN = re.compile(
+    r"(?P<space>\s+|~|\\[,;:!> /]|\\q?quad|\\(?:left|right|mleft|mright|[bB]igg?[lrm]?|displaystyle|textstyle"
+    r"|scriptstyle|limits|nolimits|thinspace|hfill|strut|phantom\{[^{}]*\}|hspace\{[^{}]*\}|vspace\{[^{}]*\})(?![A-Za-z])\.?)"
+    rf"|\\(?:{TEXT_COMMANDS})(?![A-Za-z])\s*(?P<text>\{{[^{{}}]*\}}|\{{[^{{}}]*\{{[^{{}}]*\}}[^{{}}]*\}})"
+    r"|(?P<repeating>\d*\.\d*\\(?:overline|bar|dot)\s*(?:\{\d{1,60}\}|\d)(?:\d{0,60}\\dot\s*(?:\{\d\}|\d))?)"
+    r"|(?P<number>(?:\d+(?:\.\d+|\.(?=\s*[/*]))?|\.\d+)(?:[eE][-+]?\d{1,6}(?![\d.A-Za-z]))?)"
+    r"|(?P<command>\\[A-Za-z]+|\\.)"
+    r"|(?P<word>[A-Za-z]+)"
+    r"|(?P<sign>\*\*|<=|>=|!=|==|=>|\+/-|\+-|\.{2,}|'+|[-+*/^_=<>(){}\[\]|,;:!%&])",
+    re.DOTALL,
+)
+GROUPED = re.compile(r"(?<![\d.])\d{1,3}(?:(?:\{,\}|,\\!\s?|\\,|\\!|\\ )\d{3})+(?!\d)")
+THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
+SLANTED = re.compile(r"\^\{?(\d+)\}?\s*/\s*_\{?(\d+)\}?")
+
+
+class ParseError(ValueError):
+    """The text is not mathematics that this parser knows."""
+
+
+def tokenize(text: str) -> list[str]:
+    r"""Cut a text into tokens; space and sizes are dropped, `\text{...}` is one token that begins with a quote."""
+    if len(text) > MOST_CHARACTERS:
+        raise ParseError("too long")
+    text = GROUPED.sub(lambda found: re.sub(r"\D", "", found.group()), text)
+    text = SLANTED.sub(r"\\frac{\1}{\2}", text)
+    tokens: list[str] = []
+    position = 0
+    while position < len(text):
+        found = TOKEN.match(text, position)
+        if found is None:
+            raise ParseError(f"unknown sign {text[position]!r}")
+        position = found.end()
+        kind = found.lastgroup
+        if kind == "text":
+            tokens.extend(_words(found.group("text")[1:-1]))
+        elif kind == "command":
+            tokens.extend(_unglued(found.group()))
+        elif kind != "space":
+            tokens.append(found.group())
+    if len(tokens) > MOST_TOKENS:
+        raise ParseError("too many tokens")
+    return tokens
+
+
+def _unglued(command: str) -> list[str]:
+    r"""A command, or a known one and the letters that lost their space to it: `\cdotC`, `\leqx`."""
+    if command in KNOWN_COMMANDS or not command[1:].isalpha():
+        return [command]
+    for length in range(len(command) - 1, max(2, len(command) - MOST_GLUED - 1), -1):
+        if command[:length] in KNOWN_COMMANDS:
+            return [command[:length], command[length:]]
+    return [command]
+
+
+def _words(text: str) -> list[str]:
+    r"""The tokens of what stands inside `\text{...}`: connectives, numbers and letters as such, words as one text."""
+    words = " ".join(text.replace("~", " ").split())
+    if not words:
+        return []
+    if (alone := words.lower().strip(" ,.")) in AND_OR:
+        return [AND_OR[alone]]
+    first, _, rest = words.partition(" ")
+    before, _, last = words.rpartition(" ")
+    if first in AND_OR:
+        return [AND_OR[first], *_phrase(rest)]
+    if last in AND_OR:
+        return [*_phrase(before), AND_OR[last]]
+    return _phrase(words)
+
+
+def _phrase(words: str) -> list[str]:
+    low = words.lower().strip(" ,.")
+    if words in SINGLE_LETTERS:
+        return [f'"{words}']
+    if (
+        low in FUNCTIONS
+        or low in SYNONYMS
+        or (len(words) == 1 and words.isascii())
+        or re.fullmatch(r"[-+]?[\d.,:%/$\\ ]+", words)
+    ):
+        return tokenize(words)
+    return [f'"{words}']
+
+
+def numeral(token: str) -> Num:
+    """The number that a numeral writes; a decimal keeps how many digits it shows."""
+    if len(token) > MOST_DIGITS:
+        raise ParseError("too many digits")
+    if "\\" in token:
+        return Num(_repeating(token))
+    mantissa, _, exponent = token.lower().partition("e")
+    if exponent and abs(int(exponent)) > LARGEST_EXPONENT:
+        raise ParseError("too large an exponent")
+    value = Fraction(mantissa) * Fraction(10) ** int(exponent or 0)
+    shown = mantissa.replace(".", "").lstrip("0")
+    return Num(value, len(shown) if "." in mantissa or exponent else 0)
+
+
+def _repeating(token: str) -> Fraction:
+    r"""The value of `0.1\overline{6}` and of `0.\dot{1}4\dot{2}`."""
+    before, _, after = token.partition("\\")
+    whole, _, fixed = before.partition(".")
+    period = re.sub(r"[a-z\\{}\s]", "", after)
+    start = Fraction(f"{whole or 0}.{fixed or 0}")
+    return start + Fraction(int(period), (10 ** len(period) - 1) * 10 ** len(fixed))

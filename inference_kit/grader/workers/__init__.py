@@ -1,0 +1,1 @@
+"""Grading of many items, with processes that are killed at a limit."""

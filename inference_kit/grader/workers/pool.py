@@ -1,0 +1,225 @@
+"""GraderPool: grades and groups answers; what needs sympy goes to worker processes that are killed at a time limit.
+
+Why: nearly every comparison is settled here in microseconds; the rest may hang or explode, so it happens elsewhere.
+Promises: workers start only when something needs them; a comparison past its limit is not equal and says `timeout`;
+safe to use from several threads at once; the same answers get the same group numbers.
+"""
+
+import os
+import threading
+import weakref
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from types import TracebackType
+from typing import Any
+
+from inference_kit.grader.comparing.texts import Unsettled, Verdict, compare_texts, equality_key
+from inference_kit.grader.grading import Grade, GradeItem, grade_item
+from inference_kit.grader.workers.process import WorkerDied, WorkerLate, WorkerProcess
+from inference_kit.records import AnswerKind
+
+__all__ = ["Grade", "GradeItem", "GraderPool"]
+
+MEMORY_LIMIT_BYTES = 512 * 1024 * 1024
+CHUNK_ITEMS = 512
+CHUNK_BYTES = 2_000_000
+CHUNK_SECONDS = 60.0
+MOST_PROOFS = 8
+
+
+class GraderPool:
+    """Grades responses.
+
+    Args:
+        workers: Worker processes at most; all cores where not given.
+        time_limit_seconds: What one comparison may take in a worker before that is killed.
+        memory_limit_bytes: Address space of a worker.
+    """
+
+    def __init__(
+        self,
+        workers: int | None = None,
+        *,
+        time_limit_seconds: float = 1.0,
+        memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
+    ) -> None:
+        self.n_workers = workers or os.cpu_count() or 1
+        self.time_limit_seconds = time_limit_seconds
+        self.memory_limit_bytes = memory_limit_bytes
+        self._free_places = threading.BoundedSemaphore(self.n_workers)
+        self._idle: deque[WorkerProcess] = deque()
+        self._finalizer = weakref.finalize(self, _kill_all, self._idle)
+
+    def __enter__(self) -> "GraderPool":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the idle workers; those at work end with their job. The pool may be used again."""
+        _kill_all(self._idle)
+
+    def grade(
+        self,
+        gold: str | Sequence[str],
+        response: str,
+        *,
+        kind: AnswerKind = "math",
+        choices: Sequence[str] = (),
+        strict: bool = False,
+    ) -> Grade:
+        """Grade one response against a gold answer, or against several of which any is right."""
+        golds = gold if isinstance(gold, str) else tuple(gold)
+        return self._grade(GradeItem(golds, response, kind, tuple(choices), strict))
+
+    def grade_many(self, items: Iterable[GradeItem]) -> Iterator[Grade]:
+        """Grade a stream in order: a few items here, many in chunks on all workers, hard ones one by one."""
+        source = iter(items)
+        chunk = list(islice(source, CHUNK_ITEMS // 2))
+        following = next(source, None)
+        if following is None:
+            yield from self._grade_few(chunk)
+            return
+        yield from self._grade_many(_chunks(chunk, [following], source))
+
+    def equal(self, a: str, b: str, kind: AnswerKind = "math") -> bool:
+        """Say whether two bare answers are the same."""
+        return self.verdict(a, b, kind).equal
+
+    def verdict(self, gold: str, answer: str, kind: AnswerKind = "math") -> Verdict:
+        """Compare two bare answers and say how that was decided."""
+        try:
+            return compare_texts(gold, answer, kind)
+        except Unsettled:
+            return self._settle(gold, answer, kind)
+
+    def _settle(self, gold: str, answer: str, kind: AnswerKind) -> Verdict:
+        """Let a worker decide."""
+        job = {"job": "settle", "gold": gold, "answer": answer, "kind": kind}
+        try:
+            equal, method = self._ask(job, self.time_limit_seconds)
+        except WorkerLate:
+            return Verdict(False, "timeout")
+        except WorkerDied:
+            return Verdict(False, "out_of_memory")
+        return Verdict(equal, method)
+
+    def group(self, answers: Sequence[str | None], kind: AnswerKind = "math") -> list[int]:
+        """Number the groups of equal answers in order of first appearance; -1 where there is no answer."""
+        groups: list[int] = []
+        group_of_key: dict[str, int] = {}
+        representatives: list[str] = []
+        for answer in answers:
+            if answer is None:
+                groups.append(-1)
+                continue
+            key = equality_key(answer, kind)
+            if key not in group_of_key:
+                group_of_key[key] = next(
+                    (number for number, other in enumerate(representatives) if self.equal(other, answer, kind)),
+                    len(representatives),
+                )
+                if group_of_key[key] == len(representatives):
+                    representatives.append(answer)
+            groups.append(group_of_key[key])
+        return groups
+
+    def _grade(self, item: GradeItem) -> Grade:
+        """Grade one item; a response of many boxes gets a few proofs, and what is left over is not equal."""
+        proofs_left = MOST_PROOFS
+
+        def compare(gold: str, answer: str, kind: AnswerKind) -> Verdict:
+            nonlocal proofs_left
+            try:
+                return compare_texts(gold, answer, kind)
+            except Unsettled:
+                proofs_left -= 1
+            return self._settle(gold, answer, kind) if proofs_left >= 0 else Verdict(False, "timeout")
+
+        return grade_item(item, compare)
+
+    def _grade_few(self, items: Sequence[GradeItem]) -> Iterator[Grade]:
+        hard: list[GradeItem] = []
+        grades = []
+        for item in items:
+            grade = grade_cheaply(item)
+            grades.append(grade)
+            if grade is None:
+                hard.append(item)
+        settled = iter(self._grade_hard(hard))
+        for grade in grades:
+            yield next(settled) if grade is None else grade
+
+    def _grade_hard(self, items: Sequence[GradeItem]) -> list[Grade]:
+        if len(items) < 2 or self.n_workers == 1:
+            return [self._grade(item) for item in items]
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(self.n_workers) as threads:
+            return list(threads.map(self._grade, items))
+
+    def _grade_many(self, chunks: Iterator[list[GradeItem]]) -> Iterator[Grade]:
+        from concurrent.futures import Future, ThreadPoolExecutor
+
+        waiting: deque[Future[list[Grade]]] = deque()
+        with ThreadPoolExecutor(self.n_workers) as threads:
+            for chunk in chunks:
+                waiting.append(threads.submit(self._grade_chunk, chunk))
+                if len(waiting) > 2 * self.n_workers:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+
+    def _grade_chunk(self, items: list[GradeItem]) -> list[Grade]:
+        """Grade a chunk in one worker, and one by one what it could not settle there."""
+        job = {"job": "grade", "items": [item.to_json() for item in items]}
+        try:
+            answers: list[Any] = self._ask(job, CHUNK_SECONDS)
+        except (WorkerLate, WorkerDied):
+            answers = [None] * len(items)
+        return [
+            self._grade(item) if answer is None else Grade(*answer) for item, answer in zip(items, answers, strict=True)
+        ]
+
+    def _ask(self, job: dict[str, Any], limit_seconds: float) -> Any:
+        """Let an idle worker do a job, or a new one where there is a place; a lost worker's place is free again."""
+        with self._free_places:
+            try:
+                worker = self._idle.pop()
+            except IndexError:
+                worker = WorkerProcess(self.memory_limit_bytes)
+            answer = worker.ask(job, limit_seconds)
+            self._idle.append(worker)
+            return answer
+
+
+def grade_cheaply(item: GradeItem) -> Grade | None:
+    """Grade a item without a worker's help; None where that cannot be."""
+    try:
+        return grade_item(item, compare_texts)
+    except Unsettled:
+        return None
+
+
+def _chunks(first: list[GradeItem], following: list[GradeItem], rest: Iterator[GradeItem]) -> Iterator[list[GradeItem]]:
+    """Chunks of bounded number and size, in order."""
+    chunk: list[GradeItem] = []
+    size = 0
+    for items in (first, following, rest):
+        for item in items:
+            chunk.append(item)
+            size += len(item.response)
+            if len(chunk) >= CHUNK_ITEMS or size >= CHUNK_BYTES:
+                yield chunk
+                chunk, size = [], 0
+    if chunk:
+        yield chunk
+
+
+def _kill_all(workers: deque[WorkerProcess]) -> None:
+    while workers:
+        workers.pop().kill()

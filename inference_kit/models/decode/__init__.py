@@ -1,0 +1,1 @@
+"""Engines that decode here, by transformers: a loop over sequences, one step after another."""

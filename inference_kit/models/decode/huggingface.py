@@ -1,0 +1,234 @@
+"""HuggingFace: any causal language model of `transformers`, by folder or hub id, with a decode loop of our own.
+
+Why: `generate` moves in lockstep with one random generator for the whole batch; search needs candidates that come and
+go, each with its own seed.
+Promises: identity and settings are known without importing torch; weights load at the first call; a setting that the
+loop or the machine cannot honour is refused by name.
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Sequence
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Literal
+
+from inference_kit.errors import UserError
+from inference_kit.models.base import problems_for
+from inference_kit.models.batching import Loop, Pump
+from inference_kit.models.decode.decode_loop import DecodeLoop
+from inference_kit.models.decode.detokenize import HALF_SIGN
+from inference_kit.models.decode.local_model import LocalModel
+from inference_kit.models.decode.sequences import Row
+from inference_kit.models.decode.tensor_parallel import ParallelLoop, Share, check_size
+from inference_kit.models.local.adapters import put_on
+from inference_kit.models.local.attention import FLASH, choose_attention, in_slots
+from inference_kit.models.local.devices import Dtype
+from inference_kit.models.local.loading import load_model
+from inference_kit.models.local.quantization import check_quantization
+from inference_kit.records import Completion, GenerationConfig, Prompt
+
+STEPS_AT_ONCE, STEPS_WHILE_STREAMING = 16, 2
+
+
+class HuggingFace(LocalModel):
+    """Any causal language model in Hugging Face layout, by folder or hub id; or a LoRA adapter, which brings its base.
+
+    Args:
+        separator: Text that ends a step.
+        dtype: auto, bfloat16, float16 or float32; auto is float32 on a CPU and the model's own elsewhere.
+        device: auto, cuda, mps or cpu.
+        attn_implementation: auto, sdpa, eager, flash_attention_2 or flash_attention_3.
+        template: A chat template by name, in the place of the tokenizer's own.
+        chat_template: A chat template from a Jinja file.
+        max_batch_size: Completions in one forward pass at the most.
+        revision: Branch, tag or commit on the hub.
+        base_model: The model an adapter is put on, where not the one it names; lends its tokenizer to weights without.
+        adapter_path: LoRA adapters to put on the model, several with commas.
+        merge_adapter: Add adapters into the weights, which is faster; by default where these are not quantised.
+        quantization_bit: 4 or 8 quantises the weights by bitsandbytes while they load; 0 leaves them as they are.
+        device_map: How accelerate spreads the layers over GPUs, such as auto; none keeps them on one device.
+        tensor_parallel_size: GPUs that share each layer.
+        trust_remote_code: Run code that comes with the weights.
+    """
+
+    auto_class: ClassVar[str] = "AutoModelForCausalLM"
+
+    def __init__(
+        self,
+        model_path: str,
+        *,
+        separator: str = "\n\n",
+        dtype: Dtype = "auto",
+        device: str = "auto",
+        attn_implementation: Literal["auto", "sdpa", "eager", "flash_attention_2", "flash_attention_3"] = "auto",
+        template: str | None = None,
+        chat_template: str | None = None,
+        max_batch_size: int = 64,
+        revision: str | None = None,
+        base_model: str | None = None,
+        adapter_path: str | None = None,
+        merge_adapter: bool | None = None,
+        quantization_bit: Annotated[int, 0] = 0,
+        device_map: str | None = None,
+        tensor_parallel_size: int = 1,
+        trust_remote_code: bool = False,
+    ) -> None:
+        super().__init__(
+            model_path,
+            separator=separator,
+            template=template,
+            chat_template=chat_template,
+            revision=revision,
+            base_model=base_model,
+            adapter_path=adapter_path,
+            trust_remote_code=trust_remote_code,
+        )
+        self.max_batch_size = max_batch_size
+        self.concurrency = problems_for(max_batch_size)
+        self._dtype, self._device, self._device_map = dtype, device, device_map
+        self._attention, self._bits, self._merge = attn_implementation, quantization_bit, merge_adapter
+        self._tensor_parallel = tensor_parallel_size
+        self._lock = threading.Lock()
+        self._pump: Pump[Row] | None = None
+        self._not_loaded: UserError | None = None
+        self._shares: ParallelLoop | None = None
+
+    @cached_property
+    def identity(self) -> str:  # type: ignore[override]
+        """Names and digests of weights and adapters, number format, and a chat template of one's own."""
+        return self.identity_of("huggingface", self._dtype, f"{self._bits}bit" if self._bits else "")
+
+    def check(self, config: GenerationConfig) -> None:
+        """Refuse what this model cannot do, and say at once where its weights or a package are missing."""
+        super().check(config)
+        choose_attention(self._attention, self.weights.config)
+        check_quantization(self._bits, self.weights.whole_config)
+        if self._tensor_parallel > 1:
+            self._check_shares()
+        if self.weights.is_local:
+            self.weights.whole_folder()
+
+    async def generate(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, Completion]]:
+        """Write the completions of one prompt, each as it finishes; what else runs shares the batch."""
+        pump = await asyncio.to_thread(self._load)
+        config = self.with_stops(config)
+        text = self.text_of(prompt)
+        room = self.room(len(text.ids), config)
+        if config.branch_first:
+            self.check_ranks(prompt.seeds)
+        rows = [text.row(config, seed, room) for seed in prompt.seeds]
+        places = {row: place for place, row in enumerate(rows)}
+        finished: asyncio.Queue[Row | Exception] = asyncio.Queue()
+        try:
+            pump.submit(rows, finished.put_nowait)
+            for _ in rows:
+                row = _whole(await finished.get())
+                yield places[row], text.completion(row)
+        finally:
+            _leave(pump, rows)
+
+    async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[str]:
+        """Write one completion and yield its text as it grows; what may become a stop text is held back."""
+        pump = await asyncio.to_thread(self._load)
+        config = self.with_stops(config)
+        text = self.text_of(prompt)
+        row = text.row(config, prompt.seeds[0], self.room(len(text.ids), config))
+        finished: asyncio.Queue[Row | Exception] = asyncio.Queue()
+        held, shown = max(map(len, config.stop), default=1) - 1, 0
+        try:
+            pump.submit([row], finished.put_nowait, steps=STEPS_WHILE_STREAMING)
+            while finished.empty():
+                await pump.moved.wait()
+                written = text.of(row.written).rstrip(HALF_SIGN)
+                piece = "" if row.finish_reason else written[shown : len(written) - held]
+                shown += len(piece)
+                if piece:
+                    yield piece
+            yield text.completion(_whole(finished.get_nowait())).text[shown:]
+        finally:
+            _leave(pump, [row])
+
+    async def close(self) -> None:
+        """Drop the weights, and end the processes that share them."""
+        if self._shares:
+            await asyncio.to_thread(self._shares.close)
+        self._pump = self._shares = None
+
+    def _load(self) -> Pump[Row]:
+        with self._lock:
+            if self._not_loaded:  # those who waited meanwhile need not try again
+                raise self._not_loaded
+            if self._pump is None:
+                try:
+                    self._pump = Pump(self._loop(), STEPS_AT_ONCE)
+                except UserError as error:
+                    self._not_loaded = error
+                    raise
+            return self._pump
+
+    def _loop(self) -> Loop[Row]:
+        if self._tensor_parallel > 1:
+            self._shares = ParallelLoop(self._share(), self._tensor_parallel)
+            return self._shares
+        loop = DecodeLoop(self._model(), slots=self.max_batch_size, eos=self.end_ids)
+        loop.check()
+        return loop
+
+    def _model(self) -> Any:
+        """The model with its adapters and the attention kernel for the decode loop."""
+        model = load_model(
+            self.weights,
+            self.auto_class,
+            dtype=self._dtype,
+            device=self._device,
+            device_map=self._device_map,
+            attention=self._attention,
+            quantization_bit=self._bits,
+            trust_remote_code=self._trust_remote_code,
+        )
+        if self.adapters:
+            quantized = check_quantization(self._bits, self.weights.whole_config) is not None
+            merge = not quantized if self._merge is None else self._merge
+            model = put_on(model, self.weights, self.adapters, merge=merge)
+        if self._attention in FLASH:
+            model.set_attn_implementation(in_slots(self._attention))
+        return model
+
+    def _share(self) -> Share:
+        return Share(
+            self.weights,
+            self.tokenizer,
+            slots=self.max_batch_size,
+            eos=self.end_ids,
+            dtype=self._dtype,
+            device=self._device,
+            attention=self._attention,
+            trust_remote_code=self._trust_remote_code,
+        )
+
+    def _check_shares(self) -> None:
+        others = {"--device-map": self._device_map, "--quantization-bit": self._bits, "--adapter-path": self.adapters}
+        for flag, given in others.items():
+            if given:
+                raise UserError(
+                    f"tensor_parallel_size does not go together with {flag[2:].replace('-', '_')}",
+                    where="--tensor-parallel-size",
+                    fix="Leave one of them out, or use --model vllm.",
+                )
+        check_size(self._tensor_parallel, self._device, self.weights.config)
+
+
+def _leave(pump: Pump[Row], rows: Sequence[Row]) -> None:
+    """Take rows out of the batch, finished or not."""
+    for row in rows:
+        row.cancelled = True
+    pump.forget(rows)
+
+
+def _whole(row: Row | Exception) -> Row:
+    """A finished row; what went wrong instead is raised."""
+    if isinstance(row, Exception):
+        raise row
+    if row.error:
+        raise row.error
+    return row

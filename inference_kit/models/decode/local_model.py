@@ -1,0 +1,210 @@
+"""LocalModel: what engines have in common that run a model in Hugging Face layout on this machine.
+
+Why: whether `transformers` or vLLM runs the weights, the same words stand for the same prompt, the same tokens end a
+reply, and the same folder is the same model.
+Promises: identity, settings and context length are known without weights; the tokens of a partial answer stay as they
+are; a prompt that does not fit is refused with both lengths, never cut.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from loguru import logger
+
+from inference_kit.errors import EngineError, NoRoom, UserError
+from inference_kit.models.base import Engine
+from inference_kit.models.decode.detokenize import ReplyText
+from inference_kit.models.local.adapters import Adapter, base_and_adapters, tell_other_bases
+from inference_kit.models.local.chat_text import chat_text, dress, stop_ids
+from inference_kit.models.local.hub import from_huggingface
+from inference_kit.models.local.loading import load_tokenizer
+from inference_kit.models.local.weights import Weights
+from inference_kit.records import GenerationConfig, Message, Prompt
+from inference_kit.templates.chat_templates import load_chat_template
+
+NOT_WRITERS = ("ForSequenceClassification", "ForTokenClassification", "ForMaskedLM", "ForQuestionAnswering")
+"""How the names of architectures end that cannot be asked for text, though some would load as if they could."""
+NEUTRAL_VALUES: tuple[Any, ...] = (None, 0, 1, [], {})
+NOT_APPLIED = (
+    "bad_words_ids",
+    "begin_suppress_tokens",
+    "dola_layers",
+    "encoder_repetition_penalty",
+    "epsilon_cutoff",
+    "eta_cutoff",
+    "exponential_decay_length_penalty",
+    "force_words_ids",
+    "forced_bos_token_id",
+    "forced_eos_token_id",
+    "guidance_scale",
+    "min_length",
+    "min_new_tokens",
+    "no_repeat_ngram_size",
+    "num_beams",
+    "num_return_sequences",
+    "penalty_alpha",
+    "sequence_bias",
+    "suppress_tokens",
+    "top_h",
+    "typical_p",
+)
+"""Settings of `generation_config.json` that change what `transformers` writes and that we have no counterpart of."""
+GENERATION_NAMES = ("max_new_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty")
+
+
+class LocalModel(Engine):
+    """A model by folder or hub id, or a LoRA adapter, which brings its base."""
+
+    fetch = staticmethod(from_huggingface)
+
+    def __init__(
+        self,
+        model_path: str,
+        *,
+        separator: str,
+        template: str | None,
+        chat_template: str | None,
+        revision: str | None,
+        base_model: str | None,
+        adapter_path: str | None,
+        trust_remote_code: bool,
+    ) -> None:
+        self.separator = separator
+        self._given = Weights(model_path, revision, fetch=self.fetch)
+        self._base_model, self._adapter_path = base_model, adapter_path
+        self._template = load_chat_template(template, chat_template)
+        self._trust_remote_code = trust_remote_code
+
+    @cached_property
+    def weights(self) -> Weights:
+        """The model itself: what was given, or the base of the adapter that was given."""
+        return base_and_adapters(self._given, self._adapter_path, self._base_model)[0]
+
+    @cached_property
+    def adapters(self) -> tuple[Adapter, ...]:
+        """What is put on the model."""
+        return base_and_adapters(self._given, self._adapter_path, self._base_model)[1]
+
+    def identity_of(self, kind: str, *settings: str) -> str:
+        """Names and digests of weights and adapters, what else changes replies, and a chat template of one's own."""
+        adapters = "".join(f"+{adapter.name}:{adapter.digest}" for adapter in self.adapters)
+        further = "".join(f":{setting}" for setting in settings if setting)
+        own_template = f":{self._template.digest}" if self._template else ""
+        return f"{kind}:{self.weights.name}:{self.weights.digest}{adapters}{further}{own_template}"
+
+    def check(self, config: GenerationConfig) -> None:
+        """Refuse what this model cannot do, and a model that scores and does not write."""
+        super().check(config)
+        for name in self.weights.architectures:
+            if name.endswith(NOT_WRITERS):
+                raise UserError(
+                    f"{self.weights.name} is a {name}, which does not write text",
+                    where="--model-path",
+                    fix="Give a model whose name ends in ForCausalLM; one that scores solutions is a --reward-model.",
+                )
+        tell_other_bases(self.weights, self.adapters)
+        if left_out := [name for name in NOT_APPLIED if self.weights.generation.get(name) not in NEUTRAL_VALUES]:
+            logger.warning(
+                "generation_config.json of {} sets {}, which this engine cannot apply",
+                self.weights.name,
+                ", ".join(left_out),
+            )
+
+    @property
+    def context_length(self) -> int | None:
+        """The longest prompt and completion together, in tokens."""
+        return self.weights.context_length
+
+    def generation_defaults(self) -> Mapping[str, Any]:
+        """The settings of `generation_config.json`; `do_sample: false` there is temperature 0."""
+        own = self.weights.generation
+        found = {name: own[name] for name in GENERATION_NAMES if own.get(name) is not None}
+        if own.get("stop_strings"):
+            found["stop"] = own["stop_strings"]
+        if own.get("do_sample") is False:
+            found["temperature"] = 0.0
+        return found
+
+    def render(self, messages: Sequence[Message]) -> str:
+        """The prompt with the chat template applied; needs the tokenizer, not the weights."""
+        return chat_text(self.tokenizer, messages)
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """That of what was given where it has one, else the base model's; its chat template is the one set."""
+        lenders = [self._given, self.weights]
+        if self._base_model:
+            lenders.append(Weights(self._base_model, flag="--base-model", fetch=self.fetch))
+        lender = next((weights for weights in lenders if weights.has_tokenizer), self.weights)
+        tokenizer = load_tokenizer(lender, trust_remote_code=self._trust_remote_code)
+        dress(tokenizer, self._template, self.weights.name)
+        return tokenizer
+
+    @cached_property
+    def end_ids(self) -> frozenset[int]:
+        """The tokens that end a reply: the model's, the tokenizer's and the chat template's."""
+        given = [self.weights.generation.get("eos_token_id"), self.weights.config.get("eos_token_id")]
+        ids = [each for value in given for each in (value if isinstance(value, list) else [value])]
+        own = frozenset(each for each in [*ids, self.tokenizer.eos_token_id] if each is not None)
+        return own | stop_ids(self.tokenizer, self._template)[0]
+
+    def with_stops(self, config: GenerationConfig) -> GenerationConfig:
+        """The settings with the stop texts of the chat template."""
+        stop = stop_ids(self.tokenizer, self._template)[1]
+        return replace(config, stop=(*config.stop, *stop)) if stop else config
+
+    def text_of(self, prompt: Prompt) -> ReplyText:
+        """The ids of a prompt; the partial answer keeps the tokens it was written in.
+
+        Raises:
+            EngineError: where a message holds an image, or a token that the model does not know.
+        """
+        if any(message.images for message in prompt.messages):
+            raise EngineError(
+                f"the messages hold images, and {type(self).__name__} reads text only",
+                fix="Use --model vision with a model that reads images, or a server.",
+            )
+        rendered = chat_text(self.tokenizer, prompt.messages)
+        ids = self._encode(rendered)
+        if prompt.prefix_tokens:
+            prefix = prompt.prefix_tokens
+        else:
+            whole = self._encode(rendered + prompt.prefix)
+            prefix = whole[len(ids) :] if whole[: len(ids)] == ids else self._encode(prompt.prefix, alone=True)
+        self.weights.check_ids((*ids, *prefix))
+        return ReplyText(self.tokenizer, (*ids, *prefix), prefix)
+
+    def room(self, n_prompt_tokens: int, config: GenerationConfig) -> int:
+        """Tokens that may be written.
+
+        Raises:
+            NoRoom: where the prompt leaves none.
+        """
+        context = self.context_length
+        if context is None:
+            return config.max_new_tokens
+        if n_prompt_tokens >= context:
+            raise NoRoom(
+                f"the prompt has {n_prompt_tokens} tokens and the model's context {context}",
+                fix="Shorten the prompt, or use a model with a longer context.",
+            )
+        return min(config.max_new_tokens, context - n_prompt_tokens)
+
+    def check_ranks(self, ranks: Sequence[int]) -> None:
+        """Refuse first tokens that the vocabulary has not.
+
+        Raises:
+            EngineError: with how many it has.
+        """
+        vocabulary = self.weights.vocabulary
+        if not 0 <= min(ranks) <= max(ranks) < vocabulary:
+            raise EngineError(
+                f"there is no first token of rank {max(ranks)}, the model knows {vocabulary}",
+                fix="Branch into fewer completions.",
+            )
+
+    def _encode(self, text: str, *, alone: bool = False) -> tuple[int, ...]:
+        special = not self.tokenizer.chat_template and not alone
+        return tuple(self.tokenizer.encode(text, add_special_tokens=special))

@@ -1,0 +1,14 @@
+"""ModelScope: models of modelscope.cn by id, run by the Hugging Face engine.
+
+Why: the weights are in the same layout; only where they are fetched from differs.
+Promises: what was fetched before, and a local folder, need neither the network nor the package.
+"""
+
+from inference_kit.models.decode.huggingface import HuggingFace
+from inference_kit.models.local.hub import from_modelscope
+
+
+class ModelScope(HuggingFace):
+    """A model of ModelScope by its id, or a local folder; everything else is as with `huggingface`."""
+
+    fetch = staticmethod(from_modelscope)

@@ -1,0 +1,257 @@
+"""Ollama: models served by Ollama, over its native API.
+
+Why: the native API takes every setting and the length of the context; through Ollama's OpenAI-compatible one a long
+prompt is cut without a word.
+Promises: each completion is a request of its own, because Ollama has no n; the context is as long as what is asked
+needs; a prompt that filled it is an error, not a cut prompt. A stop text and the model's own end look alike in its
+answers, so a partial answer is not continued.
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+from loguru import logger
+
+from inference_kit.errors import EngineError, NoRoom, UserError
+from inference_kit.flow import as_finished
+from inference_kit.models.base import Capabilities, Engine, problems_for
+from inference_kit.models.http.address import api_address
+from inference_kit.models.http.kinds import AT_THE_DOOR, WITHOUT_IT, ask_and_close
+from inference_kit.models.http.replies import TOP_TOKENS, estimated_tokens, read_logprobs
+from inference_kit.models.http.requests import image_content
+from inference_kit.models.http.session import MOST_BYTES, HttpSession, Patience, Refused, Unreachable, run_apart
+from inference_kit.models.http.untrusted_json import Malformed, as_count, as_list, as_object, as_text, decoded, short
+from inference_kit.records import Completion, GenerationConfig, Message, Prompt
+
+ADDRESS = "http://localhost:11434"
+BYTES_OF_A_DETAIL = 1 << 13
+WHOLE_CONTEXT = -1
+"""How Ollama writes that repetition_penalty looks at all tokens, not at the last 64."""
+
+
+class Ollama(Engine):
+    """A model served by Ollama, by the server's address.
+
+    Args:
+        separator: Text that ends a step.
+        api_model: The model's name, as `ollama list` shows it; the first one there where it is not given.
+        num_ctx: Tokens of prompt and reply together; Ollama keeps them all in memory.
+        keep_alive: How long the model stays loaded after a request, such as 30m.
+        server_concurrency: Requests under way at once; Ollama queues what it cannot do at the same time.
+        request_seconds: How long one request may take, queueing and loading included.
+        max_retries: How often a request that failed is made again.
+        retry_seconds: The first wait before that; each further one is twice as long, up to 8 seconds.
+    """
+
+    capabilities = Capabilities(
+        refused_settings=frozenset({"branch_first"}), prefix=False, certainty=False, images=True
+    )
+
+    def __init__(
+        self,
+        model_path: str = ADDRESS,
+        *,
+        separator: str = "\n\n",
+        api_model: str | None = None,
+        num_ctx: int = 8192,
+        keep_alive: str = "30m",
+        server_concurrency: int = 8,
+        request_seconds: float = 1800.0,
+        max_retries: Annotated[int, 0] = 10,
+        retry_seconds: float = 0.25,
+    ) -> None:
+        if num_ctx < 1:
+            raise UserError(f"num_ctx must be at least 1, got {num_ctx}", where="--num-ctx")
+        self.separator, self.concurrency = separator, problems_for(server_concurrency)
+        self._address = api_address(model_path, default_path="").removesuffix("/v1").removesuffix("/api")
+        self._api_model, self._num_ctx, self._keep_alive = api_model, num_ctx, keep_alive
+        self._session = HttpSession(
+            self._address,
+            patience=Patience(request_seconds, max_retries, retry_seconds),
+            concurrency=server_concurrency,
+        )
+        self._lock = threading.Lock()
+        self._found: _Model | None = None
+        self._counts_tokens = True
+
+    @property
+    def identity(self) -> str:  # type: ignore[override]
+        """Address, name and digest of the model, and the length of the context."""
+        model = self._model()
+        return f"ollama:{self._address}:{model.name}:{model.digest}:{self._num_ctx}"
+
+    @property
+    def context_length(self) -> int | None:
+        """The longest prompt and completion together, in tokens."""
+        return self._num_ctx
+
+    @property
+    def served_models(self) -> tuple[str, ...]:
+        """The names of all models that Ollama has."""
+        return self._model().served
+
+    def check(self, config: GenerationConfig) -> None:
+        """Refuse what Ollama cannot do, and say at once where it is not there or has no such model."""
+        self._model()
+        super().check(config)
+
+    async def generate(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, Completion]]:
+        """Write the completions of one prompt, each in a request of its own."""
+        model = await asyncio.to_thread(self._model)
+
+        async def ask(position: int) -> tuple[int, Completion]:
+            body = self._body(model.name, prompt, config, prompt.seeds[position])
+            most_bytes = MOST_BYTES + config.max_new_tokens * (BYTES_OF_A_DETAIL if config.token_details else 0)
+            return position, await self._post(body, lambda data: self._completion(data, config), most_bytes)
+
+        async with aclosing(as_finished([ask(position) for position in range(prompt.n)])) as finished:
+            async for found in finished:
+                yield found
+
+    async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[str]:
+        """Write one completion and yield its text as Ollama sends it."""
+        model = await asyncio.to_thread(self._model)
+        body = self._body(model.name, prompt, replace(config, logprobs=False), prompt.seeds[0]) | {"stream": True}
+
+        def said(line: str) -> str:
+            return _said(as_object(decoded(line or "{}"), "a line"))[1]
+
+        async with aclosing(self._session.lines("/api/chat", body, said)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._session.close()
+
+    def _body(self, model: str, prompt: Prompt, config: GenerationConfig, seed: int) -> dict[str, Any]:
+        if prompt.prefix:
+            raise EngineError("Ollama cannot go on with a partial answer", where=self._address)
+        asked = {
+            "model": model,
+            "messages": [_turn(message) for message in prompt.messages],
+            "stream": False,
+            "keep_alive": self._keep_alive,
+            # Newer versions then refuse a prompt that does not fit, and end a reply that fills the context.
+            "truncate": False,
+            "shift": False,
+            "options": self._options(config, seed),
+        }
+        if config.logprobs or config.token_details:
+            asked |= {"logprobs": True} | ({"top_logprobs": TOP_TOKENS} if config.token_details else {})
+        return asked
+
+    def _options(self, config: GenerationConfig, seed: int) -> dict[str, Any]:
+        """Every sampling setting, because a model comes with settings of its own for what is missing."""
+        return {
+            "seed": seed,
+            "num_ctx": self._num_ctx,
+            "num_predict": config.max_new_tokens,
+            "temperature": config.temperature,
+            "top_p": config.top_p,
+            "top_k": config.top_k,
+            "min_p": config.min_p,
+            "repeat_penalty": config.repetition_penalty,
+            "repeat_last_n": WHOLE_CONTEXT,
+            "presence_penalty": config.presence_penalty,
+            "frequency_penalty": config.frequency_penalty,
+            "stop": list(config.stop),
+        }
+
+    async def _post(self, body: dict[str, Any], read: Callable[[Any], Completion], most_bytes: int) -> Completion:
+        try:
+            return await self._session.post("/api/chat", body, read, most_bytes=most_bytes)
+        except Refused as refusal:
+            if refusal.status == 404:
+                raise UserError(
+                    refusal.what, where=self._address, fix="See `ollama list`, and --api-model."
+                ) from refusal
+            if "context" in refusal.message:
+                raise NoRoom(
+                    f"the prompt does not fit the context of {self._num_ctx} tokens ({refusal.message})",
+                    where=self._address,
+                    fix="Raise --num-ctx, or shorten the prompt.",
+                ) from refusal
+            raise
+
+    def _completion(self, data: Any, config: GenerationConfig) -> Completion:
+        answer = as_object(data, "the answer")
+        thought, said = _said(answer)
+        if answer.get("done") is not True:
+            raise Malformed(f"it is not done: {short(repr(answer), 80)}")
+        read, written = (as_count(answer.get(name)) for name in ("prompt_eval_count", "eval_count"))
+        if (read or 0) >= self._num_ctx:
+            raise EngineError(
+                f"the prompt has {read} tokens or more, and the context {self._num_ctx}",
+                where=self._address,
+                fix="Raise --num-ctx, or shorten the prompt.",
+            )
+        if written is None and self._counts_tokens:
+            self._counts_tokens = False
+            logger.warning("{} does not count tokens: they are estimated from the text", self._address)
+        tokens = read_logprobs({"content": answer.get("logprobs")})
+        if config.token_details and not tokens and said:
+            raise EngineError("this Ollama gives no log-probabilities", where=self._address, fix="Update it.")
+        return Completion(
+            f"<think>{thought}</think>{said}" if thought else said,
+            "length" if answer.get("done_reason") == "length" else "stop",
+            tokens=(len(tokens) or estimated_tokens(thought + said)) if written is None else written,
+            logprob=sum(each.logprob for each in tokens) if tokens and config.logprobs else None,
+            prompt_tokens=read or 0,
+            details=tuple(each.detail() for each in tokens) if config.token_details else (),
+        )
+
+    def _model(self) -> "_Model":
+        """The model on the server, which is asked once."""
+        with self._lock:
+            if self._found is None:
+                self._found = run_apart(self._contact())
+            return self._found
+
+    async def _contact(self) -> "_Model":
+        session = HttpSession(self._address, patience=AT_THE_DOOR)
+        try:
+            models = await ask_and_close(session, "/api/tags", _models)
+        except Unreachable as error:
+            fix = f"Start it with `ollama serve`, or change --model-path. {WITHOUT_IT}"
+            raise UserError(error.what, where=self._address, fix=fix) from error
+        except EngineError as error:
+            fix = "Is it Ollama? For other servers there is --model openai."
+            raise UserError(error.what, where=f"{self._address}/api/tags", fix=fix) from error
+        wanted = {self._api_model, f"{self._api_model}:latest"}
+        found = [each for each in models if self._api_model is None or each.name in wanted]
+        if not found:
+            names = ", ".join(each.name for each in models[:20]) or "none"
+            what = f"model {self._api_model!r} is not there" if self._api_model else "there is no model"
+            raise UserError(what, where=self._address, fix=f"It has {names}; `ollama pull NAME` fetches another.")
+        return replace(found[0], served=tuple(each.name for each in models))
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    name: str
+    digest: str
+    served: tuple[str, ...] = ()
+
+
+def _models(data: Any) -> list[_Model]:
+    models = as_list(as_object(data, "the answer").get("models"), "models")
+    rows = [as_object(each, "a model") for each in models]
+    return [_Model(as_text(each.get("name")), as_text(each.get("digest"))[:16]) for each in rows]
+
+
+def _turn(message: Message) -> dict[str, Any]:
+    turn: dict[str, Any] = {"role": message.role, "content": message.content}
+    return turn | {"images": [image_content(each) for each in message.images]} if message.images else turn
+
+
+def _said(data: Mapping[str, Any]) -> tuple[str, str]:
+    """The thoughts and the text of an answer, or of a line of a streamed one."""
+    if "error" in data:
+        raise Malformed(f"it broke off with {short(str(data['error']), 160)}")
+    message = as_object(data.get("message", {}), "a message")
+    return as_text(message.get("thinking")), as_text(message.get("content"))

@@ -1,0 +1,244 @@
+"""What comes back from a server that speaks OpenAI's protocol, read as completions.
+
+Why: what a server sends is foreign; it is checked here once, so that the engine sees records only.
+Promises: an answer that is not what the protocol says raises `Malformed`; tokens are the server's own count.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from inference_kit.errors import EngineError
+from inference_kit.models.http.untrusted_json import Malformed, as_count, as_list, as_object, as_text, decoded, short
+from inference_kit.records import Completion, FinishReason, GenerationConfig, Token
+
+TOP_TOKENS = 20
+"""Of how many tokens the protocol tells the log-probability at the most."""
+Top = tuple[str, float]
+"""A token that might have been written, and its log-probability."""
+BYTES_OF_A_TOKEN = 4
+"""What a token is taken to be long where the server does not count."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """One generated token, and the likeliest in its place with their log-probabilities, likeliest first."""
+
+    text: str
+    logprob: float
+    top: tuple[Top, ...] = ()
+
+    def detail(self) -> Token:
+        """How sure the model was of it."""
+        best = sorted((logprob for _, logprob in self.top), reverse=True)[:TOP_TOKENS] or [self.logprob]
+        second = math.exp(best[1]) if len(best) > 1 else 0.0
+        return Token(self.text, self.logprob, math.exp(best[0]) - second, -sum(best) / len(best))
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer to one request: its completions, and whether the server counted their tokens."""
+
+    completions: tuple[Completion, ...]
+    counted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FirstTokens:
+    """The likeliest first tokens of a reply, likeliest first, and how many tokens were read to know them."""
+
+    top: tuple[Top, ...]
+    prompt_tokens: int
+
+
+def read_reply(data: Any, n: int, config: GenerationConfig) -> Reply:
+    """Read the answer to a request for `n` completions, of chat or of plain text; some servers write only the first.
+
+    Raises:
+        Malformed: where it is not what the protocol says.
+    """
+    choices = as_list(as_object(data, "the answer").get("choices"), "choices")
+    if not 1 <= len(choices) <= n:
+        raise Malformed(f"{len(choices)} choices instead of {n}")
+    choices = sorted(
+        (as_object(each, "a choice") for each in choices), key=lambda each: as_count(each.get("index")) or 0
+    )
+    logprobs = [read_logprobs(each.get("logprobs")) for each in choices]
+    written, read = _counted(data, "completion_tokens"), _counted(data, "prompt_tokens")
+    texts = [_text(each) for each in choices]
+    sizes = _shared_out(written, [len(each) for each in logprobs], texts)
+    return Reply(
+        tuple(
+            _completion(choice, text, tokens, size, read or 0, config)
+            for choice, text, tokens, size in zip(choices, texts, logprobs, sizes, strict=True)
+        ),
+        counted=written is not None,
+    )
+
+
+def read_first_tokens(data: Any) -> FirstTokens:
+    """The likeliest tokens in the place of the first one written.
+
+    Raises:
+        EngineError: where the server does not tell them.
+    """
+    choices = as_list(as_object(data, "the answer").get("choices"), "choices")
+    tokens = [token for choice in choices for token in read_logprobs(as_object(choice, "a choice").get("logprobs"))]
+    if not tokens or not tokens[0].top:
+        raise EngineError(
+            "the server does not tell the likeliest tokens",
+            fix="Choose another method; a judge can sample its verdicts instead (--reward-n-verdicts).",
+        )
+    likeliest_first = sorted(tokens[0].top, key=lambda top: top[1], reverse=True)
+    return FirstTokens(tuple(likeliest_first), _counted(data, "prompt_tokens") or 0)
+
+
+def read_logprobs(logprobs: Any) -> tuple[TokenLogprob, ...]:
+    """The tokens of a choice, of chat (`content`) or of plain text (`tokens`); empty where the server gives none."""
+    if not isinstance(logprobs, dict):
+        return ()
+    if isinstance(content := logprobs.get("content"), list):
+        tokens = [as_object(each, "a token") for each in content]
+        if any(map(_is_unknown, (each.get("logprob") for each in tokens))):
+            return ()
+        return tuple(
+            TokenLogprob(*_pair(each), top=tuple(map(_pair, each.get("top_logprobs") or ()))) for each in tokens
+        )
+    if not isinstance(texts := logprobs.get("tokens"), list):
+        return ()
+    values = as_list(logprobs.get("token_logprobs"), "token_logprobs")
+    if any(map(_is_unknown, values)):
+        return ()
+    tops = as_list(logprobs.get("top_logprobs") or [{}] * len(texts), "top_logprobs")
+    if not len(texts) == len(values) == len(tops):
+        raise Malformed("it has log-probabilities of another number of tokens")
+    return tuple(
+        TokenLogprob(str(text), _logprob(value), tuple((name, _logprob(each)) for name, each in (top or {}).items()))
+        for text, value, top in zip(texts, values, tops, strict=True)
+    )
+
+
+class Pieces:
+    """Reads the lines of a streamed answer; thoughts that the server took apart get their tags back.
+
+    `began` says whether there was any event of a stream.
+    """
+
+    def __init__(self) -> None:
+        self.began = self._thinking = False
+
+    def of(self, line: str) -> str:
+        """The text that a line adds.
+
+        Raises:
+            Malformed: where it is no event of the protocol, or tells of an error.
+        """
+        event = line.removeprefix("data:").strip()
+        if event == line:
+            return ""
+        self.began = True
+        if event == "[DONE]":
+            return ""
+        data = as_object(decoded(event), "an event")
+        if "error" in data:
+            raise Malformed(f"it broke off with {short(str(data['error']), 160)}")
+        return "".join(self._piece(as_object(each, "a choice")) for each in data.get("choices") or ())
+
+    def _piece(self, choice: Mapping[str, Any]) -> str:
+        thought, said = _parts(choice)
+        opened = "<think>" if thought and not self._thinking else ""
+        closed = "</think>" if said and (self._thinking or thought) else ""
+        self._thinking = bool(thought) or (self._thinking and not said)
+        return opened + thought + closed + said
+
+
+def _completion(
+    choice: Mapping[str, Any],
+    text: str,
+    tokens: Sequence[TokenLogprob],
+    size: int,
+    prompt_tokens: int,
+    config: GenerationConfig,
+) -> Completion:
+    if config.token_details and size and not any(each.top for each in tokens):
+        raise EngineError(
+            "the server does not tell the likeliest tokens",
+            fix="Choose a vote or method that does not weigh how sure the model was.",
+        )
+    text, reason = _ended(choice, text, config)
+    return Completion(
+        text,
+        reason,
+        size,
+        logprob=sum(each.logprob for each in tokens) if tokens and config.logprobs else None,
+        prompt_tokens=prompt_tokens,
+        details=tuple(each.detail() for each in tokens) if config.token_details else (),
+    )
+
+
+def _ended(choice: Mapping[str, Any], text: str, config: GenerationConfig) -> tuple[str, FinishReason]:
+    """The text without a stop text, with the step's boundary at its end if that came, and why it ended."""
+    reason = choice.get("finish_reason")
+    if reason in ("error", "abort"):
+        raise Malformed(f"it was broken off: {reason}")
+    stops = [place for stop in config.stop if (place := text.find(stop)) >= 0]
+    if stops:
+        return text[: min(stops)], "stop"
+    if reason in ("length", "model_length"):
+        return text, "length"
+    if config.boundary:
+        if text.endswith(config.boundary):
+            return text, "boundary"
+        if config.boundary in (choice.get("stop_reason"), choice.get("matched_stop")):
+            return text + config.boundary, "boundary"
+    return text, "stop"
+
+
+def _text(choice: Mapping[str, Any]) -> str:
+    """What a choice says; thoughts that the server took apart stand before it again."""
+    thought, said = _parts(choice)
+    return f"<think>{thought}</think>{said}" if thought else said
+
+
+def _parts(choice: Mapping[str, Any]) -> tuple[str, str]:
+    """The thoughts that a server took apart, and what is said."""
+    if "text" in choice:
+        return "", as_text(choice["text"])
+    message = as_object(choice.get("message", choice.get("delta")), "a message")
+    return as_text(message.get("reasoning_content") or message.get("reasoning")), as_text(message.get("content"))
+
+
+def estimated_tokens(text: str) -> int:
+    """About how many tokens a text has, for a server that does not count them."""
+    return -(-len(text.encode("utf-8", "replace")) // BYTES_OF_A_TOKEN)
+
+
+def _shared_out(total: int | None, counts: Sequence[int], texts: Sequence[str]) -> list[int]:
+    """Tokens of each completion; they add up to the server's total, where it gives one."""
+    if total is None:
+        return [count or estimated_tokens(text) for count, text in zip(counts, texts, strict=True)]
+    if sum(counts) == total:
+        return list(counts)
+    n = len(texts)
+    return [total * (place + 1) // n - total * place // n for place in range(n)]
+
+
+def _counted(data: Mapping[str, Any], name: str) -> int | None:
+    """A count of the answer's `usage`, None where the server does not tell it."""
+    return as_count(as_object(data.get("usage") or {}, "usage").get(name))
+
+
+def _is_unknown(logprob: Any) -> bool:
+    """Whether there is no log-probability, or what became none in the server's arithmetic."""
+    return logprob is None or (isinstance(logprob, float) and math.isnan(logprob))
+
+
+def _pair(data: Any) -> tuple[str, float]:
+    return as_text(as_object(data, "a token").get("token")), _logprob(data.get("logprob"))
+
+
+def _logprob(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or _is_unknown(value):
+        raise Malformed(f"log-probability {short(repr(value), 40)}")
+    return float(min(0.0, max(value, -9999.0)))

@@ -1,0 +1,189 @@
+"""Adapters: LoRA weights of a few megabytes, put on the base model that they were trained on.
+
+Why: fine-tuned models are shared as what changed; a folder of that kind should load like any model.
+Promises: an adapter for another base is refused with both names and the first thing that does not fit, or told where
+only its name says so; several adapters add up, in the order given; the digest changes when an adapter does.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+from loguru import logger
+
+from inference_kit.errors import UserError, first_line
+from inference_kit.models.local.hub import Fetch, from_huggingface, is_local
+from inference_kit.models.local.weights import ADAPTER_CONFIG, Weights, read_object, sampled_digest
+
+WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A LoRA adapter by its folder or hub id."""
+
+    path: str
+    flag: str = "--adapter-path"
+    fetch: Fetch = from_huggingface
+
+    @cached_property
+    def folder(self) -> Path:
+        """The folder with the adapter.
+
+        Raises:
+            UserError: naming what is missing and what is there.
+        """
+        folder = Path(self.path).expanduser() if is_local(self.path) else self.fetch(self.path, None, None, self.flag)
+        if not folder.is_dir():
+            raise UserError("no such folder", where=self.path, fix=f"Set {self.flag} to a folder with an adapter.")
+        if not (folder / ADAPTER_CONFIG).is_file() or not self._weight_files(folder):
+            there = ", ".join(sorted(each.name for each in folder.iterdir())[:8]) or "nothing"
+            raise UserError(
+                "no adapter in this folder",
+                where=self.path,
+                fix=f"It holds {there}; {self.flag} wants {ADAPTER_CONFIG} and {WEIGHTS[0]}.",
+            )
+        return folder
+
+    @cached_property
+    def base(self) -> str:
+        """The model that it was trained on, as its own configuration names it; empty where it does not.
+
+        Raises:
+            UserError: for an adapter that is no LoRA.
+        """
+        path = self.folder / ADAPTER_CONFIG
+        config = read_object(path)
+        kind = config.get("peft_type")
+        if kind != "LORA":
+            raise UserError(f"an adapter of kind {kind}; this engine loads LORA", where=str(path))
+        return config.get("base_model_name_or_path") or ""
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return Path(self.path).expanduser().resolve().name if is_local(self.path) else self.path
+
+    @cached_property
+    def digest(self) -> str:
+        """16 hex digits over configuration and weights."""
+        found = hashlib.sha256((self.folder / ADAPTER_CONFIG).read_bytes())
+        for path in self._weight_files(self.folder):
+            found.update(sampled_digest(path))
+        return found.hexdigest()[:16]
+
+    @staticmethod
+    def _weight_files(folder: Path) -> list[Path]:
+        return [folder / name for name in WEIGHTS if (folder / name).is_file()]
+
+
+def base_and_adapters(
+    given: Weights, adapter_path: str | None, base_model: str | None
+) -> tuple[Weights, tuple[Adapter, ...]]:
+    """The base model, and what is put on it: `given` itself where it is an adapter, then those of `adapter_path`.
+
+    Raises:
+        UserError: where an adapter does not say what its base is and nobody else does.
+    """
+    names = [name.strip() for name in (adapter_path or "").split(",") if name.strip()]
+    adapters = [Adapter(name, fetch=given.fetch) for name in names]
+    if not given.is_adapter:
+        return given, tuple(adapters)
+    first = Adapter(given.path, given.flag, given.fetch)
+    base = base_model or first.base
+    if not base:
+        raise UserError(
+            "this adapter does not say which model it belongs to", where=given.path, fix="Set --base-model."
+        )
+    return Weights(base, flag="--base-model", fetch=given.fetch), (first, *adapters)
+
+
+def tell_other_bases(base: Weights, adapters: Sequence[Adapter]) -> None:
+    """Warn of each adapter that names another base than it is put on; one of the same shapes would fit."""
+    for adapter in adapters:
+        if adapter.base and Path(adapter.base).name != base.name:
+            logger.warning("adapter {} was made for {}, not for {}", adapter.name, adapter.base, base.name)
+
+
+def put_on(model: Any, base: Weights, adapters: Sequence[Adapter], *, merge: bool) -> Any:
+    """The model with its adapters, added into the weights or, where not `merge`, computed beside them.
+
+    Raises:
+        UserError: for an adapter that was made for another model.
+    """
+    from peft import PeftModel
+
+    names = [f"adapter_{number}" for number in range(len(adapters))]
+    adapted: Any = None
+    for name, adapter in zip(names, adapters, strict=True):
+        layers = _fitting_layers(model, base, adapter)
+        try:
+            if adapted is None:
+                adapted = PeftModel.from_pretrained(model, str(adapter.folder), adapter_name=name)
+            else:
+                adapted.load_adapter(str(adapter.folder), adapter_name=name)
+        except (RuntimeError, ValueError) as error:  # such as for a vocabulary that was enlarged, saved whole beside it
+            reason = str(error).strip().split("\n")
+            raise _misfit(base, adapter, reason[min(1, len(reason) - 1)].strip()) from error
+        if without := _layers_of(adapted, name) - layers:
+            raise _misfit(base, adapter, f"the base has {min(without)}, and the adapter has nothing for it")
+        logger.info("adapter {} is on {}", adapter.name, base.name)
+    adapted.base_model.set_adapter(names)
+    return adapted.merge_and_unload() if merge else adapted.base_model.model
+
+
+def _fitting_layers(model: Any, base: Weights, adapter: Adapter) -> set[str]:
+    """The layers that an adapter has matrices for, each compared with the layer that it belongs to."""
+    from peft import load_peft_weights
+    from safetensors import SafetensorError
+
+    layers: set[str] = set()
+    try:
+        stored = load_peft_weights(str(adapter.folder), device="cpu")
+    except (OSError, RuntimeError, SafetensorError, UnpicklingError) as error:
+        raise UserError(
+            f"the adapter's weights do not load: {first_line(error)}",
+            where=str(adapter.folder),
+            fix="Fetch the adapter again.",
+        ) from error
+    for key, tensor in stored.items():
+        layer, found, matrix = key.removeprefix("base_model.model.").partition(".lora_")
+        if not found or matrix[0] not in "AB":
+            continue
+        wanted = _sizes(model, layer)
+        size = tensor.shape[1] if matrix[0] == "A" else tensor.shape[0]
+        if wanted is None or size != wanted["AB".index(matrix[0])]:
+            there = "the base has no such layer" if wanted is None else f"the base's layer is {list(wanted)}"
+            raise _misfit(base, adapter, f"{layer}.lora_{matrix[0]} is {list(tensor.shape)} and {there}")
+        layers.add(layer)
+    return layers
+
+
+def _layers_of(adapted: Any, name: str) -> set[str]:
+    """The layers that were prepared for the adapter of that name."""
+    layers = adapted.base_model.model.named_modules()
+    return {layer for layer, module in layers if name in getattr(module, "lora_A", ())}
+
+
+def _sizes(model: Any, layer: str) -> tuple[int, int] | None:
+    """How many numbers go into a layer and come out of it; None where there is no such layer."""
+    try:
+        module = model.get_submodule(layer)
+    except AttributeError:
+        return None
+    if hasattr(module, "in_features"):
+        return module.in_features, module.out_features
+    return tuple(module.weight.shape)
+
+
+def _misfit(base: Weights, adapter: Adapter, reason: str) -> UserError:
+    made_for = f"It was made for {adapter.base}: set that as" if adapter.base else "Set the model it was made for as"
+    return UserError(
+        f"adapter {adapter.name} does not fit {base.name}: {reason}",
+        where=adapter.flag,
+        fix=f"{made_for} {'--base-model' if adapter.flag == '--model-path' else '--model-path'}.",
+    )

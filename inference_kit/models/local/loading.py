@@ -1,0 +1,168 @@
+"""Loading: tokenizers and models of `transformers`, from weights to what can be run.
+
+Why: what the library would say late, in many lines or not at all is found here and said in one.
+Promises: weights that are damaged, too large, or not all of their model are refused, never filled up with random
+numbers; a damaged file is named.
+"""
+
+import sys
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+from loguru import logger
+
+from inference_kit.errors import UserError, first_line
+from inference_kit.models.local.attention import check_flash, choose_attention
+from inference_kit.models.local.devices import choose_device, choose_dtype, out_of_memory
+from inference_kit.models.local.quantization import check_quantization, quantization_config
+from inference_kit.models.local.weights import Weights
+
+
+def load_tokenizer(weights: Weights, *, trust_remote_code: bool = False) -> Any:
+    """The tokenizer of `weights`.
+
+    Raises:
+        UserError: where there is none, or it does not load.
+    """
+    from transformers import AutoTokenizer
+
+    folder = weights.tokenizer_folder()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+    except (OSError, ValueError, ImportError) as error:
+        raise UserError(f"the tokenizer does not load: {first_line(error)}", where=str(folder)) from error
+    # Lengths are checked against the model, with an error instead of a warning.
+    tokenizer.model_max_length = sys.maxsize
+    return tokenizer
+
+
+def load_model(
+    weights: Weights,
+    auto_class: str,
+    *,
+    dtype: str = "auto",
+    device: str = "auto",
+    device_map: str | None = None,
+    attention: str = "auto",
+    quantization_bit: int = 0,
+    tensor_parallel: bool = False,
+    trust_remote_code: bool = False,
+) -> Any:
+    """A model of `weights` by the `transformers` auto class of that name, ready to run.
+
+    With `tensor_parallel`, this process's share of it, by the architecture's own plan.
+
+    Raises:
+        UserError: where the weights, the device, its memory or the number format are not to be had.
+    """
+    import transformers
+    from safetensors import SafetensorError
+    from transformers.distributed.configuration_utils import DistributedConfig
+
+    folder = weights.whole_folder()
+    place = choose_device(device)
+    number_format = choose_dtype(dtype, place, weights.config)
+    kernel = choose_attention(attention, weights.config)
+    check_flash(kernel, place, number_format)
+    quantized = check_quantization(quantization_bit, weights.whole_config)
+    _silence_transformers()
+    try:
+        model, report = getattr(transformers, auto_class).from_pretrained(
+            folder,
+            dtype=number_format,
+            attn_implementation=kernel,
+            device_map=device_map or ({"": place} if quantized else None),
+            quantization_config=quantization_config(quantization_bit, number_format),
+            distributed_config=DistributedConfig(tp_plan="auto") if tensor_parallel else None,
+            trust_remote_code=trust_remote_code,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )
+        _check_complete(folder, report)
+        if device_map is None and not quantized and not tensor_parallel:
+            model.to(place)
+    except (OSError, ValueError, ImportError, MemoryError, RuntimeError, SafetensorError, UnpicklingError) as error:
+        raise (_too_large(folder, place, error) if out_of_memory(error) else _not_loaded(folder, error)) from error
+    if auto_class != "AutoModel":  # a bare model never has what stands on it
+        _tell_left_out(model, folder, report["unexpected_keys"])
+    logger.info("{} is loaded: {}, {}", weights.name, model.device, model.dtype)
+    return model.eval()
+
+
+def _silence_transformers() -> None:
+    """Its warnings are about what is checked here."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+
+
+def _check_complete(folder: Path, report: Mapping[str, Any]) -> None:
+    """Refuse weights that are not all of their model; `transformers` would put random numbers in their place.
+
+    Args:
+        folder: Where they come from.
+        report: What `from_pretrained` says with `output_loading_info`.
+
+    Raises:
+        UserError: naming one of those that are missing, or that have another shape.
+    """
+    reason = ""
+    if report["missing_keys"]:
+        reason = f"{len(report['missing_keys'])} are missing, such as {min(report['missing_keys'])}"
+    elif report["mismatched_keys"]:
+        name, there, wanted = min(report["mismatched_keys"])
+        reason = f"{name} is {list(there)} and should be {list(wanted)}"
+    if reason:
+        raise UserError(
+            f"the weights do not fit config.json: {reason}",
+            where=str(folder),
+            fix="Fetch the model again, or choose the kind of model that the weights are of.",
+        )
+
+
+def _tell_left_out(model: Any, folder: Path, names: Collection[str]) -> None:
+    """Warn of weights that the model has no place for."""
+    if names:
+        logger.warning(
+            "{} of the weights in {} have no place in a {} and are left out, such as {}",
+            len(names),
+            folder,
+            type(model).__name__,
+            min(names),
+        )
+
+
+def _too_large(folder: Path, place: str, error: Exception) -> UserError:
+    """The error for weights that the memory cannot hold."""
+    return UserError(
+        f"the weights do not fit into the memory of {place} ({first_line(error)})",
+        where=str(folder),
+        fix="Spread them over all GPUs with --device-map auto, or use --dtype bfloat16, --quantization-bit 4, or a "
+        "smaller model.",
+    )
+
+
+def _not_loaded(folder: Path, error: Exception) -> UserError:
+    """The error for weights that do not load; a damaged file is named."""
+    from safetensors import SafetensorError, safe_open
+
+    if isinstance(error, UnpicklingError):
+        return UserError(
+            "the weights do not load: a .bin file is damaged, or holds what could be code",
+            where=str(folder),
+            fix="Fetch the model again, with *.safetensors where there are any.",
+        )
+    for path in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(path, framework="np"):
+                pass
+        except SafetensorError as damage:
+            return UserError(
+                f"the weights do not load: this file of {path.stat().st_size} bytes is damaged ({first_line(damage)})",
+                where=str(path),
+                fix="Fetch it again.",
+            )
+    return UserError(f"the weights do not load: {first_line(error)}", where=str(folder))

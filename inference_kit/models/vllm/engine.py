@@ -1,0 +1,336 @@
+"""VLLM: any causal language model that vLLM runs, on CUDA or on a CPU, through its asynchronous engine.
+
+Why: vLLM is the fastest way to write many completions at once; requests join and leave its batch as a search goes on.
+Promises: identity and settings are known without vLLM, which starts in processes of its own at the first call and may
+live in another environment; each completion has its own seed; a prompt that fails leaves the others alone.
+"""
+
+import asyncio
+import json
+import math
+import threading
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from functools import cached_property
+from typing import Annotated, Any
+
+from inference_kit.errors import EngineError, UserError
+from inference_kit.flow import all_of
+from inference_kit.models.base import Capabilities
+from inference_kit.models.decode.detokenize import HALF_SIGN, ReplyText
+from inference_kit.models.decode.local_model import LocalModel
+from inference_kit.models.decode.sampling import LEAST_LOGPROB, LIKELIEST, Sureness
+from inference_kit.models.decode.sequences import Row
+from inference_kit.models.local.devices import Dtype
+from inference_kit.models.vllm.process import VllmProcess, require_vllm
+from inference_kit.records import Completion, FinishReason, GenerationConfig, Prompt
+
+LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+"""The sizes that vLLM makes room for."""
+
+
+class VLLM(LocalModel):
+    """Any causal language model that vLLM runs, by folder or hub id; or a LoRA adapter, which brings its base.
+
+    Args:
+        separator: Text that ends a step.
+        dtype: auto, bfloat16, float16 or float32; auto is float32 on a CPU and the model's own elsewhere.
+        gpu_memory_utilization: The share of the device's memory that it may use; vLLM's own choice where not given.
+        max_model_len: The longest prompt and completion together, in tokens; the model's own where not given.
+        enforce_eager: Do without CUDA graphs and compilation; where not given, on a CPU only.
+        quantization: How weights are quantised, by vLLM's name, such as fp8, awq or gptq; found out where not given.
+        tensor_parallel_size: GPUs that share each layer.
+        pipeline_parallel_size: GPUs that share the layers out among them.
+        data_parallel_size: Copies of the model that share the requests out among them.
+        engine_args: Further engine arguments as key=value, by vLLM's names, several with commas.
+        template: A chat template by name, in the place of the tokenizer's own.
+        chat_template: A chat template from a Jinja file.
+        revision: Branch, tag or commit on the hub.
+        base_model: The model an adapter is put on, where not the one it names; lends its tokenizer to weights without.
+        adapter_path: A LoRA adapter to put on the model.
+        trust_remote_code: Run code that comes with the weights.
+    """
+
+    concurrency = 128
+    # Earlier steps are prompt to vLLM, which counts that for the repetition penalty only.
+    capabilities = Capabilities(begun_anew=frozenset({"frequency_penalty", "presence_penalty"}), certainty=False)
+
+    def __init__(
+        self,
+        model_path: str,
+        *,
+        separator: str = "\n\n",
+        dtype: Dtype = "auto",
+        gpu_memory_utilization: Annotated[float | None, 0, 1] = None,
+        max_model_len: int | None = None,
+        enforce_eager: bool | None = None,
+        quantization: str | None = None,
+        tensor_parallel_size: int = 1,
+        pipeline_parallel_size: int = 1,
+        data_parallel_size: int = 1,
+        engine_args: tuple[str, ...] = (),
+        template: str | None = None,
+        chat_template: str | None = None,
+        revision: str | None = None,
+        base_model: str | None = None,
+        adapter_path: str | None = None,
+        trust_remote_code: bool = False,
+        **by_name: Any,
+    ) -> None:
+        super().__init__(
+            model_path,
+            separator=separator,
+            template=template,
+            chat_template=chat_template,
+            revision=revision,
+            base_model=base_model,
+            adapter_path=adapter_path,
+            trust_remote_code=trust_remote_code,
+        )
+        self._max_model_len = max_model_len
+        self._further = read_engine_args(engine_args) | by_name
+        named = {
+            "dtype": dtype,
+            "gpu_memory_utilization": gpu_memory_utilization,
+            "max_model_len": max_model_len,
+            "enforce_eager": enforce_eager,
+            "quantization": quantization,
+            "tensor_parallel_size": tensor_parallel_size,
+            "pipeline_parallel_size": pipeline_parallel_size,
+            "data_parallel_size": data_parallel_size,
+            "trust_remote_code": trust_remote_code,
+        }
+        self._engine_arguments = {name: value for name, value in named.items() if value is not None} | self._further
+        self._started: VllmProcess | None = None
+        self._lock = threading.Lock()
+
+    @cached_property
+    def identity(self) -> str:  # type: ignore[override]
+        """Names and digests of weights and adapters, number format, quantisation, and further engine arguments."""
+        changing = {name: self._engine_arguments.get(name) for name in ("dtype", "quantization")} | self._further
+        settings = [f"{name}={value}" for name, value in sorted(changing.items()) if value is not None]
+        return self.identity_of("vllm", *settings)
+
+    @property
+    def context_length(self) -> int | None:
+        """The longest prompt and completion together, in tokens."""
+        lengths = [each for each in (self._max_model_len, super().context_length) if each is not None]
+        return min(lengths, default=None)
+
+    def check(self, config: GenerationConfig) -> None:
+        """Refuse what this model cannot do, and say at once where vLLM or the weights are missing."""
+        super().check(config)
+        require_vllm("--model vllm")
+        if len(self.adapters) > 1:
+            raise UserError(
+                f"vLLM puts one adapter on a model, and {len(self.adapters)} are given",
+                where="--adapter-path",
+                fix="Merge them first, or use --model huggingface, which adds them up.",
+            )
+        if self.weights.is_local:
+            self.weights.whole_folder()
+
+    async def generate(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, Completion]]:
+        """Write the completions of one prompt; those whose seeds follow one another share a request."""
+        process, text, room = await asyncio.to_thread(self._prepare, prompt, config)
+        writer = Writer(process, text, self.with_stops(config), room, self.end_ids)
+        if config.branch_first:
+            self.check_ranks(prompt.seeds)
+            for place, completion in enumerate(await writer.branches(prompt.seeds)):
+                yield place, completion
+            return
+        # At temperature 0 every completion is the same one, and vLLM writes it once.
+        seeds = prompt.seeds if config.temperature else prompt.seeds[:1]
+        runs = runs_of(seeds)
+        written = await all_of([writer.completions(len(run), seed=seeds[run[0]]) for run in runs])
+        completions = [completion for found in written for completion in found]
+        for place in range(prompt.n):
+            yield place, completions[place if config.temperature else 0]
+
+    async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[str]:
+        """Write one completion and yield its text as it grows; what may become a stop text is held back."""
+        process, text, room = await asyncio.to_thread(self._prepare, prompt, config)
+        writer = Writer(process, text, self.with_stops(config), room, self.end_ids)
+        held, shown = max(map(len, writer.config.stop), default=1) - 1, 0
+        async for row in writer.growing(prompt.seeds[0]):
+            if row.finish_reason:
+                yield text.completion(row).text[shown:]
+                return
+            written = text.of(row.written).rstrip(HALF_SIGN)
+            piece = written[shown : len(written) - held]
+            shown += len(piece)
+            if piece:
+                yield piece
+
+    async def close(self) -> None:
+        """End vLLM and all its processes."""
+        started, self._started = self._started, None
+        if started is not None:
+            await started.close()
+
+    def _prepare(self, prompt: Prompt, config: GenerationConfig) -> tuple[VllmProcess, ReplyText, int]:
+        """Start vLLM where it does not run yet; meanwhile read the prompt."""
+        with self._lock:
+            if self._started is None:
+                self._started = VllmProcess(self.weights.name, "--model vllm", self._arguments(), self._adapter_folder)
+            text = self.text_of(prompt)
+        return self._started, text, self.room(len(text.ids), config)
+
+    def _arguments(self) -> dict[str, Any]:
+        adapter = {"enable_lora": True, "max_loras": 1, "max_lora_rank": _room_for(self._rank)} if self.adapters else {}
+        own = {
+            "model": str(self.weights.whole_folder()),
+            "tokenizer": str(self.tokenizer.name_or_path),
+            "generation_config": "vllm",  # its settings come with each request
+            "max_logprobs": -1,
+            "enable_prefix_caching": True,
+            "disable_log_stats": True,
+        }
+        return own | adapter | self._engine_arguments
+
+    @property
+    def _adapter_folder(self) -> str | None:
+        return str(self.adapters[0].folder.resolve()) if self.adapters else None
+
+    @property
+    def _rank(self) -> int:
+        text = (self.adapters[0].folder / "adapter_config.json").read_text(encoding="utf-8")
+        return int(json.loads(text)["r"])
+
+
+class Writer:
+    """One prompt with its settings, to be continued by vLLM."""
+
+    def __init__(
+        self, process: VllmProcess, text: ReplyText, config: GenerationConfig, room: int, end_ids: frozenset[int]
+    ) -> None:
+        self.config = config
+        self._process, self._text, self._room, self._end_ids = process, text, room, end_ids
+
+    async def completions(self, n: int, *, seed: int) -> list[Completion]:
+        """Write `n` completions with `seed` and those that follow it."""
+        outputs = await self._written(self._text.ids, self._sampling(seed, self._room, n=n))
+        return [self._completion(self._row(output)) for output in outputs]
+
+    async def branches(self, ranks: Sequence[int]) -> list[Completion]:
+        """Write a completion from the first token of each of `ranks`."""
+        first_sampling = self._sampling(0, 1) | {"logprobs": max(LIKELIEST, max(ranks) + 1), "temperature": 0.0}
+        [first] = await self._written(self._text.ids, first_sampling)
+        [(_, rivals)] = first[4]
+        return await all_of([self._branch(rivals, rank) for rank in ranks])
+
+    async def growing(self, seed: int) -> AsyncIterator[Row]:
+        """Write one completion; yield it after each piece."""
+        row = self._empty_row()
+        request = {"ids": self._text.ids, "sampling": self._sampling(seed, self._room), "stream": True}
+        async with aclosing(self._process.ask(request)) as replies:
+            async for reply in replies:
+                for output in reply["outputs"]:
+                    row.written += output[0]
+                    row.finish_reason = self._finish_reason(output)
+                yield row
+
+    async def _branch(self, rivals: list[list[Any]], rank: int) -> Completion:
+        token, logprob = rivals[rank]
+        row = self._empty_row()
+        row.written, row.logprob, row.sureness = [token], logprob, [_sureness(logprob, rivals)]
+        watch = self._text.watch(self.config)
+        row.finish_reason = "stop" if token in self._end_ids else watch(row.written) if watch else None
+        if row.finish_reason is None and self._room == 1:
+            row.finish_reason = "length"
+        if row.finish_reason is None:
+            [output] = await self._written((*self._text.ids, token), self._sampling(rank, self._room - 1))
+            rest = self._row(output)
+            row.written += rest.written
+            row.logprob += rest.logprob
+            row.sureness += rest.sureness
+            row.finish_reason = rest.finish_reason
+        return self._completion(row)
+
+    async def _written(self, ids: Sequence[int], sampling: Mapping[str, Any]) -> list[Any]:
+        [reply] = [reply async for reply in self._process.ask({"ids": ids, "sampling": sampling})]
+        outputs: list[Any] = reply["outputs"]
+        return outputs
+
+    def _sampling(self, seed: int, room: int, n: int = 1) -> dict[str, Any]:
+        """The settings by vLLM's names; texts to stop at are all it needs to decode for."""
+        config, stops = self.config, self._stops
+        return {
+            "n": n,
+            "seed": seed,
+            "max_tokens": room,
+            "temperature": config.temperature,
+            "top_p": config.top_p,
+            "top_k": config.top_k,
+            "min_p": config.min_p,
+            "repetition_penalty": config.repetition_penalty,
+            "frequency_penalty": config.frequency_penalty,
+            "presence_penalty": config.presence_penalty,
+            "stop": stops,
+            "stop_token_ids": sorted(self._end_ids),
+            "detokenize": bool(stops),
+            "logprobs": LIKELIEST if config.token_details else 0 if config.logprobs else None,
+        }
+
+    @property
+    def _stops(self) -> list[str]:
+        return [*self.config.stop, *([self.config.boundary] if self.config.boundary else [])]
+
+    def _empty_row(self) -> Row:
+        return Row(self._text.ids, self.config, seed=0, room=self._room)
+
+    def _row(self, output: list[Any]) -> Row:
+        row = self._empty_row()
+        row.written, row.logprob = output[0], output[1] or 0.0
+        row.finish_reason = self._finish_reason(output)
+        row.sureness = [_sureness(logprob, rivals) for logprob, rivals in output[4]]
+        return row
+
+    def _finish_reason(self, output: list[Any]) -> FinishReason | None:
+        """Ours for vLLM's; of a text that ended it, whether that ends a step or the reply."""
+        reason, stop = output[2], output[3]
+        if reason in (None, "length"):
+            return reason  # type: ignore[no-any-return]
+        if reason != "stop":
+            raise EngineError(f"vLLM gave the request up ({reason})")
+        return "boundary" if isinstance(stop, str) and stop not in self.config.stop else "stop"
+
+    def _completion(self, row: Row) -> Completion:
+        completion = self._text.completion(row)
+        return completion if self.config.logprobs else replace(completion, logprob=None)
+
+
+def runs_of(seeds: Sequence[int]) -> list[range]:
+    """The places of seeds that follow one another, which vLLM gives to the completions of one request."""
+    starts = [place for place, seed in enumerate(seeds) if place == 0 or seed != seeds[place - 1] + 1]
+    return [range(start, end) for start, end in zip(starts, [*starts[1:], len(seeds)], strict=True)]
+
+
+def read_engine_args(pairs: Sequence[str], flag: str = "--engine-args") -> dict[str, Any]:
+    """Read `key=value` texts; a value that is JSON counts as that, and any other as text.
+
+    Raises:
+        UserError: for a text without `=`.
+    """
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip():
+            raise UserError(f"expected key=value, got {pair!r}", where=flag)
+        try:
+            found[name.strip().replace("-", "_")] = json.loads(value)
+        except ValueError:
+            found[name.strip().replace("-", "_")] = value
+    return found
+
+
+def _room_for(rank: int) -> int:
+    return next((room for room in LORA_RANKS if room >= rank), rank)
+
+
+def _sureness(logprob: float, rivals: Sequence[Sequence[Any]]) -> Sureness:
+    """How sure the model was of a token, from the likeliest ones; the rest of the vocabulary is not known."""
+    top = [max(value, LEAST_LOGPROB) for _, value in rivals[:LIKELIEST]]
+    margin = math.exp(top[0]) - math.exp(top[1]) if len(top) > 1 else 1.0
+    return Sureness(logprob, margin, confidence=-sum(top) / len(top), certainty=None)

@@ -1,0 +1,1 @@
+"""Reward models with weights on this machine, one file for each published format."""

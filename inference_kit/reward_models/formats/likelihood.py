@@ -1,0 +1,71 @@
+"""Likelihood: a causal language model as process reward model; a step is good where that model could have written it.
+
+Why: it needs no labels and no head, and any model that is better than the policy will do.
+Source: Yuan et al. 2024, "Free process rewards without process labels", arXiv:2412.01981, with a uniform reference
+model.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Annotated, Any
+
+from inference_kit.models.local.chat_text import chat_text
+from inference_kit.models.local.devices import Dtype
+from inference_kit.records import Problem
+from inference_kit.reward_models.local.forward import Reader
+from inference_kit.reward_models.local.prefix_cache import Reading
+from inference_kit.reward_models.local.transformer import CACHE_BYTES, TransformerRewardModel
+from inference_kit.reward_models.local.verdicts import logprob_reader
+
+
+class Likelihood(TransformerRewardModel):
+    """The score after step t is exp(beta x the log-probability of steps 1 to t), in (0, 1]; it can only fall.
+
+    Args:
+        separator: Text between the steps and after the last one.
+        beta: Below 1 it flattens the scores, which suits weighted votes.
+    """
+
+    kind = "likelihood"
+
+    def __init__(
+        self,
+        model_path: str,
+        *,
+        separator: str = "\n\n",
+        beta: float = 1.0,
+        dtype: Dtype = "auto",
+        device: str = "auto",
+        device_map: str | None = None,
+        max_batch_size: int = 64,
+        cache_bytes: Annotated[int, 0] = CACHE_BYTES,
+    ) -> None:
+        if beta <= 0:
+            raise ValueError(f"beta must be positive, got {beta}")
+        super().__init__(
+            model_path,
+            dtype=dtype,
+            device=device,
+            device_map=device_map,
+            max_batch_size=max_batch_size,
+            cache_bytes=cache_bytes,
+        )
+        self.separator, self.beta = separator, beta
+
+    def settings(self) -> tuple[Any, ...]:
+        """Separator and beta."""
+        return self.separator, self.beta
+
+    def reading(self, problem: Problem, steps: Sequence[str]) -> Reading:
+        """The whole chat as its own policy would read it, and the steps; the first place is the prompt's end."""
+        prompt = self.encode(chat_text(self.tokenizer, problem.messages))
+        return Reading.of_pieces([prompt, *(self.encode(step + self.separator) for step in steps)])
+
+    def reader(self) -> Reader:
+        """Sum the log-probabilities of each step."""
+        return logprob_reader(self.load(), self.cache_bytes)
+
+    def scores_of(self, values: Sequence[float]) -> Sequence[float]:
+        """The probability of all steps so far, flattened."""
+        return [math.exp(min(0.0, self.beta * total)) for total in accumulate(values[1:])]

@@ -1,0 +1,110 @@
+"""Token classification as process reward model: one label for each step, read at the last token of its separator.
+
+Why: it is how PRM800K style models are trained with common tools, so most models of one's own have this head.
+Source: Lightman et al. 2023, "Let's Verify Step by Step", arXiv:2305.20050 (labels -1, 0, +1); the text is that of
+TRL's `PRMTrainer`, after Uesato et al. 2022, arXiv:2211.14275.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+from inference_kit.errors import UserError
+from inference_kit.models.local.devices import Dtype
+from inference_kit.records import Problem
+from inference_kit.reward_models.local.forward import Reader
+from inference_kit.reward_models.local.prefix_cache import Reading
+from inference_kit.reward_models.local.transformer import CACHE_BYTES, TransformerRewardModel
+from inference_kit.reward_models.local.verdicts import at_places
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class TokenPRM(TransformerRewardModel):
+    """Question and steps; the score is the probability of the good labels at the last token behind each step.
+
+    Args:
+        separator: Text behind the question and behind each step.
+        good_labels: Labels that count as good, by number or name; the last one where none is given.
+        neutral_is_good: With three labels (-1, 0, +1), the one in the middle is good too.
+    """
+
+    kind = "token_prm"
+    auto_class = "AutoModelForTokenClassification"
+    heads = ("ForTokenClassification",)
+
+    def __init__(
+        self,
+        model_path: str,
+        *,
+        separator: str = "\n",
+        good_labels: tuple[str, ...] = (),
+        neutral_is_good: bool = False,
+        dtype: Dtype = "auto",
+        device: str = "auto",
+        device_map: str | None = None,
+        max_batch_size: int = 16,
+        cache_bytes: Annotated[int, 0] = CACHE_BYTES,
+    ) -> None:
+        super().__init__(
+            model_path,
+            dtype=dtype,
+            device=device,
+            device_map=device_map,
+            max_batch_size=max_batch_size,
+            cache_bytes=cache_bytes,
+        )
+        if good_labels and neutral_is_good:
+            raise UserError("good labels are named, and neutral ones are to count too", where="--reward-good-labels")
+        self.separator, self._good_labels, self._neutral_is_good = separator, tuple(good_labels), neutral_is_good
+
+    def settings(self) -> tuple[Any, ...]:
+        """Separator and good labels."""
+        return self.separator, self._good_labels, self._neutral_is_good
+
+    def check_head(self) -> None:
+        """The good labels are labels of the head."""
+        self.good_numbers()
+
+    def reading(self, problem: Problem, steps: Sequence[str]) -> Reading:
+        """Question, steps and separators, each encoded by itself, as in training."""
+        bos = [] if self.tokenizer.bos_token_id is None else [self.tokenizer.bos_token_id]
+        between = self.encode(self.separator)
+        begin = [*bos, *self.encode(self.plain(problem.question)), *between]
+        pieces = [[*self.encode(step), *between] for step in steps]
+        return Reading.of_pieces(pieces, begin=begin)
+
+    def reader(self) -> Reader:
+        """The sum of the good labels' probabilities."""
+        good = self.good_numbers()
+
+        def probabilities(logits: "Tensor") -> "Tensor":
+            return logits.softmax(-1)[:, good].sum(-1)
+
+        return Reader(self.load(), at_places(probabilities, keeps_logits=False), cache_bytes=self.cache_bytes)
+
+    def good_numbers(self) -> list[int]:
+        """The numbers of the good labels.
+
+        Raises:
+            UserError: for a head of one label, and for names that it does not know.
+        """
+        labels = self._weights.labels
+        if len(labels) < 2 or (self._neutral_is_good and len(labels) != 3):
+            raise UserError(
+                f"the head has the labels {', '.join(labels)}, and {self.kind} needs "
+                f"{'three' if self._neutral_is_good else 'two or more'}",
+                where=self._weights.path,
+            )
+        if not self._good_labels:
+            return list(range(len(labels) - 2 if self._neutral_is_good else len(labels) - 1, len(labels)))
+        numbers = {name: number for number, name in enumerate(labels)}
+        numbers |= {str(number): number for number in range(len(labels))}
+        for name in self._good_labels:
+            if name not in numbers:
+                raise UserError(
+                    f"the head has no label {name!r}",
+                    where="--reward-good-labels",
+                    fix=f"It has {', '.join(labels)}.",
+                )
+        return sorted({numbers[name] for name in self._good_labels})

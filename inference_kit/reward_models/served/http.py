@@ -1,0 +1,63 @@
+"""HTTP: a reward model of anyone's, behind `POST /v1/step_rewards`.
+
+Why: a reward model may need its own libraries, machine or language; a dozen lines put it behind an address.
+Source: docs/servers.md, where the protocol stands with an example.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from inference_kit.models.http.address import api_address
+from inference_kit.models.http.session import Patience
+from inference_kit.reward_models.base import ScoreItem
+from inference_kit.reward_models.served.remote import Outcome, RemoteRewardModel, list_of, scores_or_error
+
+
+class HTTP(RemoteRewardModel):
+    """A reward model behind an address such as http://HOST:PORT/v1 that answers /step_rewards.
+
+    Args:
+        separator: What stood between the steps that it was trained on; it is only recorded.
+        api_key_env: The environment variable that holds the key.
+        max_batch_size: Solutions in one request at the most.
+        server_concurrency: Requests under way at once; fewer while the server refuses some.
+        request_seconds: How long one request may take.
+        max_retries: How often a request that failed is made again.
+        retry_seconds: The first wait before that; each further one is twice as long, up to 8 seconds.
+    """
+
+    def __init__(
+        self,
+        model_path: str,
+        *,
+        separator: str = "\n\n",
+        api_key_env: str = "REWARD_API_KEY",
+        max_batch_size: int = 64,
+        server_concurrency: int = 32,
+        request_seconds: float = 300.0,
+        max_retries: Annotated[int, 0] = 10,
+        retry_seconds: float = 0.25,
+    ) -> None:
+        self._address = api_address(model_path, flag="--reward-model-path")
+        super().__init__(
+            self._address,
+            separator=separator,
+            api_key_env=api_key_env,
+            max_batch_size=max_batch_size,
+            server_concurrency=server_concurrency,
+            patience=Patience(request_seconds, max_retries, retry_seconds),
+        )
+        self.identity = f"http:{self._address}"
+
+    async def ask(self, items: Sequence[ScoreItem]) -> Sequence[Outcome]:
+        """Post the items and read a list of scores for each."""
+
+        def read(data: Any) -> list[Outcome]:
+            lists = list_of(data, "scores", len(items))
+            where = f"{self._address}/step_rewards"
+            return [
+                scores_or_error(each, len(steps), where=where) for each, (_, steps) in zip(lists, items, strict=True)
+            ]
+
+        posted = [{"problem": problem.question, "steps": list(steps)} for problem, steps in items]
+        return await self._session.post("/step_rewards", {"items": posted}, read)

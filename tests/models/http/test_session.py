@@ -1,0 +1,275 @@
+"""Retries, limits and error texts, against a server that stumbles."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from aiohttp import web
+from mock_server import Body, Fault, MockServer
+
+from inference_kit.errors import EngineError, UserError
+from inference_kit.models.http.rate_limit import Pace
+from inference_kit.models.http.session import HttpSession, Patience, Refused, Unreachable
+from inference_kit.models.http.untrusted_json import Malformed, decoded
+
+QUICK = Patience(timeout_seconds=5.0, max_retries=4, first_wait_seconds=0.001)
+
+
+def first_times(n: int, spoil: Callable[[], web.StreamResponse | str]) -> Fault:
+    """A fault at the first `n` requests."""
+    left = [n]
+
+    def fault(_: web.Request, __: Body) -> web.StreamResponse | str | None:
+        left[0] -= 1
+        return spoil() if left[0] >= 0 else None
+
+    return fault
+
+
+def run(work: Callable[[HttpSession], Coroutine[Any, Any, Any]], url: str, patience: Patience = QUICK) -> Any:
+    async def with_session() -> Any:
+        session = HttpSession(url, patience=patience, key_env="TEST_KEY")
+        try:
+            return await work(session)
+        finally:
+            await session.close()
+
+    return asyncio.run(with_session())
+
+
+def models(session: HttpSession) -> Coroutine[Any, Any, Any]:
+    return session.get("/models", lambda data: data["data"])
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda: web.Response(status=500),
+        lambda: web.Response(status=503),
+        lambda: web.Response(status=429),
+        lambda: "reset",
+        lambda: "cut",
+        lambda: "half",
+        lambda: web.Response(text="<html>busy</html>", content_type="text/html"),
+    ],
+    ids=["500", "503", "429", "reset", "cut off", "half of the JSON", "HTML"],
+)
+def test_what_may_pass_is_asked_again(spoil: Callable[[], web.StreamResponse | str]) -> None:
+    with MockServer(fault=first_times(3, spoil)) as server:
+        assert run(models, server.url)[0]["id"] == "mock"
+    assert len(server.asked) == 4
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 422])
+def test_what_cannot_pass_is_asked_once(status: int) -> None:
+    said = web.json_response({"error": {"message": "no such thing"}}, status=status)
+    with (
+        MockServer(fault=lambda *_: said) as server,
+        pytest.raises(Refused, match=f"HTTP {status}: no such thing"),
+    ):
+        run(models, server.url)
+    assert len(server.asked) == 1
+
+
+def test_a_wrong_key_stops_at_once_and_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DEC-33."""
+    monkeypatch.setenv("TEST_KEY", "sk-secret")
+    said = web.json_response({"error": "key sk-secret is wrong"}, status=401)
+    with MockServer(fault=lambda *_: said) as server, pytest.raises(UserError, match=r"401.*\$TEST_KEY") as refused:
+        run(models, server.url)
+    assert len(server.asked) == 1
+    assert not isinstance(refused.value, EngineError)
+    assert "sk-secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("kept", [9, 400])
+def test_a_key_that_comes_back_in_an_answer_is_not_shown(kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the text was cut in the middle of it."""
+    monkeypatch.setenv("TEST_KEY", "sk-" + "secret" * 20)
+    page = f"<html>you sent{' ' * 40}{'sk-' + 'secret' * 20}"[: 54 + kept]
+
+    async def ask(session: HttpSession) -> None:
+        with pytest.raises(EngineError) as failed:
+            await models(session)
+        assert "sk-s" not in str(failed.value)
+        assert "***" in str(failed.value)
+        with pytest.raises(EngineError) as failed:
+            async for _ in session.lines("/models", {}, decoded):
+                pass
+        assert "sk-s" not in str(failed.value)
+
+    with MockServer(fault=lambda *_: web.Response(text=page)) as server:
+        run(ask, server.url)
+
+
+def test_a_key_that_is_no_secret_leaves_messages_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_KEY", "0")
+    said = web.json_response({"error": {"message": "its context length is 1000"}}, status=400)
+    with MockServer(fault=lambda *_: said) as server, pytest.raises(Refused, match="length is 1000"):
+        run(models, server.url)
+
+
+def test_tries_are_limited_and_told() -> None:
+    with (
+        MockServer(fault=lambda *_: web.Response(status=500, text="boom")) as server,
+        pytest.raises(EngineError, match=r"HTTP 500: boom; tried 5 times in"),
+    ):
+        run(models, server.url)
+    assert len(server.asked) == 5
+
+
+@pytest.mark.parametrize("name", ["Retry-After", "retry-after-ms"])
+def test_nothing_is_asked_earlier_than_the_server_wants(name: str) -> None:
+    """DEC-33."""
+    seconds = {"Retry-After": "0.2", "retry-after-ms": "200"}[name]
+    busy = first_times(2, lambda: web.Response(status=429, headers={name: seconds}))
+    with MockServer(fault=busy) as server:
+        run(models, server.url)
+    times = [each.at for each in server.asked]
+    assert all(later - earlier >= 0.2 for earlier, later in pairwise(times))
+
+
+def test_throttling_does_not_use_up_the_tries() -> None:
+    with MockServer(fault=first_times(12, lambda: web.Response(status=429))) as server:
+        assert run(models, server.url, Patience(max_retries=1, first_wait_seconds=0.0001))
+    assert len(server.asked) == 13
+
+
+def test_a_server_that_asks_for_an_hour_is_left_alone() -> None:
+    busy = web.Response(status=429, headers={"Retry-After": "3600"})
+    with MockServer(fault=lambda *_: busy) as server, pytest.raises(EngineError, match="asks to wait 3600 seconds"):
+        run(models, server.url)
+
+
+def test_an_account_without_money_is_not_asked_again() -> None:
+    said = web.json_response({"error": {"message": "quota", "code": "insufficient_quota"}}, status=429)
+    with MockServer(fault=lambda *_: said) as server, pytest.raises(UserError, match="Top the account up"):
+        run(models, server.url)
+    assert len(server.asked) == 1
+
+
+def test_a_server_that_never_answers_is_given_up() -> None:
+    patience = Patience(timeout_seconds=0.1, max_retries=4, first_wait_seconds=0.001)
+    with (
+        MockServer(latency=30.0) as server,
+        pytest.raises(EngineError, match=r"no answer within 0\.1 seconds; tried 2 times"),
+    ):
+        run(models, server.url, patience)
+
+
+def test_an_endless_answer_is_read_up_to_a_limit() -> None:
+    async def ask(session: HttpSession) -> Any:
+        return await session.post("/models", {}, lambda data: data, most_bytes=1 << 16)
+
+    with (
+        MockServer(fault=lambda *_: web.Response(body=b"[" * (1 << 20))) as server,
+        pytest.raises(EngineError, match="longer than 65536 bytes"),
+    ):
+        run(ask, server.url)
+
+
+def test_deep_json_is_malformed_and_harms_nobody() -> None:
+    with (
+        MockServer(fault=lambda *_: web.Response(body=b"[" * 200_000)) as server,
+        pytest.raises(EngineError, match="malformed"),
+    ):
+        run(models, server.url)
+
+
+def test_an_answer_that_is_not_what_the_protocol_says_is_asked_for_again() -> None:
+    seen: list[int] = []
+
+    def read(data: Any) -> Any:
+        seen.append(1)
+        if len(seen) < 3:
+            raise Malformed("no choices")
+        return data
+
+    with MockServer() as server:
+        run(lambda session: session.get("/models", read), server.url)
+    assert len(server.asked) == 3
+
+
+def test_once_a_server_is_gone_the_others_do_not_wait_for_it() -> None:
+    async def twice(session: HttpSession) -> list[str]:
+        said = []
+        for _ in range(2):
+            with pytest.raises(Unreachable) as gone:
+                await models(session)
+            said.append(str(gone.value))
+        return said
+
+    first, second = run(twice, "http://127.0.0.1:9/v1")
+    assert "tried 5 times" in first
+    assert "tried once" in second
+
+
+def test_a_server_that_redirects_is_not_followed() -> None:
+    there = web.Response(status=307, headers={"Location": "http://example.org/"})
+    with MockServer(fault=lambda *_: there) as server, pytest.raises(Refused, match="HTTP 307"):
+        run(models, server.url)
+
+
+def test_terminal_codes_of_a_server_are_not_printed() -> None:
+    said = web.Response(status=400, text="\x1b[31mred\x07\n" + "x" * 5000)
+    with MockServer(fault=lambda *_: said) as server, pytest.raises(Refused) as refused:
+        run(models, server.url)
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 500
+
+
+def test_connections_are_kept_and_bounded_by_the_pace() -> None:
+    async def many(session: HttpSession) -> None:
+        await asyncio.gather(*(models(session) for _ in range(200)))
+
+    async def paced() -> None:
+        session = HttpSession(server.url, concurrency=8)
+        await many(session)
+        await session.close()
+
+    with MockServer(latency=0.002) as server:
+        asyncio.run(paced())
+    assert len(server.asked) == 200
+    assert server.most_at_once == 8
+
+
+def test_refusals_lower_the_number_of_requests_and_answers_raise_it_again() -> None:
+    async def through() -> list[int]:
+        pace, seen = Pace(16), []
+        entered = [await pace.enter() for _ in range(16)]
+        for ticket in entered:
+            pace.slower(ticket)
+        seen.append(pace.limit)
+        pace.slower(pace._halvings)
+        seen.append(pace.limit)
+        for _ in range(100):
+            pace.faster()
+        return [*seen, pace.limit]
+
+    assert asyncio.run(through()) == [8, 4, 16]
+
+
+def test_who_leaves_the_queue_takes_no_place() -> None:
+    async def third_of_three() -> bool:
+        pace = Pace(1)
+        await pace.enter()
+        first, second, third = (asyncio.create_task(pace.enter()) for _ in range(3))
+        await asyncio.sleep(0)
+        first.cancel()
+        pace.leave()  # the second is let through, and cancelled before it knows
+        second.cancel()
+        await asyncio.wait([first, second])
+        await asyncio.wait([third], timeout=1)
+        return third.done() and first.cancelled() and second.cancelled()
+
+    assert asyncio.run(third_of_three())
+
+
+@pytest.mark.parametrize("wrong", [{"timeout_seconds": 0.0}, {"max_retries": -1}, {"first_wait_seconds": -0.1}])
+def test_settings_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="too small"):
+        Patience(**wrong)
+    with pytest.raises(UserError, match="server_concurrency"):
+        HttpSession("http://127.0.0.1:9", concurrency=0)
