@@ -10,9 +10,9 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from functools import partial
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import partial, wraps
+from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from inference_kit.errors import UserError
 
@@ -20,6 +20,7 @@ Entry = Callable[..., Any]
 """What users register: a class, or a `partial` of one that knows its path and settings."""
 
 Value = TypeVar("Value")
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +100,11 @@ def name_of(entry: Entry, table: Mapping[str, Entry]) -> str:
 def settings_of(function: Callable[..., Any]) -> dict[str, Setting]:
     """The settings of a method, class or function: its keyword-only parameters, described under `Args:`.
 
-    A class that adds none to those of its base is described there.
+    A class that adds none to those of its base is described there, the fields of a settings record by the record.
     """
     target = function.__init__ if inspect.isclass(function) else function
-    documented = [*reversed(inspect.getmro(function)), target] if inspect.isclass(function) else [function]
+    documented: list[Any] = [type(record) for record in _settings_records(target).values()]
+    documented += [*reversed(inspect.getmro(function)), target] if inspect.isclass(function) else [function]
     described = {name: text for each in documented for name, text in argument_help(inspect.getdoc(each) or "").items()}
     hints = get_type_hints(target, include_extras=True)
     return {
@@ -117,6 +119,58 @@ def settings_of(function: Callable[..., Any]) -> dict[str, Setting]:
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY
     }
+
+
+def flatten_settings(function: Function) -> Function:
+    """Let a constructor or function take each field of its settings records as a keyword of its own.
+
+    A settings record is a frozen dataclass that is the default of a keyword-only parameter, such as
+    `server: ServerSettings = ServerSettings()`. Callers give fields, `request_seconds=5`, or the record, or both, where
+    fields replace the record's. The signature shows the fields, so each is a setting with a flag.
+    """
+    records = _settings_records(function)
+
+    @wraps(function)
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        for name, default in records.items():
+            given = {each.name: keywords.pop(each.name) for each in fields(default) if each.name in keywords}
+            if given:
+                keywords[name] = replace(keywords.get(name, default), **given)
+        return function(*arguments, **keywords)
+
+    own = inspect.signature(function)
+    flat = [
+        each
+        for name, parameter in own.parameters.items()
+        for each in (_parameters_of(records[name]) if name in records else [parameter])
+    ]
+    vars(call)["__signature__"] = own.replace(parameters=flat)  # what `inspect.signature` looks for first
+    call.__annotations__ = {each.name: each.annotation for each in flat if each.annotation is not each.empty}
+    return cast("Function", call)
+
+
+def _settings_records(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the settings records that a function takes, by parameter, each with its default values."""
+    parameters = inspect.signature(inspect.unwrap(function)).parameters.values()
+    return {
+        each.name: each.default
+        for each in parameters
+        if each.kind is each.KEYWORD_ONLY and is_dataclass(each.default) and not inspect.isclass(each.default)
+    }
+
+
+def _parameters_of(record: Any) -> list[inspect.Parameter]:
+    """Return a keyword-only parameter for each field of a settings record."""
+    hints = get_type_hints(type(record), include_extras=True)
+    return [
+        inspect.Parameter(
+            each.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=getattr(record, each.name),
+            annotation=hints[each.name],
+        )
+        for each in fields(record)
+    ]
 
 
 def _bare(hint: Any) -> Any:

@@ -1,12 +1,14 @@
 """Registries: names with a did-you-mean, entries as classes and partials, settings off signatures and docstrings."""
 
+import inspect
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Literal
 
 import pytest
 
 from inference_kit.errors import UserError
-from inference_kit.registry import lookup, name_of, opened, settings_of, summary_of
+from inference_kit.registry import flatten_settings, lookup, name_of, opened, settings_of, summary_of
 
 
 class Base:
@@ -100,3 +102,59 @@ def test_a_fraction_is_checked_against_its_range(
     for value in bad:
         with pytest.raises(UserError, match=f"--{name}: {name} must be"):
             setting.check(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait.
+
+    Args:
+        seconds: How long one try may take.
+        tries: How many there may be.
+    """
+
+    seconds: float = 5.0
+    tries: Annotated[int, 0] = 3
+
+
+class Waits:
+    """Something with a settings record.
+
+    Args:
+        name: What it is called.
+        tries: How often it knocks.
+    """
+
+    @flatten_settings
+    def __init__(self, path: str, *, name: str = "it", patience: Patience = Patience(tries=8), size: int = 4) -> None:
+        self.path, self.name, self.patience, self.size = path, name, patience, size
+
+
+class WaitsToo(Waits):
+    """Takes what its base takes."""
+
+
+@pytest.mark.parametrize("owner", [Waits, WaitsToo])
+def test_the_fields_of_a_settings_record_are_settings_in_its_place(owner: type[Waits]) -> None:
+    """What a class says of a field outranks what the record says."""
+    settings = settings_of(owner)
+    assert {name: (each.default, each.help) for name, each in settings.items()} == {
+        "name": ("it", "What it is called."),
+        "seconds": (5.0, "How long one try may take."),
+        "tries": (8, "How often it knocks."),
+        "size": (4, ""),
+    }
+    settings["tries"].check(0)
+    with pytest.raises(UserError, match="--size: size must be at least 1, got 0"):
+        settings["size"].check(0)
+
+
+@pytest.mark.parametrize("owner", [Waits, partial(WaitsToo, size=1)])
+def test_a_settings_record_is_given_by_its_fields_or_whole(owner: type[Waits]) -> None:
+    assert owner("here").patience == Patience(tries=8)
+    assert owner("here", seconds=1.0).patience == Patience(1.0, tries=8)
+    assert owner("here", patience=Patience(2.0)).patience == Patience(2.0)
+    assert owner("here", patience=Patience(2.0), tries=0).patience == Patience(2.0, tries=0)
+    inspect.signature(owner).bind("here", seconds=1.0, tries=2, name="that")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'second'"):
+        owner("here", second=1.0)  # type: ignore[call-arg]
