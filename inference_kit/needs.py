@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from inference_kit.errors import UserError
 from inference_kit.models.base import Engine
 from inference_kit.records import GenerationConfig
-from inference_kit.search import needs_of
+from inference_kit.search import METHODS
 from inference_kit.voting import VOTES, Need
 
 DETAILS: frozenset[Need] = frozenset({"self_certainty", "tail_confidence", "answer_margin"})
@@ -32,7 +32,7 @@ def check_needs(
     Raises:
         UserError: naming what is missing.
     """
-    needs = needs_of(method)
+    needs = METHODS[method].needs
     if needs.reward_model and not scored:
         raise UserError(f"{method} follows step scores, and there is no reward model", where=where, fix=remedy)
     name, other = type(engine).__name__, "Use best_of_n or self_consistency, or another engine."
@@ -67,4 +67,4 @@ def details_of(engine: Engine) -> frozenset[Need]:
 
 def needs_details(method: str, votes: Iterable[str | None]) -> bool:
     """Whether the method or one of the votes weighs how sure the model was of each token."""
-    return needs_of(method).branching or any(DETAILS.intersection(VOTES[vote].needs) for vote in votes if vote)
+    return METHODS[method].needs.branching or any(DETAILS.intersection(VOTES[vote].needs) for vote in votes if vote)

@@ -230,7 +230,7 @@ class Measured:
 def measure(setup: Setup, n_problems: int, slots: int, grader: GraderPool) -> Measured:
     """Run a method over made-up problems in virtual time."""
     trace, loop = Trace(setup.wave_of), VirtualLoop()
-    method = partial(METHODS[setup.method], **setup.settings)
+    method = partial(METHODS[setup.method].function, **setup.settings)
     problems = [Problem(number, (Message("user", f"problem {number}"),)) for number in range(n_problems)]
     with tempfile.TemporaryDirectory() as folder, asyncio.Runner(loop_factory=lambda: loop) as runner:
         engine = SimulatedEngine(slots, trace)

@@ -96,7 +96,7 @@ def _solve(setup: Setup, engine: OpenAI, reward_model: HTTP, n_problems: int) ->
     with tempfile.TemporaryDirectory() as folder, GraderPool() as grader:
         log = CallLog(Path(folder), "perf", fsync_seconds=None)
         records = PartialFile(Path(folder) / "run.jsonl", fsync_seconds=None)
-        method = partial(METHODS[setup.method], **setup.settings)
+        method = partial(METHODS[setup.method].function, **setup.settings)
         solver = Solver(engine, method, GenerationConfig(), grader, reward_model, log)
         began = time.process_time()
         asyncio.run(all_of_it(solver, records))

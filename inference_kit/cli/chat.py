@@ -15,7 +15,7 @@ from inference_kit.cli.run_options import DEFAULTS, RUN_OPTIONS
 from inference_kit.cli.settings_table import explained
 from inference_kit.errors import UserError
 from inference_kit.grader import GraderPool
-from inference_kit.search import ONE_SOLUTION
+from inference_kit.search import METHODS
 from inference_kit.solver import Solver
 
 OF_A_RUN = frozenset(
@@ -66,7 +66,7 @@ def _conversation(plan: Plan, grader: GraderPool) -> Conversation:
     if plan.reward_model is not None:
         plan.reward_model.check()
     solver = Solver(plan.engine, plan.method, config, grader, plan.reward_model, rules=plan.rules)
-    vote = None if plan.method_name in ONE_SOLUTION else plan.votes[0]
+    vote = None if METHODS[plan.method_name].one_solution else plan.votes[0]
     return Conversation(solver, vote, system=plan.value("system") or "")
 
 

@@ -11,7 +11,7 @@ from inference_kit.cli.stored import StoredRun
 from inference_kit.evaluation import OwnMetrics, check_votes, write_finals
 from inference_kit.grader import GraderPool
 from inference_kit.report.tables import ACCURACY_HEADERS, accuracy_row, table
-from inference_kit.search import ONE_SOLUTION
+from inference_kit.search import METHODS
 from inference_kit.store.atomic import write_atomically
 from inference_kit.voting import VOTES, known_of
 
@@ -67,7 +67,7 @@ def execute(arguments: argparse.Namespace, registries: Registries) -> int:
 
 
 def _votes(run: StoredRun, asked: str) -> tuple[str | None, ...]:
-    if not asked or run.header["method"] in ONE_SOLUTION:
+    if not asked or _writes_one_solution(run):
         return run.votes
     known = known_of(candidate for record in run.records() for candidate in record.candidates)
     if asked == "all":
@@ -75,6 +75,11 @@ def _votes(run: StoredRun, asked: str) -> tuple[str | None, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in asked.split(",") if name.strip()))
     check_votes(names, known)
     return names
+
+
+def _writes_one_solution(run: StoredRun) -> bool:
+    method = METHODS.get(str(run.header["method"]))
+    return method is not None and method.one_solution
 
 
 def _own_metrics(run: StoredRun, registries: Registries) -> OwnMetrics | None:

@@ -38,7 +38,7 @@ def execute(arguments: argparse.Namespace, registries: Registries) -> int:
             *([f"{name} (format)", summary_of(each)] for name, each in REWARD_MODELS.items()),
         ],
         "datasets": lambda: _rows(registries.datasets),
-        "methods": lambda: [[name, summary_of(method)] for name, method in METHODS.items()],
+        "methods": lambda: [[name, summary_of(method.function)] for name, method in METHODS.items()],
         "votes": lambda: [[name, vote.summary] for name, vote in VOTES.items()],
         "templates": lambda: [
             *([name, text.rsplit("\n", 1)[-1]] for name, text in prompt_templates().items()),

@@ -11,13 +11,13 @@ from inference_kit.models.base import Engine
 from inference_kit.needs import check_needs, details_of, known_before
 from inference_kit.records import GenerationConfig
 from inference_kit.registry import settings_of
-from inference_kit.search import METHODS, ONE_SOLUTION, OWN_VOTE
+from inference_kit.search import BEST, METHODS
 from inference_kit.voting import VOTES
 
 
 def method_settings_of(method: str, levels: Sequence[Level]) -> dict[str, Resolved]:
     """The settings of a method with their sources, each checked."""
-    known = settings_of(METHODS[method])
+    known = settings_of(METHODS[method].function)
     defaults = Level("default", {name: setting.default for name, setting in known.items()})
     resolved = resolve(list(known), [*levels, defaults])
     for name, each in resolved.items():
@@ -40,12 +40,12 @@ def votes_of(
     scored: bool,
 ) -> tuple[str | None, ...]:
     """The votes to take: those asked for, or the one that belongs to the method."""
-    if method in ONE_SOLUTION:
+    if METHODS[method].one_solution:
         return (None,)
     asked = settings.get("vote")
     if asked is None:
-        best = f"best_{settings['aggregate'].value}"
-        return (OWN_VOTE.get(method, best if scored else "majority_vote"),)
+        best = f"best_{settings['aggregate'].value}" if scored else "majority_vote"
+        return (best if METHODS[method].vote == BEST else METHODS[method].vote,)
     details = details_of(engine)
     known = known_before(engine, scored=scored)
     if asked.value == ("all",):

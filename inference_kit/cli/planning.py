@@ -150,7 +150,7 @@ class _Planner:
         method = ALIASES.get(str(wanted["method"]), str(wanted["method"]))
         options = [
             *RUN_OPTIONS,
-            *setting_options(lookup(METHODS, method, "method", where="--method"), f"method {method}"),
+            *setting_options(lookup(METHODS, method, "method", where="--method").function, f"method {method}"),
             *setting_options(opened(model.entry)[0], f"model {model.name}"),
             *setting_options(opened(dataset[1])[0], f"data set {dataset[0]}"),
         ]
@@ -195,7 +195,9 @@ class _Planner:
             engine=engine,
             reward_model=reward_model,
             dataset=dataset,
-            method=partial(METHODS[choice.method], **{name: each.value for name, each in method_settings.items()}),
+            method=partial(
+                METHODS[choice.method].function, **{name: each.value for name, each in method_settings.items()}
+            ),
             generation=generation_config(generation),
             settings={
                 **settings,
@@ -271,7 +273,7 @@ def _short_context(context_length: int | None) -> list[Level]:
 
 def _flags_of_methods() -> dict[str, str]:
     """Every flag that some method has, and the name of one that has it."""
-    return {option.flag: name for name in reversed(METHODS) for option in setting_options(METHODS[name], "")}
+    return {option.flag: name for name in reversed(METHODS) for option in setting_options(METHODS[name].function, "")}
 
 
 def _named(part: str, settings: Mapping[str, Resolved]) -> dict[str, Resolved]:

@@ -10,7 +10,7 @@ from inference_kit.errors import UserError
 from inference_kit.evaluation import judge, result_entry
 from inference_kit.grader import GraderPool
 from inference_kit.records import Index, Record
-from inference_kit.search import ONE_SOLUTION
+from inference_kit.search import METHODS
 from inference_kit.store.results import PartialFile, read_final
 from inference_kit.store.run_config import read_entries
 from inference_kit.voting import VOTES
@@ -86,7 +86,8 @@ def _of_partial(path: Path) -> StoredRun:
     votes: list[str | None] = [name for name in VOTES if _final_file(stem, name).exists()]
     if not votes:
         scored = any(candidate.step_scores for candidate in first.candidates)
-        alone = header["method"] in ONE_SOLUTION
+        method = METHODS.get(str(header["method"]))
+        alone = method is not None and method.one_solution
         votes = [None] if alone else ["best_last" if scored else "majority_vote"]
     order = _order(stem, votes, partial)
     return StoredRun(lambda: partial.ordered(order), header, stem, tuple(votes))

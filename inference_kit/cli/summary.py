@@ -11,7 +11,7 @@ from inference_kit.cli.plan import Plan
 from inference_kit.cli.progress import Progress
 from inference_kit.records import Usage
 from inference_kit.report.tables import ACCURACY_HEADERS, accuracy_row, percent, table
-from inference_kit.search import ONE_SOLUTION
+from inference_kit.search import METHODS
 from inference_kit.store.results import read_final
 
 
@@ -113,7 +113,7 @@ def _next_command(summary: Mapping[str, Any]) -> str:
         return f"once all shards are done: python main.py evaluate {every}"
     if summary["greedy"]:
         return f"python main.py compare {_shorter(summary['greedy_file'])} {_shorter(first)}"
-    if summary["method"] in ONE_SOLUTION:
+    if METHODS[summary["method"]].one_solution:
         return shlex.join(["python", "main.py", "run", *_without_method(summary["command"]), "--method", "best_of_n"])
     return f"python main.py evaluate {_shorter(summary['folder'])} --vote all"
 

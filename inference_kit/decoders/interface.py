@@ -42,7 +42,7 @@ from inference_kit.needs import check_needs, details_of, known_before, needs_det
 from inference_kit.records import GenerationConfig, Problem, Solution
 from inference_kit.registry import Entry
 from inference_kit.reward_models.base import RewardModel
-from inference_kit.search import METHODS, ONE_SOLUTION, OWN_VOTE, needs_of
+from inference_kit.search import BEST, METHODS
 from inference_kit.solver import Solver
 from inference_kit.store.call_log import CallLog, LoggedCall
 from inference_kit.voting import VOTES
@@ -135,7 +135,7 @@ class InferenceBase:
     def stream(self, input_text: str, prompt_template: str | None = None) -> Iterator[str]:
         """Answer one text piece by piece; what is searched or improved comes in one piece at the end."""
         problem = problem_of(input_text, prompt_template, self._told.options.answer_kind)
-        if self.method in ONE_SOLUTION:
+        if METHODS[self.method].one_solution:
             return self._pieces(self._parts.solver.stream(problem))
         return iter([self.forward(input_text, prompt_template)[0]])
 
@@ -196,17 +196,17 @@ class InferenceBase:
         return Parts(model, solver, own)
 
     def _bound_method(self) -> Method:
-        return partial(METHODS[self.method], **self._told.method)
+        return partial(METHODS[self.method].function, **self._told.method)
 
     @property
     def _follows_scores(self) -> bool:
         """Whether scores steer the method, and do not only rank what it has made."""
-        return needs_of(self.method).reward_model or self.method == "self_improve"
+        return METHODS[self.method].needs.reward_model or self.method == "self_improve"
 
     def _named_reward_model(self) -> RewardModel | None:
         """The one that was told; where the method cannot do without, the one registered as that of the model."""
         options, beside = self._told.options, f"{self._source.name}_prm"
-        needed = needs_of(self.method).reward_model and beside in self._reward_names
+        needed = METHODS[self.method].needs.reward_model and beside in self._reward_names
         named = options.reward_model or (beside if needed else None)
         return find_reward_model(named, options.reward_model_path, self._reward_names)
 
@@ -231,7 +231,10 @@ class InferenceBase:
         """What chooses among candidates: scores, a vote, or None where the first is the method's own choice."""
         if self.method == "self_improve":
             return None
-        return BY_SCORE if self._scores_itself else self._told.options.vote or OWN_VOTE.get(self.method, BY_SCORE)
+        if self._scores_itself:
+            return BY_SCORE
+        own = METHODS[self.method].vote
+        return self._told.options.vote or (BY_SCORE if own == BEST else own)
 
     def _answer_or_error(self, found: tuple[Problem, Solution, float] | Exception) -> Answer:
         if isinstance(found, Exception):
@@ -256,7 +259,7 @@ class InferenceBase:
 
     def _about(self, problem: Problem, solution: Solution, choice: Choice) -> dict[str, Any]:
         """What the metadata says besides, by the method."""
-        if self.method in ONE_SOLUTION:
+        if METHODS[self.method].one_solution:
             return {}
         return {"candidates": choice.shown(solution.candidates), "best_index": choice.best}
 

@@ -102,9 +102,9 @@ def _given(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _sorted(values: dict[str, Any], method: str) -> Told:
-    of_method, of_engines = settings_of(METHODS[method]), _settings_of_all(ENGINES.values())
+    of_method, of_engines = settings_of(METHODS[method].function), _settings_of_all(ENGINES.values())
     generation_names = {*GENERATION_SETTINGS, "do_sample"}
-    elsewhere = _settings_of_all(METHODS.values())
+    elsewhere = _settings_of_all([each.function for each in METHODS.values()])
     known = {*_options(), *generation_names, "max_tokens", *of_method, *of_engines, *elsewhere}
     for name in values:
         if name not in known:

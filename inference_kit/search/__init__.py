@@ -1,4 +1,7 @@
-"""Search methods: each one file, a coroutine over `context`. One line here registers a method."""
+"""Search methods: each one file, a coroutine over `context`. One line in `METHODS` registers a method.
+
+Why: what a method needs, and the vote that belongs to it, are known before anything loads, so a method is a record.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -21,41 +24,16 @@ from inference_kit.search.tournament import tournament
 from inference_kit.search.universal_self_consistency import universal_self_consistency
 from inference_kit.search.vanilla import vanilla
 
-METHODS: dict[str, Callable[..., Awaitable[list[Node]]]] = {
-    "beam_search": beam_search,
-    "best_of_n": best_of_n,
-    "budget_forcing": budget_forcing,
-    "cot_decoding": cot_decoding,
-    "diverse_beam": diverse_beam,
-    "dvts": dvts,
-    "greedy": greedy,
-    "lookahead": lookahead,
-    "mcts": mcts,
-    "particle_filtering": particle_filtering,
-    "rebase": rebase,
-    "self_consistency": self_consistency,
-    "self_improve": self_improve,
-    "tournament": tournament,
-    "universal_self_consistency": universal_self_consistency,
-    "vanilla": vanilla,
-}
-
-ALIASES = {
-    "bon": "best_of_n",
-    "best-of-n": "best_of_n",
-    "beam": "beam_search",
-    "cot": "greedy",
-    "usc": "universal_self_consistency",
-    "vanilla_mcts": "mcts",
-}
-
-ONE_SOLUTION = frozenset({"greedy", "vanilla"})
-"""Methods that write a single solution, so that there is nothing to vote on."""
+BEST = "best"
+"""The own vote of most methods: the best score, or the majority where nothing is scored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a method cannot do without, so that its lack is said before anything is generated."""
+    """What a method cannot do without, so that its lack is said before anything is generated.
+
+    `prefix` is an engine that goes on with a partial answer, `branching` one that tells the likeliest first tokens.
+    """
 
     reward_model: bool = False
     prefix: bool = False
@@ -67,30 +45,46 @@ class Needs:
         return self.prefix or self.branching
 
 
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A search method: its coroutine and what is known of it without running it.
+
+    `vote` is the vote that belongs to it, a name of `VOTES` or `BEST`; None where its first candidate is its choice.
+    `one_solution` is true where it writes a single solution, so that there is nothing to vote on.
+    """
+
+    function: Callable[..., Awaitable[list[Node]]]
+    needs: Needs = Needs()
+    vote: str | None = BEST
+    one_solution: bool = False
+
+
 _SEARCH = Needs(reward_model=True, prefix=True)
-NEEDS: dict[str, Needs] = {
-    "beam_search": _SEARCH,
-    "budget_forcing": Needs(prefix=True),
-    "cot_decoding": Needs(branching=True),
-    "diverse_beam": _SEARCH,
-    "dvts": _SEARCH,
-    "lookahead": _SEARCH,
-    "mcts": _SEARCH,
-    "particle_filtering": _SEARCH,
-    "rebase": _SEARCH,
+
+METHODS: dict[str, Method] = {
+    "beam_search": Method(beam_search, _SEARCH),
+    "best_of_n": Method(best_of_n),
+    "budget_forcing": Method(budget_forcing, Needs(prefix=True)),
+    "cot_decoding": Method(cot_decoding, Needs(branching=True), vote="margin_vote"),
+    "diverse_beam": Method(diverse_beam, _SEARCH),
+    "dvts": Method(dvts, _SEARCH),
+    "greedy": Method(greedy, one_solution=True),
+    "lookahead": Method(lookahead, _SEARCH),
+    "mcts": Method(mcts, _SEARCH),
+    "particle_filtering": Method(particle_filtering, _SEARCH),
+    "rebase": Method(rebase, _SEARCH),
+    "self_consistency": Method(self_consistency, vote="majority_vote"),
+    "self_improve": Method(self_improve, vote=None),
+    "tournament": Method(tournament, vote=None),
+    "universal_self_consistency": Method(universal_self_consistency, vote=None),
+    "vanilla": Method(vanilla, one_solution=True),
 }
-"""A method that is not named here needs an engine and nothing more; `needs_of` knows that."""
 
-OWN_VOTE: dict[str, str | None] = {
-    "cot_decoding": "margin_vote",
-    "self_consistency": "majority_vote",
-    "self_improve": None,
-    "tournament": None,
-    "universal_self_consistency": None,
+ALIASES = {
+    "bon": "best_of_n",
+    "best-of-n": "best_of_n",
+    "beam": "beam_search",
+    "cot": "greedy",
+    "usc": "universal_self_consistency",
+    "vanilla_mcts": "mcts",
 }
-"""The vote that belongs to a method, where that is not the best score; None where its first candidate is its choice."""
-
-
-def needs_of(method: str) -> Needs:
-    """What a method cannot do without."""
-    return NEEDS.get(method, Needs())

@@ -83,4 +83,4 @@ def test_stop_texts_and_escapes() -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_setting_of_every_method_is_a_flag_with_help(name: str) -> None:
-    assert all(option.help for option in setting_options(METHODS[name], "method"))
+    assert all(option.help for option in setting_options(METHODS[name].function, "method"))

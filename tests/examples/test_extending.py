@@ -19,7 +19,7 @@ from examples.extending.program import Program
 from examples.extending.second_wind import second_wind
 from inference_kit import cli
 from inference_kit.cli.registries import Registries
-from inference_kit.search import METHODS
+from inference_kit.search import METHODS, Method
 from inference_kit.voting import VOTES
 from model_config import sft_model_groups
 
@@ -84,7 +84,7 @@ def test_a_data_set(run: Run) -> None:
 
 def test_a_method_and_its_setting(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """MAIN-50: what was cut off at five tokens goes on, and keeps what it had."""
-    monkeypatch.setitem(METHODS, "second_wind", second_wind)
+    monkeypatch.setitem(METHODS, "second_wind", Method(second_wind))
     chosen = ("--model", "echo", "--method", "second_wind", "--limit", "1", "--n", "2", "--max-new-tokens", "5")
     [once] = results_of(run(*chosen), "majority_vote")
     [twice] = results_of(run(*chosen, "--winds", "2", "--exp-name", "twice"), "majority_vote")

@@ -14,8 +14,9 @@ from inference_kit.context import Rules
 from inference_kit.errors import UserError
 from inference_kit.records import Message, Solution
 from inference_kit.registry import Setting, settings_of, summary_of
-from inference_kit.search import ALIASES, METHODS, NEEDS, OWN_VOTE
+from inference_kit.search import ALIASES, BEST, METHODS
 from inference_kit.store.call_log import CallLog
+from inference_kit.voting import VOTES
 
 WORLD = World(11, words=3, streams=9, ending=0.25)
 SMALL = {"n": 3, "beam_width": 2, "iterations": 5, "max_steps": 4, "comparisons": 2, "max_iterations": 2}
@@ -23,14 +24,14 @@ CALLS = (1, 4, 9)
 INTEGERS = [
     (method, setting)
     for method in METHODS
-    for setting in settings_of(METHODS[method]).values()
+    for setting in settings_of(METHODS[method].function).values()
     if isinstance(setting.default, int)
 ]
 
 
 def small(method: str) -> dict[str, Any]:
     """Settings that keep the method short."""
-    return {name: value for name, value in SMALL.items() if name in settings_of(METHODS[method])}
+    return {name: value for name, value in SMALL.items() if name in settings_of(METHODS[method].function)}
 
 
 def paid_for(solution: Solution) -> tuple[int, int, int]:
@@ -135,7 +136,7 @@ def test_steps_of_tokens_work_with_every_method(method: str) -> None:
         found = solved(solver_of(WORLD, method, rules=Rules(step_tokens=step_tokens), **small(method)))
         assert found.candidates
         steps = [node for node in found.tree if node.finish_reason == "boundary" and node.tokens]
-        if NEEDS.get(method) and NEEDS[method].reward_model:
+        if METHODS[method].needs.reward_model:
             assert {node.tokens for node in steps} == {step_tokens}
 
 
@@ -157,13 +158,13 @@ def test_two_problems_at_once_are_two_searches(method: str) -> None:
 @every_method
 def test_a_method_fits_on_a_screen_names_its_paper_and_has_help_for_every_setting(method: str) -> None:
     """Its help is its signature and its docstring."""
-    file = Path(inspect.getfile(METHODS[method]))
+    file = Path(inspect.getfile(METHODS[method].function))
     text = file.read_text(encoding="utf-8")
-    assert file.stem == METHODS[method].__name__ == method
+    assert file.stem == METHODS[method].function.__name__ == method
     assert len(text.splitlines()) <= 80
     assert "Source: " in text.split('"""')[1]
-    assert summary_of(METHODS[method])
-    for setting in settings_of(METHODS[method]).values():
+    assert summary_of(METHODS[method].function)
+    for setting in settings_of(METHODS[method].function).values():
         assert setting.help.endswith("."), setting.name
         assert not setting.required
 
@@ -171,7 +172,12 @@ def test_a_method_fits_on_a_screen_names_its_paper_and_has_help_for_every_settin
 def test_every_file_of_the_folder_is_a_method_or_says_what_methods_share() -> None:
     files = {path.stem for path in Path(inspect.getfile(search)).parent.glob("*.py")}
     assert files - set(METHODS) == {"__init__", "tools", "tree"}
-    assert set(ALIASES.values()) | set(NEEDS) | set(OWN_VOTE) <= set(METHODS)
+    assert set(ALIASES.values()) <= set(METHODS)
+
+
+@every_method
+def test_the_vote_that_belongs_to_a_method_is_registered(method: str) -> None:
+    assert METHODS[method].vote in {*VOTES, BEST, None}
 
 
 @pytest.mark.parametrize(("method", "setting"), INTEGERS, ids=[f"{each}-{what.name}" for each, what in INTEGERS])
@@ -189,7 +195,7 @@ def test_a_number_below_its_least_is_refused_in_one_line(method: str, setting: S
 @every_method
 def test_without_a_reward_model_it_works_or_says_that_it_needs_one(method: str) -> None:
     solver = solver_of(WORLD, method, scored=False, **small(method))
-    if NEEDS.get(method) and NEEDS[method].reward_model:
+    if METHODS[method].needs.reward_model:
         with pytest.raises(UserError, match="--reward-model"):
             solved(solver)
     else:
@@ -225,13 +231,13 @@ CHANGES: dict[str, dict[str, Any]] = {
     "window": {"window": 2, "stopping": "esc", "n": 12},
 }
 """What to set so that a setting shows; any other is an integer, and grows by one."""
-SETTINGS = [(method, name) for method in METHODS for name in settings_of(METHODS[method])]
+SETTINGS = [(method, name) for method in METHODS for name in settings_of(METHODS[method].function)]
 
 
 @pytest.mark.parametrize(("method", "name"), SETTINGS, ids=[f"{method}-{name}" for method, name in SETTINGS])
 def test_no_setting_is_accepted_and_ignored(method: str, name: str) -> None:
     """Peers' defect 8: in some world, what is asked of the engine or found differs with the setting."""
-    default = settings_of(METHODS[method])[name].default
+    default = settings_of(METHODS[method].function)[name].default
     changed = small(method)
     changed |= CHANGES[name] if name in CHANGES else {name: changed.get(name, default) + 1}
     plain = {**changed, name: small(method).get(name, default)}

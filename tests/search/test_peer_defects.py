@@ -14,10 +14,10 @@ from search.world import SEPARATOR, World, WorldEngine, WorldRewards, solved, so
 from inference_kit.context import Context, Rules
 from inference_kit.records import Completion, GenerationConfig, Node, Problem, StepScores
 from inference_kit.reward_models.base import ScoreItem
-from inference_kit.search import NEEDS
+from inference_kit.search import METHODS
 from inference_kit.voting import VOTES
 
-SEARCHES = [method for method, needs in NEEDS.items() if needs.reward_model]
+SEARCHES = [name for name, method in METHODS.items() if method.needs.reward_model]
 searches = pytest.mark.parametrize("method", SEARCHES)
 DEEP = World(5, words=4, streams=9, ending=0.15)
 

@@ -201,7 +201,7 @@ def solver_of(
     """A method with `settings` in `world`."""
     return Solver(
         engine or WorldEngine(world),
-        partial(METHODS[method], **settings),
+        partial(METHODS[method].function, **settings),
         GenerationConfig(max_new_tokens, temperature, token_details=token_details),
         GRADER,
         WorldRewards(world) if scored else None,
