@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.http.address import api_address
-from inference_kit.models.http.session import HttpSession, Patience, Refused, Unreachable, run_apart
+from inference_kit.models.http.session import HttpSession, Refused, ServerSettings, Unreachable, run_apart
 from inference_kit.models.http.untrusted_json import Malformed
 
 Protocol = Literal["openai", "ollama"]
@@ -22,7 +22,7 @@ COUNTING = frozenset({"frequency_penalty", "presence_penalty"})
 """Settings that are about what was written, to which a server does not count a partial answer."""
 NO_LIST = frozenset({404, 405, 501})
 """How a server answers that does not list its models."""
-AT_THE_DOOR = Patience(timeout_seconds=20.0, max_retries=2)
+AT_THE_DOOR = ServerSettings(request_seconds=20.0, max_retries=2)
 """How a server is asked before a run: long enough for a stumble, short enough for a wrong address."""
 WITHOUT_IT = "What is finished can be seen without it: main.py evaluate."
 
@@ -95,7 +95,7 @@ async def contact(
     Raises:
         UserError: where it cannot be reached, is no such server, wants another key, or does not serve the model.
     """
-    session = HttpSession(base_url, key_env=key_env, key=key, patience=AT_THE_DOOR, flag=flag)
+    session = HttpSession(base_url, key_env=key_env, key=key, server=AT_THE_DOOR, flag=flag)
     try:
         models = await ask_and_close(session, "/models", _models)
     except Unreachable:
@@ -153,7 +153,7 @@ def kind_of_server(url: str) -> Protocol:
     parts = urlsplit(root)
     if _service(root):
         return "openai"
-    session = HttpSession(f"{parts.scheme}://{parts.netloc}", patience=AT_THE_DOOR)
+    session = HttpSession(f"{parts.scheme}://{parts.netloc}", server=AT_THE_DOOR)
 
     async def ask() -> Protocol:
         try:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Any
 
 from loguru import logger
 
@@ -23,9 +23,10 @@ from inference_kit.models.http.address import api_address
 from inference_kit.models.http.kinds import AT_THE_DOOR, WITHOUT_IT, ask_and_close
 from inference_kit.models.http.replies import TOP_TOKENS, estimated_tokens, read_logprobs
 from inference_kit.models.http.requests import image_content
-from inference_kit.models.http.session import MOST_BYTES, HttpSession, Patience, Refused, Unreachable, run_apart
+from inference_kit.models.http.session import MOST_BYTES, HttpSession, Refused, ServerSettings, Unreachable, run_apart
 from inference_kit.models.http.untrusted_json import Malformed, as_count, as_list, as_object, as_text, decoded, short
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
+from inference_kit.registry import flatten_settings
 
 ADDRESS = "http://localhost:11434"
 BYTES_OF_A_DETAIL = 1 << 13
@@ -43,14 +44,13 @@ class Ollama(Engine):
         keep_alive: How long the model stays loaded after a request, such as 30m.
         server_concurrency: Requests under way at once; Ollama queues what it cannot do at the same time.
         request_seconds: How long one request may take, queueing and loading included.
-        max_retries: How often a request that failed is made again.
-        retry_seconds: The first wait before that; each further one is twice as long, up to 8 seconds.
     """
 
     capabilities = Capabilities(
         refused_settings=frozenset({"branch_first"}), prefix=False, certainty=False, images=True
     )
 
+    @flatten_settings
     def __init__(
         self,
         model_path: str = ADDRESS,
@@ -59,21 +59,14 @@ class Ollama(Engine):
         api_model: str | None = None,
         num_ctx: int = 8192,
         keep_alive: str = "30m",
-        server_concurrency: int = 8,
-        request_seconds: float = 1800.0,
-        max_retries: Annotated[int, 0] = 10,
-        retry_seconds: float = 0.25,
+        server: ServerSettings = ServerSettings(server_concurrency=8, request_seconds=1800.0),
     ) -> None:
         if num_ctx < 1:
             raise UserError(f"num_ctx must be at least 1, got {num_ctx}", where="--num-ctx")
-        self.separator, self.concurrency = separator, problems_for(server_concurrency)
+        self.separator, self.concurrency = separator, problems_for(server.server_concurrency)
         self._address = api_address(model_path, default_path="").removesuffix("/v1").removesuffix("/api")
         self._api_model, self._num_ctx, self._keep_alive = api_model, num_ctx, keep_alive
-        self._session = HttpSession(
-            self._address,
-            patience=Patience(request_seconds, max_retries, retry_seconds),
-            concurrency=server_concurrency,
-        )
+        self._session = HttpSession(self._address, server=server)
         self._lock = threading.Lock()
         self._found: _Model | None = None
         self._counts_tokens = True
@@ -213,7 +206,7 @@ class Ollama(Engine):
             return self._found
 
     async def _contact(self) -> "_Model":
-        session = HttpSession(self._address, patience=AT_THE_DOOR)
+        session = HttpSession(self._address, server=AT_THE_DOOR)
         try:
             models = await ask_and_close(session, "/api/tags", _models)
         except Unreachable as error:

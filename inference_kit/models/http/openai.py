@@ -24,10 +24,10 @@ from inference_kit.models.http.address import api_address
 from inference_kit.models.http.kinds import KINDS, OTHER, Server, ServerKind, contact, model_flag
 from inference_kit.models.http.replies import FirstTokens, Pieces, Reply, TokenLogprob, read_first_tokens, read_reply
 from inference_kit.models.http.requests import Api, Requests, plain_text
-from inference_kit.models.http.session import MOST_BYTES, HttpSession, Patience, Refused, run_apart
+from inference_kit.models.http.session import MOST_BYTES, HttpSession, Refused, ServerSettings, run_apart
 from inference_kit.models.http.stop_probe import StepEnds
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
-from inference_kit.registry import unknown
+from inference_kit.registry import flatten_settings, unknown
 
 Result = TypeVar("Result")
 WRONG_REQUEST = (400, 422)
@@ -46,14 +46,11 @@ class OpenAI(Engine):
         api: chat, or completions: plain text continued, for models without a chat template.
         server_kind: auto asks the server; else vllm, sglang, llama.cpp, ollama, openai, hosted or other.
         n_per_request: Completions in one request; 0 is all of a prompt where child i gets the seed + i (vLLM), else 1.
-        server_concurrency: Requests under way at once; fewer while the server refuses some.
-        request_seconds: How long one request may take.
-        max_retries: How often a request that failed is made again.
-        retry_seconds: The first wait before that; each further one is twice as long, up to 8 seconds.
         prompt_price: Dollars for a million tokens read.
         completion_price: Dollars for a million tokens written.
     """
 
+    @flatten_settings
     def __init__(
         self,
         model_path: str,
@@ -66,16 +63,13 @@ class OpenAI(Engine):
         api: Api = "chat",
         server_kind: str = "auto",
         n_per_request: Annotated[int, 0] = 0,
-        server_concurrency: int = 256,
-        request_seconds: float = 600.0,
-        max_retries: Annotated[int, 0] = 10,
-        retry_seconds: float = 0.25,
+        server: ServerSettings = ServerSettings(),
         prompt_price: Annotated[float | None, 0] = None,
         completion_price: Annotated[float | None, 0] = None,
     ) -> None:
         if server_kind not in ("auto", *KINDS):
             raise unknown(server_kind, ("auto", *KINDS), "kind of server", where="--server-kind")
-        self.separator, self.concurrency = separator, problems_for(server_concurrency)
+        self.separator, self.concurrency = separator, problems_for(server.server_concurrency)
         if prompt_price is not None or completion_price is not None:
             self.prices = Prices(prompt_price or 0.0, completion_price or 0.0)
         self._address, self._flag = api_address(model_path, flag=flag), flag
@@ -86,8 +80,7 @@ class OpenAI(Engine):
             self._address,
             key_env=api_key_env,
             key=api_key,
-            patience=Patience(request_seconds, max_retries, retry_seconds),
-            concurrency=server_concurrency,
+            server=server,
             flag=flag,
         )
         self._lock = threading.Lock()

@@ -18,7 +18,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.http.fairness import Turns
@@ -47,21 +47,33 @@ AGAIN = frozenset({408, 409, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524, 5
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to wait for a server and how often to ask it again."""
+class ServerSettings:
+    """How many requests a server gets at once, how long to wait for it, and how often to ask it again.
 
-    timeout_seconds: float = 600.0
-    max_retries: int = 10
-    first_wait_seconds: float = 0.25
+    Args:
+        server_concurrency: Requests under way at once; fewer while the server refuses some.
+        request_seconds: How long one request may take.
+        max_retries: How often a request that failed is made again.
+        retry_seconds: The first wait before that; each further one is twice as long, up to 8 seconds.
+    """
+
+    server_concurrency: int = 256
+    request_seconds: float = 600.0
+    max_retries: Annotated[int, 0] = 10
+    retry_seconds: float = 0.25
 
     def __post_init__(self) -> None:
         for name, good in (
-            ("request_seconds", self.timeout_seconds > 0),
+            ("request_seconds", self.request_seconds > 0),
             ("max_retries", self.max_retries >= 0),
-            ("retry_seconds", self.first_wait_seconds >= 0),
+            ("retry_seconds", self.retry_seconds >= 0),
         ):
             if not good:
                 raise UserError(f"{name} is too small", where=flag_of(name))
+        if self.server_concurrency < 1:
+            raise UserError(
+                f"server_concurrency must be at least 1, got {self.server_concurrency}", where="--server-concurrency"
+            )
 
 
 class _Trouble(Exception):
@@ -107,15 +119,12 @@ class HttpSession:
         *,
         key_env: str = "",
         key: str = "",
-        patience: Patience = Patience(),
-        concurrency: int = 256,
+        server: ServerSettings = ServerSettings(),
         flag: str = "--model-path",
     ) -> None:
-        if concurrency < 1:
-            raise UserError(f"server_concurrency must be at least 1, got {concurrency}", where="--server-concurrency")
         self.base_url, self.key_env, self.flag = base_url, key_env, flag
         self._given_key = key
-        self._patience, self._concurrency = patience, concurrency
+        self._settings = server
         self._open: _Open | None = None
         self._down = False
         self._random = random.Random()
@@ -184,14 +193,14 @@ class HttpSession:
             failures += 0 if trouble.throttled else trouble.weight
             put_off += wait if trouble.throttled else 0.0
             alone = isinstance(trouble, _Unreachable)
-            if failures > self._patience.max_retries or put_off > PATIENCE_SECONDS or (alone and self._down):
+            if failures > self._settings.max_retries or put_off > PATIENCE_SECONDS or (alone and self._down):
                 self._down = alone
                 raise self._given_up(trouble, tries, time.monotonic() - began) from trouble
             await asyncio.sleep(wait)
 
     def _wait_seconds(self, trouble: _Trouble, tries: int) -> float:
         """Exponential back-off with jitter; never less than the server asked for."""
-        wait = min(LONGEST_WAIT_SECONDS, self._patience.first_wait_seconds * 2.0 ** min(tries - 1, 16))
+        wait = min(LONGEST_WAIT_SECONDS, self._settings.retry_seconds * 2.0 ** min(tries - 1, 16))
         jitter = self._random.uniform(0.5, 1.0)
         if trouble.wait_seconds:
             return trouble.wait_seconds + min(wait, trouble.wait_seconds / 4) * jitter
@@ -219,7 +228,7 @@ class HttpSession:
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise _Unreachable(f"the server cannot be reached ({_reason(error)})") from error
         except TimeoutError as error:
-            seconds = f"{self._patience.timeout_seconds:g}"
+            seconds = f"{self._settings.request_seconds:g}"
             raise _Trouble(f"no answer within {seconds} seconds", weight=TIMEOUT_WEIGHT) from error
         except aiohttp.ClientPayloadError as error:
             raise _Trouble("its answer was cut off") from error
@@ -299,12 +308,12 @@ class HttpSession:
                 headers=self._headers(),
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
                 timeout=aiohttp.ClientTimeout(
-                    total=self._patience.timeout_seconds,
-                    sock_connect=min(CONNECT_SECONDS, self._patience.timeout_seconds),
+                    total=self._settings.request_seconds,
+                    sock_connect=min(CONNECT_SECONDS, self._settings.request_seconds),
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
-            self._open = _Open(loop, client, Pace(self._concurrency), Turns())
+            self._open = _Open(loop, client, Pace(self._settings.server_concurrency), Turns())
         return self._open
 
 

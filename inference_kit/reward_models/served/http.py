@@ -5,10 +5,11 @@ Source: docs/servers.md, where the protocol stands with an example.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
 from inference_kit.models.http.address import api_address
-from inference_kit.models.http.session import Patience
+from inference_kit.models.http.session import ServerSettings
+from inference_kit.registry import flatten_settings
 from inference_kit.reward_models.base import ScoreItem
 from inference_kit.reward_models.served.remote import Outcome, RemoteRewardModel, list_of, scores_or_error
 
@@ -20,12 +21,9 @@ class HTTP(RemoteRewardModel):
         separator: What stood between the steps that it was trained on; it is only recorded.
         api_key_env: The environment variable that holds the key.
         max_batch_size: Solutions in one request at the most.
-        server_concurrency: Requests under way at once; fewer while the server refuses some.
-        request_seconds: How long one request may take.
-        max_retries: How often a request that failed is made again.
-        retry_seconds: The first wait before that; each further one is twice as long, up to 8 seconds.
     """
 
+    @flatten_settings
     def __init__(
         self,
         model_path: str,
@@ -33,10 +31,7 @@ class HTTP(RemoteRewardModel):
         separator: str = "\n\n",
         api_key_env: str = "REWARD_API_KEY",
         max_batch_size: int = 64,
-        server_concurrency: int = 32,
-        request_seconds: float = 300.0,
-        max_retries: Annotated[int, 0] = 10,
-        retry_seconds: float = 0.25,
+        server: ServerSettings = ServerSettings(server_concurrency=32, request_seconds=300.0),
     ) -> None:
         self._address = api_address(model_path, flag="--reward-model-path")
         super().__init__(
@@ -44,8 +39,7 @@ class HTTP(RemoteRewardModel):
             separator=separator,
             api_key_env=api_key_env,
             max_batch_size=max_batch_size,
-            server_concurrency=server_concurrency,
-            patience=Patience(request_seconds, max_retries, retry_seconds),
+            server=server,
         )
         self.identity = f"http:{self._address}"
 

@@ -17,7 +17,7 @@ from loguru import logger
 
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.http.kinds import AT_THE_DOOR, ask_and_close
-from inference_kit.models.http.session import HttpSession, Patience, Refused, Unreachable, run_apart
+from inference_kit.models.http.session import HttpSession, Refused, ServerSettings, Unreachable, run_apart
 from inference_kit.models.http.untrusted_json import Malformed, short
 from inference_kit.records import StepScores
 from inference_kit.reward_models.base import RewardModel, ScoreItem
@@ -36,20 +36,13 @@ class RemoteRewardModel(RewardModel, ABC):
         separator: str,
         api_key_env: str,
         max_batch_size: int,
-        server_concurrency: int,
-        patience: Patience,
+        server: ServerSettings,
     ) -> None:
         if max_batch_size < 1:
             raise UserError(f"max_batch_size must be at least 1, got {max_batch_size}", where="--reward-max-batch-size")
         self.separator, self.max_batch_size = separator, max_batch_size
-        self._session = HttpSession(
-            base_url,
-            key_env=api_key_env,
-            patience=patience,
-            concurrency=server_concurrency,
-            flag="--reward-model-path",
-        )
-        self._server_concurrency = server_concurrency
+        self._session = HttpSession(base_url, key_env=api_key_env, server=server, flag="--reward-model-path")
+        self._server_concurrency = server.server_concurrency
 
     @abstractmethod
     async def ask(self, items: Sequence[ScoreItem]) -> Sequence[Outcome]:
@@ -61,7 +54,7 @@ class RemoteRewardModel(RewardModel, ABC):
 
     async def _knock(self) -> None:
         session = HttpSession(
-            self._session.base_url, key_env=self._session.key_env, patience=AT_THE_DOOR, flag=self._session.flag
+            self._session.base_url, key_env=self._session.key_env, server=AT_THE_DOOR, flag=self._session.flag
         )
         try:
             await ask_and_close(session, "/models", lambda _: None)

@@ -13,9 +13,10 @@ from inference_kit.errors import EngineError
 from inference_kit.flow import all_of
 from inference_kit.models.http.address import api_address
 from inference_kit.models.http.kinds import Server, contact
-from inference_kit.models.http.session import Patience, Refused, run_apart
+from inference_kit.models.http.session import Refused, ServerSettings, run_apart
 from inference_kit.models.http.untrusted_json import Malformed, short
 from inference_kit.records import StepScores
+from inference_kit.registry import flatten_settings
 from inference_kit.reward_models.base import ScoreItem
 from inference_kit.reward_models.served.remote import Outcome, RemoteRewardModel, list_of, scores_or_error
 
@@ -36,11 +37,9 @@ class VllmHTTP(RemoteRewardModel):
         api_model: The model's name on the server; the first one served where it is not given.
         api_key_env: The environment variable that holds the key.
         server_concurrency: Requests under way at once, one for each solution.
-        request_seconds: How long one request may take.
-        max_retries: How often a request that failed is made again.
-        retry_seconds: The first wait before that; each further one is twice as long, up to 8 seconds.
     """
 
+    @flatten_settings
     def __init__(
         self,
         model_path: str,
@@ -52,10 +51,7 @@ class VllmHTTP(RemoteRewardModel):
         good_class: Annotated[int, 0] = 1,
         api_model: str | None = None,
         api_key_env: str = "REWARD_API_KEY",
-        server_concurrency: int = 64,
-        request_seconds: float = 300.0,
-        max_retries: Annotated[int, 0] = 10,
-        retry_seconds: float = 0.25,
+        server: ServerSettings = ServerSettings(server_concurrency=64, request_seconds=300.0),
     ) -> None:
         self._address = api_address(model_path, flag="--reward-model-path", default_path="").removesuffix("/v1")
         super().__init__(
@@ -63,8 +59,7 @@ class VllmHTTP(RemoteRewardModel):
             separator=separator,
             api_key_env=api_key_env,
             max_batch_size=1,
-            server_concurrency=server_concurrency,
-            patience=Patience(request_seconds, max_retries, retry_seconds),
+            server=server,
         )
         self._outcome, self._tag, self._system, self._good_class = outcome, tag, system, good_class
         self._api_model, self._key_env = api_model, api_key_env

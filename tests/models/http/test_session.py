@@ -11,10 +11,10 @@ from mock_server import Body, Fault, MockServer
 
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.http.rate_limit import Pace
-from inference_kit.models.http.session import HttpSession, Patience, Refused, Unreachable
+from inference_kit.models.http.session import HttpSession, Refused, ServerSettings, Unreachable
 from inference_kit.models.http.untrusted_json import Malformed, decoded
 
-QUICK = Patience(timeout_seconds=5.0, max_retries=4, first_wait_seconds=0.001)
+QUICK = ServerSettings(request_seconds=5.0, max_retries=4, retry_seconds=0.001)
 
 
 def first_times(n: int, spoil: Callable[[], web.StreamResponse | str]) -> Fault:
@@ -28,9 +28,9 @@ def first_times(n: int, spoil: Callable[[], web.StreamResponse | str]) -> Fault:
     return fault
 
 
-def run(work: Callable[[HttpSession], Coroutine[Any, Any, Any]], url: str, patience: Patience = QUICK) -> Any:
+def run(work: Callable[[HttpSession], Coroutine[Any, Any, Any]], url: str, settings: ServerSettings = QUICK) -> Any:
     async def with_session() -> Any:
-        session = HttpSession(url, patience=patience, key_env="TEST_KEY")
+        session = HttpSession(url, server=settings, key_env="TEST_KEY")
         try:
             return await work(session)
         finally:
@@ -133,7 +133,7 @@ def test_nothing_is_asked_earlier_than_the_server_wants(name: str) -> None:
 
 def test_throttling_does_not_use_up_the_tries() -> None:
     with MockServer(fault=first_times(12, lambda: web.Response(status=429))) as server:
-        assert run(models, server.url, Patience(max_retries=1, first_wait_seconds=0.0001))
+        assert run(models, server.url, ServerSettings(max_retries=1, retry_seconds=0.0001))
     assert len(server.asked) == 13
 
 
@@ -151,12 +151,12 @@ def test_an_account_without_money_is_not_asked_again() -> None:
 
 
 def test_a_server_that_never_answers_is_given_up() -> None:
-    patience = Patience(timeout_seconds=0.1, max_retries=4, first_wait_seconds=0.001)
+    settings = ServerSettings(request_seconds=0.1, max_retries=4, retry_seconds=0.001)
     with (
         MockServer(latency=30.0) as server,
         pytest.raises(EngineError, match=r"no answer within 0\.1 seconds; tried 2 times"),
     ):
-        run(models, server.url, patience)
+        run(models, server.url, settings)
 
 
 def test_an_endless_answer_is_read_up_to_a_limit() -> None:
@@ -225,7 +225,7 @@ def test_connections_are_kept_and_bounded_by_the_pace() -> None:
         await asyncio.gather(*(models(session) for _ in range(200)))
 
     async def paced() -> None:
-        session = HttpSession(server.url, concurrency=8)
+        session = HttpSession(server.url, server=ServerSettings(server_concurrency=8))
         await many(session)
         await session.close()
 
@@ -267,9 +267,9 @@ def test_who_leaves_the_queue_takes_no_place() -> None:
     assert asyncio.run(third_of_three())
 
 
-@pytest.mark.parametrize("wrong", [{"timeout_seconds": 0.0}, {"max_retries": -1}, {"first_wait_seconds": -0.1}])
+@pytest.mark.parametrize("wrong", [{"request_seconds": 0.0}, {"max_retries": -1}, {"retry_seconds": -0.1}])
 def test_settings_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(UserError, match="too small"):
-        Patience(**wrong)
+        ServerSettings(**wrong)
     with pytest.raises(UserError, match="server_concurrency"):
-        HttpSession("http://127.0.0.1:9", concurrency=0)
+        ServerSettings(server_concurrency=0)
