@@ -60,10 +60,10 @@ def _compare(title: str, batches: Sequence[Batch], arguments: argparse.Namespace
                 str(arguments.reward_model), separator="\n", cache_bytes=cache_bytes, device=arguments.device
             )
             scorer.score_batch(batches[0][:1])  # the weights load
-            before, begin = scorer._reader.tokens_read, time.perf_counter()
+            before, begin = scorer._forward.tokens_read, time.perf_counter()
             found = [score for batch in batches for each in scorer.score_batch(batch) for score in each.scores]
             taken.append(time.perf_counter() - begin)
-            tokens[cache_bytes], scores[cache_bytes] = scorer._reader.tokens_read - before, found
+            tokens[cache_bytes], scores[cache_bytes] = scorer._forward.tokens_read - before, found
     (plain, cached), (plain_seconds, cached_seconds) = tokens.values(), map(min, seconds.values())
     off = max(abs(one - other) for one, other in zip(*scores.values(), strict=True))
     print(f"{title}: {plain} tokens in {plain_seconds:.2f} s whole, {cached} tokens in {cached_seconds:.2f} s read on:")

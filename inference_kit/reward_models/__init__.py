@@ -1,8 +1,11 @@
-"""Reward models: they score solutions step by step or as a whole. Each format is one file; one line registers it."""
+"""Reward models score solutions, step by step or as a whole. Each format is one file; one line here registers it.
+
+`formats` and `rules` score on this machine, `judges` ask a chat model, `served` ask a server or vLLM. `local` is what
+runs the weights of a format.
+"""
 
 from inference_kit.reward_models.base import RewardModel
 from inference_kit.reward_models.formats.implicit_prm import ImplicitPRM
-from inference_kit.reward_models.formats.judge import Judge
 from inference_kit.reward_models.formats.likelihood import Likelihood
 from inference_kit.reward_models.formats.math_shepherd import MathShepherd
 from inference_kit.reward_models.formats.qwen_prm import QwenPRM
@@ -10,6 +13,7 @@ from inference_kit.reward_models.formats.rlhflow_prm import RLHFlowPRM
 from inference_kit.reward_models.formats.sequence_orm import SequenceORM
 from inference_kit.reward_models.formats.skywork_prm import SkyworkPRM
 from inference_kit.reward_models.formats.token_prm import TokenPRM
+from inference_kit.reward_models.judges.judge import Judge
 from inference_kit.reward_models.rules.oracle import Oracle
 from inference_kit.reward_models.rules.rule import Rule
 from inference_kit.reward_models.served.http import HTTP

@@ -1,10 +1,9 @@
 """RewardModel: scores solutions. The least to write is `score(problem, steps) -> list[float]`.
 
-Why: a process reward model, an outcome reward model and a rule differ in how they read text, not in what they are
-asked.
-Promises: scores are in [0, 1], one for each step or one for the whole; blank steps are dropped before they are shown;
-NaN counts 0 and is reported, and so is a solution too long to be read; a wrong number of scores is an error, never
-padded; `identity` is known without weights, which load at the first call.
+Why: process reward models, outcome reward models and rules differ in how they read a text, not in what they are asked.
+Promises: scores are in [0, 1], one for each step or one for the whole. Blank steps are dropped before they are shown.
+NaN counts 0 and is reported, and so is a solution that is too long. A wrong number of scores is an error, never padded.
+`identity` is known without weights, which load at the first call.
 """
 
 import math
@@ -28,9 +27,9 @@ class TooLong(EngineError):
 class RewardModel:
     """Scores solutions of a problem, step by step or as a whole.
 
-    `separator` is what stands between steps in the text that this reward model reads; `max_batch_size` is how many
-    solutions one `score_batch` is asked for; `n_nan` counts the scores that were not numbers, `n_too_long` the
-    solutions that did not fit.
+    `identity` names everything that scores depend on. `separator` is what stands between steps in the text that this
+    reward model reads. `max_batch_size` is how many solutions one `score_batch` gets at the most. `n_nan` counts the
+    scores that were not numbers, `n_too_long` the solutions that did not fit.
     """
 
     identity: str = ""
@@ -60,34 +59,42 @@ class RewardModel:
         return list(found.scores)
 
     def score_batch(self, items: Sequence[ScoreItem]) -> Sequence[StepScores | TooLong]:
-        """Score many solutions; blocking. By default one by one, with no token count."""
+        """Score many solutions; blocking. By default `score` is called for each, and no tokens are counted.
+
+        Returns:
+            One entry for each item, in their order; `TooLong` for a solution that does not fit.
+        """
         return [StepScores(tuple(self.score(problem, steps))) for problem, steps in items]
 
     async def scores(self, problem: Problem, steps: Sequence[str]) -> StepScores:
-        """Score one solution together with all that wait at the same time."""
+        """Score one solution, in a batch with all that wait at the same time.
+
+        Raises:
+            EngineError: where it cannot be scored, or the number of scores is wrong.
+        """
         shown = tuple(step for step in steps if step.strip())
         if not shown:
             return StepScores(())
         try:
             found = await self._batcher.submit((problem, shown))
         except TooLong as error:
-            return self._unread(error)
+            return self._score_too_long(error)
         if len(found.scores) not in (1, len(shown)):
             raise EngineError(
                 f"reward model {self.identity} gave {len(found.scores)} scores for {len(shown)} steps",
                 fix="It must give one for each step, or one for the whole.",
             )
-        return StepScores(tuple(self._in_range(score) for score in found.scores), found.tokens)
+        return StepScores(tuple(self._clip(score) for score in found.scores), found.tokens)
 
     def check(self) -> None:
-        """Refuse what cannot work, from settings, config.json and tokenizer alone; by default nothing is refused.
+        """Refuse settings and weights that cannot work, without loading weights; by default nothing is refused.
 
         Raises:
             UserError: such as for weights with another kind of head.
         """
 
     async def close(self) -> None:
-        """Say how many scores were not numbers, and how many solutions were too long."""
+        """Report how many scores were not numbers and how many solutions were too long, where it was more than one."""
         if self.n_nan > 1:
             logger.warning("{} scores of the reward model were not numbers and counted 0", self.n_nan)
         if self.n_too_long > 1:
@@ -100,13 +107,15 @@ class RewardModel:
 
         return Batcher(run, self.max_batch_size)
 
-    def _unread(self, error: TooLong) -> StepScores:
+    def _score_too_long(self, error: TooLong) -> StepScores:
+        """Count and report a solution that does not fit; its score is 0."""
         if not self.n_too_long:
             logger.warning("a solution counts 0: {}", error)
         self.n_too_long += 1
         return StepScores((0.0,))
 
-    def _in_range(self, score: float) -> float:
+    def _clip(self, score: float) -> float:
+        """Clip a score to [0, 1]; count and report one that is not a number, which becomes 0."""
         if not math.isnan(score):
             return min(1.0, max(0.0, float(score)))
         if not self.n_nan:

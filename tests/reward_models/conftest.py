@@ -8,7 +8,6 @@ import tiny_models
 import torch
 
 from inference_kit.reward_models.formats.implicit_prm import ImplicitPRM
-from inference_kit.reward_models.formats.judge import Judge
 from inference_kit.reward_models.formats.likelihood import Likelihood
 from inference_kit.reward_models.formats.math_shepherd import MathShepherd
 from inference_kit.reward_models.formats.qwen_prm import QwenPRM
@@ -16,6 +15,7 @@ from inference_kit.reward_models.formats.rlhflow_prm import RLHFlowPRM
 from inference_kit.reward_models.formats.sequence_orm import SequenceORM
 from inference_kit.reward_models.formats.skywork_prm import SkyworkPRM
 from inference_kit.reward_models.formats.token_prm import TokenPRM
+from inference_kit.reward_models.judges.judge import Judge
 from inference_kit.reward_models.local.transformer import TransformerRewardModel
 
 CONTEXT = 400

@@ -1,1 +1,1 @@
-"""Reward models with weights on this machine, one file for each published format."""
+"""Published formats of reward models with weights on this machine: each file says what is shown and what is read."""

@@ -1,9 +1,9 @@
-"""Implicit PRM: how much likelier a trained model finds the steps than the model it was trained from.
+"""Implicit PRM: the log-ratio of the steps' probabilities under a trained model and under the model it began from.
 
-Why: training on right and wrong solutions alone makes the ratio of the two a Q value of every prefix, so no step was
-ever labelled.
+Why: after training on right and wrong whole solutions, this log-ratio is a Q value of every prefix; no step needs a
+label.
 Source: Yuan et al. 2024, "Free process rewards without process labels", arXiv:2412.01981, and the card of
-PRIME-RL/EurusPRM-Stage2, whose sums also take in the token on either side of a step; ours are the paper's.
+PRIME-RL/EurusPRM-Stage2. The card's sums also take in the token on either side of a step; ours are the paper's.
 """
 
 import math
@@ -16,10 +16,10 @@ from inference_kit.errors import UserError
 from inference_kit.models.local.devices import Dtype
 from inference_kit.models.local.weights import Weights
 from inference_kit.records import Problem
-from inference_kit.reward_models.local.forward import Reader
-from inference_kit.reward_models.local.prefix_cache import Reading
+from inference_kit.reward_models.local.encoded_text import EncodedText
+from inference_kit.reward_models.local.forward import BatchedForward
+from inference_kit.reward_models.local.readout import build_logprob_forward
 from inference_kit.reward_models.local.transformer import CACHE_BYTES, TransformerRewardModel
-from inference_kit.reward_models.local.verdicts import logprob_reader
 
 
 class ImplicitPRM(TransformerRewardModel):
@@ -30,7 +30,7 @@ class ImplicitPRM(TransformerRewardModel):
         separator: Text behind each step; behind the last one too, so that its score stays when the solution grows.
         beta: The strength of the reward in training.
         per_step: The log-ratio of each step alone, instead of all steps so far.
-        cache_bytes: Memory of each model for beginnings of solutions, so that one that grows is not read again; 0 is
+        cache_bytes: Memory of each model for cached prefixes, so that a solution that grows is not read again; 0 is
             none.
     """
 
@@ -63,12 +63,13 @@ class ImplicitPRM(TransformerRewardModel):
         self.separator, self.beta, self.per_step = separator, beta, per_step
         self._reference = Weights(reference_path, flag="--reward-reference-path")
 
-    def settings(self) -> tuple[Any, ...]:
+    @property
+    def score_settings(self) -> tuple[Any, ...]:
         """The reference model, separator, beta, and what is summed."""
         return self._reference.name, self._reference.digest, self.separator, self.beta, self.per_step
 
     def check_head(self) -> None:
-        """Both models are there, with vocabularies of one size."""
+        """Refuse a reference model whose vocabulary has another size."""
         own, other = (weights.config.get("vocab_size") for weights in (self._weights, self._reference))
         if own != other:
             raise UserError(
@@ -78,28 +79,33 @@ class ImplicitPRM(TransformerRewardModel):
             )
 
     def check_tokens(self) -> None:
-        """There is a chat template."""
-        self.chat([("user", "?")])
+        """Refuse a tokenizer without a chat template."""
+        self.render_chat([("user", "?")])
 
-    def reading(self, problem: Problem, steps: Sequence[str]) -> Reading:
-        """A chat of question and solution; the first place is the prompt's end."""
-        prompt = self.encode(self.chat([("user", self.plain(problem.question))]))
-        return Reading.of_pieces([prompt, *(self.encode(step + self.separator) for step in steps)])
+    def encode_solution(self, problem: Problem, steps: Sequence[str]) -> EncodedText:
+        """Encode a chat of question and solution; the first position is the prompt's last token."""
+        prompt = self.encode(self.render_chat([("user", self.escape(problem.question))]))
+        return EncodedText.from_pieces([prompt, *(self.encode(step + self.separator) for step in steps)])
 
-    def values(self, readings: Sequence[Reading]) -> list[tuple[float, ...]]:
-        """Log-ratios of what stands between the places."""
-        pairs = zip(self._reader.values(readings), self._reference_reader.values(readings), strict=True)
-        return [tuple(ours - theirs for ours, theirs in zip(*pair, strict=True)) for pair in pairs]
+    def compute_raw_scores(self, texts: Sequence[EncodedText]) -> list[tuple[float, ...]]:
+        """Compute the log-ratio ln p(step) - ln p_reference(step) of each step; the first is the prompt's."""
+        model = self._forward.compute_raw_scores(texts)
+        reference = self._reference_forward.compute_raw_scores(texts)
+        return [
+            tuple(ours - theirs for ours, theirs in zip(*pair, strict=True))
+            for pair in zip(model, reference, strict=True)
+        ]
 
-    def scores_of(self, values: Sequence[float]) -> Sequence[float]:
-        """The probability that the solution is right, as the training loss defines it."""
-        totals = values[1:] if self.per_step else accumulate(values[1:])
-        return [0.5 * (1 + math.tanh(self.beta * total / 2)) for total in totals]
+    def compute_step_scores(self, raw_scores: Sequence[float]) -> Sequence[float]:
+        """Compute sigmoid(beta x log-ratio), the probability that the solution is right in the training loss."""
+        log_ratios = raw_scores[1:] if self.per_step else accumulate(raw_scores[1:])
+        # sigmoid(x) = (1 + tanh(x / 2)) / 2, which overflows for no x.
+        return [0.5 * (1 + math.tanh(self.beta * log_ratio / 2)) for log_ratio in log_ratios]
 
-    def reader(self) -> Reader:
-        """Sum the log-probabilities of each step."""
-        return logprob_reader(self.load(), self.cache_bytes)
+    def build_forward(self) -> BatchedForward:
+        """Sum the log-probabilities of each step under the trained model."""
+        return build_logprob_forward(self.load(), self.cache_bytes)
 
     @cached_property
-    def _reference_reader(self) -> Reader:
-        return logprob_reader(self.load(self._reference), self.cache_bytes)
+    def _reference_forward(self) -> BatchedForward:
+        return build_logprob_forward(self.load(self._reference), self.cache_bytes)

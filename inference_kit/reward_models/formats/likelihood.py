@@ -1,6 +1,6 @@
-"""Likelihood: a causal language model as process reward model; a step is good where that model could have written it.
+"""Likelihood: a causal language model as process reward model; the score is the probability that it gives the steps.
 
-Why: it needs no labels and no head, and any model that is better than the policy will do.
+Why: it needs no labels and no head. Any model that is better than the policy will do.
 Source: Yuan et al. 2024, "Free process rewards without process labels", arXiv:2412.01981, with a uniform reference
 model.
 """
@@ -13,10 +13,10 @@ from typing import Annotated, Any
 from inference_kit.models.local.chat_text import chat_text
 from inference_kit.models.local.devices import Dtype
 from inference_kit.records import Problem
-from inference_kit.reward_models.local.forward import Reader
-from inference_kit.reward_models.local.prefix_cache import Reading
+from inference_kit.reward_models.local.encoded_text import EncodedText
+from inference_kit.reward_models.local.forward import BatchedForward
+from inference_kit.reward_models.local.readout import build_logprob_forward
 from inference_kit.reward_models.local.transformer import CACHE_BYTES, TransformerRewardModel
-from inference_kit.reward_models.local.verdicts import logprob_reader
 
 
 class Likelihood(TransformerRewardModel):
@@ -53,19 +53,20 @@ class Likelihood(TransformerRewardModel):
         )
         self.separator, self.beta = separator, beta
 
-    def settings(self) -> tuple[Any, ...]:
+    @property
+    def score_settings(self) -> tuple[Any, ...]:
         """Separator and beta."""
         return self.separator, self.beta
 
-    def reading(self, problem: Problem, steps: Sequence[str]) -> Reading:
-        """The whole chat as its own policy would read it, and the steps; the first place is the prompt's end."""
+    def encode_solution(self, problem: Problem, steps: Sequence[str]) -> EncodedText:
+        """Encode the whole chat as a policy would read it, then the steps; the first position ends the prompt."""
         prompt = self.encode(chat_text(self.tokenizer, problem.messages))
-        return Reading.of_pieces([prompt, *(self.encode(step + self.separator) for step in steps)])
+        return EncodedText.from_pieces([prompt, *(self.encode(step + self.separator) for step in steps)])
 
-    def reader(self) -> Reader:
+    def build_forward(self) -> BatchedForward:
         """Sum the log-probabilities of each step."""
-        return logprob_reader(self.load(), self.cache_bytes)
+        return build_logprob_forward(self.load(), self.cache_bytes)
 
-    def scores_of(self, values: Sequence[float]) -> Sequence[float]:
-        """The probability of all steps so far, flattened."""
-        return [math.exp(min(0.0, self.beta * total)) for total in accumulate(values[1:])]
+    def compute_step_scores(self, raw_scores: Sequence[float]) -> Sequence[float]:
+        """Compute exp(beta x ln p(steps 1 to t)) for each step t, in [0, 1]; the prompt's own sum is left out."""
+        return [math.exp(min(0.0, self.beta * total)) for total in accumulate(raw_scores[1:])]

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from inference_kit.records import Problem
-from inference_kit.reward_models.local.forward import Reader
-from inference_kit.reward_models.local.prefix_cache import Reading
+from inference_kit.reward_models.local.encoded_text import EncodedText
+from inference_kit.reward_models.local.forward import BatchedForward
+from inference_kit.reward_models.local.readout import compare_tokens
 from inference_kit.reward_models.local.transformer import TransformerRewardModel
-from inference_kit.reward_models.local.verdicts import first_of
 
 TAG, GOOD, BAD = "ки", "+", "-"
 
@@ -24,23 +24,23 @@ class MathShepherd(TransformerRewardModel):
     marks = (TAG,)
 
     def check_tokens(self) -> None:
-        """The tag and both verdicts are one token each."""
-        assert self._tag and self._verdicts
+        """Refuse a tokenizer in which the tag or a verdict is more than one token."""
+        _ = self._tag_id, self._verdict_ids
 
-    def reading(self, problem: Problem, steps: Sequence[str]) -> Reading:
-        """`question step ки`, one step a line; the output at the tag predicts the verdict."""
+    def encode_solution(self, problem: Problem, steps: Sequence[str]) -> EncodedText:
+        """Encode `question step ки`, one step a line; the output at a tag predicts the verdict on its step."""
         text = self.separator.join(f"{step} {TAG}" for step in steps)
-        ids = self.tokenizer.encode(f"{self.plain(problem.question)} {text}")
-        return Reading.of_tags(ids, self._tag, n_steps=len(steps))
+        ids = self.tokenizer.encode(f"{self.escape(problem.question)} {text}")
+        return EncodedText.from_tags(ids, self._tag_id, n_steps=len(steps))
 
-    def reader(self) -> Reader:
+    def build_forward(self) -> BatchedForward:
         """Compare the logits of + and - only."""
-        return Reader(self.load(), first_of(self._verdicts), cache_bytes=self.cache_bytes)
+        return BatchedForward(self.load(), compare_tokens(self._verdict_ids), cache_bytes=self.cache_bytes)
 
     @cached_property
-    def _tag(self) -> int:
-        return self.single_id(TAG, behind_space=True)
+    def _tag_id(self) -> int:
+        return self.find_token(TAG, behind_space=True)
 
     @cached_property
-    def _verdicts(self) -> list[int]:
-        return [self.single_id(sign, behind_space=True) for sign in (GOOD, BAD)]
+    def _verdict_ids(self) -> list[int]:
+        return [self.find_token(sign, behind_space=True) for sign in (GOOD, BAD)]

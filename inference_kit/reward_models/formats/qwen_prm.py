@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from inference_kit.errors import UserError
 from inference_kit.records import Problem
-from inference_kit.reward_models.local.forward import Reader
-from inference_kit.reward_models.local.heads import Headed, head_outputs, load_head
-from inference_kit.reward_models.local.prefix_cache import Reading
+from inference_kit.reward_models.local.encoded_text import EncodedText
+from inference_kit.reward_models.local.forward import BatchedForward
+from inference_kit.reward_models.local.heads import ModelWithHead, count_head_outputs, load_head
+from inference_kit.reward_models.local.readout import read_probabilities
 from inference_kit.reward_models.local.transformer import TransformerRewardModel
-from inference_kit.reward_models.local.verdicts import at_places
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,8 +33,8 @@ class QwenPRM(TransformerRewardModel):
     marks = (TAG,)
 
     def check_head(self) -> None:
-        """The head, where its files are here, has two classes."""
-        outputs = head_outputs(self._weights.folder, HEAD) if self._weights.is_local else None
+        """Refuse a head that has not two classes; weights that are not here are not checked."""
+        outputs = count_head_outputs(self._weights.folder, HEAD) if self._weights.is_local else None
         if outputs not in (None, 2):
             raise UserError(
                 f"the head tells {outputs} classes apart, and {self.kind} reads one of two",
@@ -43,25 +43,27 @@ class QwenPRM(TransformerRewardModel):
             )
 
     def check_tokens(self) -> None:
-        """The tag is one token, and there is a chat template."""
-        assert self._tag and self.chat([("user", "?")])
+        """Refuse a tokenizer in which the tag is more than one token, or that has no chat template."""
+        _ = self._tag_id, self.render_chat([("user", "?")])
 
-    def reading(self, problem: Problem, steps: Sequence[str]) -> Reading:
-        """The published chat: system message, question, and the steps each followed by the tag."""
+    def encode_solution(self, problem: Problem, steps: Sequence[str]) -> EncodedText:
+        """Encode the published chat: system message, question, and the steps, each followed by the tag."""
         solution = "".join(step + TAG for step in steps)
-        text = self.chat([("system", SYSTEM), ("user", self.plain(problem.question)), ("assistant", solution)])
+        text = self.render_chat([("system", SYSTEM), ("user", self.escape(problem.question)), ("assistant", solution)])
         ids = self.encode(text)
-        return Reading.of_tags(ids, self._tag, n_steps=len(steps))
+        return EncodedText.from_tags(ids, self._tag_id, n_steps=len(steps))
 
-    def reader(self) -> Reader:
-        """Softmax over the two classes, of which the second is good."""
+    def build_forward(self) -> BatchedForward:
+        """Read the probability of class 1, the good one of the two."""
 
-        def probabilities(logits: "Tensor") -> "Tensor":
+        def to_probabilities(logits: "Tensor") -> "Tensor":
             return logits.softmax(-1)[:, 1]
 
-        model = Headed(self.load(), load_head(self._weights.whole_folder(), HEAD))
-        return Reader(model, at_places(probabilities, keeps_logits=False), cache_bytes=self.cache_bytes)
+        model = ModelWithHead(self.load(), load_head(self._weights.whole_folder(), HEAD))
+        return BatchedForward(
+            model, read_probabilities(to_probabilities, keeps_logits=False), cache_bytes=self.cache_bytes
+        )
 
     @cached_property
-    def _tag(self) -> int:
-        return self.single_id(TAG)
+    def _tag_id(self) -> int:
+        return self.find_token(TAG)

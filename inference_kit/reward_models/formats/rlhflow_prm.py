@@ -9,10 +9,10 @@ from functools import cached_property
 
 from inference_kit.errors import EngineError
 from inference_kit.records import Problem, Role
-from inference_kit.reward_models.local.forward import Reader
-from inference_kit.reward_models.local.prefix_cache import Reading
+from inference_kit.reward_models.local.encoded_text import EncodedText
+from inference_kit.reward_models.local.forward import BatchedForward
+from inference_kit.reward_models.local.readout import compare_tokens
 from inference_kit.reward_models.local.transformer import TransformerRewardModel
-from inference_kit.reward_models.local.verdicts import first_of
 
 GOOD, BAD = "+", "-"
 
@@ -23,32 +23,32 @@ class RLHFlowPRM(TransformerRewardModel):
     kind = "rlhflow_prm"
 
     def check_tokens(self) -> None:
-        """Both verdicts are one token each, and there is a chat template."""
-        assert self._verdicts and self.chat([("user", "?")])
+        """Refuse a tokenizer in which a verdict is more than one token, or that has no chat template."""
+        _ = self._verdict_ids, self.render_chat([("user", "?")])
 
-    def reading(self, problem: Problem, steps: Sequence[str]) -> Reading:
-        """The published chat; the output before each + predicts it."""
-        question = self.plain(problem.question)
+    def encode_solution(self, problem: Problem, steps: Sequence[str]) -> EncodedText:
+        """Encode the published chat; the output at the token before each + predicts it."""
+        question = self.escape(problem.question)
         turns: list[tuple[Role, str]] = []
-        begins: list[int] = []
+        reply_offsets: list[int] = []  # where each + begins, in characters of the chat's text
         for number, step in enumerate(steps):
             turns.append(("user", step if number else f"{question} {step}"))
-            begins.append(len(self.chat(turns)))
+            reply_offsets.append(len(self.render_chat(turns)))
             turns.append(("assistant", GOOD))
-        encoded = self.tokenizer(self.chat(turns), add_special_tokens=False, return_offsets_mapping=True)
-        token_at = {begin: place for place, (begin, _) in enumerate(encoded["offset_mapping"])}
-        replies = [token_at.get(begin, 0) for begin in begins]
-        if any(encoded["input_ids"][reply] != self._verdicts[0] for reply in replies):
+        encoded = self.tokenizer(self.render_chat(turns), add_special_tokens=False, return_offsets_mapping=True)
+        token_at = {start: position for position, (start, _) in enumerate(encoded["offset_mapping"])}
+        replies = [token_at.get(offset, 0) for offset in reply_offsets]
+        if any(encoded["input_ids"][reply] != self._verdict_ids[0] for reply in replies):
             raise EngineError(
                 "the chat template does not put a reply of + as a token of its own behind each step",
                 fix="Use the tokenizer that came with the reward model.",
             )
-        return Reading(tuple(encoded["input_ids"]), tuple(reply - 1 for reply in replies))
+        return EncodedText(tuple(encoded["input_ids"]), tuple(reply - 1 for reply in replies))
 
-    def reader(self) -> Reader:
+    def build_forward(self) -> BatchedForward:
         """Compare the logits of + and - only."""
-        return Reader(self.load(), first_of(self._verdicts), cache_bytes=self.cache_bytes)
+        return BatchedForward(self.load(), compare_tokens(self._verdict_ids), cache_bytes=self.cache_bytes)
 
     @cached_property
-    def _verdicts(self) -> list[int]:
-        return [self.single_id(sign) for sign in (GOOD, BAD)]
+    def _verdict_ids(self) -> list[int]:
+        return [self.find_token(sign) for sign in (GOOD, BAD)]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from inference_kit.errors import UserError
 from inference_kit.models.local.devices import Dtype
 from inference_kit.records import Problem
-from inference_kit.reward_models.local.forward import Reader, Row
-from inference_kit.reward_models.local.prefix_cache import Reading
+from inference_kit.reward_models.local.encoded_text import EncodedText
+from inference_kit.reward_models.local.forward import BatchedForward, Row
 from inference_kit.reward_models.local.transformer import TransformerRewardModel
 
 if TYPE_CHECKING:
@@ -48,12 +48,13 @@ class SequenceORM(TransformerRewardModel):
         )
         self.separator = separator
 
-    def settings(self) -> tuple[Any, ...]:
+    @property
+    def score_settings(self) -> tuple[Any, ...]:
         """The separator."""
         return (self.separator,)
 
     def check_head(self) -> None:
-        """The head has one label or two."""
+        """Refuse a head of more than two labels."""
         if len(self._weights.labels) > 2:
             raise UserError(
                 f"the head has {len(self._weights.labels)} labels, and {self.kind} reads one or two",
@@ -61,25 +62,25 @@ class SequenceORM(TransformerRewardModel):
                 fix="Choose the format that the weights were made for.",
             )
 
-    def reading(self, problem: Problem, steps: Sequence[str]) -> Reading:
-        """The chat, or question and solution as a pair of texts where there is no chat template."""
-        question, solution = self.plain(problem.question), self.separator.join(steps)
+    def encode_solution(self, problem: Problem, steps: Sequence[str]) -> EncodedText:
+        """Encode the chat, or question and solution as a pair of texts where there is no chat template."""
+        question, solution = self.escape(problem.question), self.separator.join(steps)
         if self.tokenizer.chat_template:
-            ids = self.encode(self.chat([("user", question), ("assistant", solution)]))
+            ids = self.encode(self.render_chat([("user", question), ("assistant", solution)]))
         else:
             ids = self.tokenizer(question, solution)["input_ids"]
-        return Reading(tuple(ids), (len(ids) - 1,))
+        return EncodedText(tuple(ids), (len(ids) - 1,))
 
-    def reader(self) -> Reader:
-        """The head finds the end of a text by its padding."""
-        return Reader(self.load(), _of_whole_texts)
+    def build_forward(self) -> BatchedForward:
+        """Read one score for each text; with a single position, no prefix of it could be used again."""
+        return BatchedForward(self.load(), _classify)
 
 
-def _of_whole_texts(model: Any, inputs: Mapping[str, Any], rows: Sequence[Row]) -> list[list[float]]:
-    """Verdicts: the probability that each text is good.
+def _classify(model: Any, inputs: Mapping[str, Any], rows: Sequence[Row]) -> list[list[float]]:
+    """Read the probability that each text is good.
 
-    Heads of causal models read the last token that is not padding, by its id, whatever the mask says; so the padding is
-    an id that no text of this pass ends with, but for a model that was made with a padding id, which then decides.
+    A causal model's head reads the last token whose id is not `pad_token_id`, whatever the mask says. A model that has
+    no padding id gets one here for the time of the pass: an id with which no text of this pass ends.
     """
     own = model.config.get_text_config().pad_token_id
     ends = {row.ids[-1] for row in rows}

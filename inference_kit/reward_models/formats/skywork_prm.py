@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from inference_kit.errors import UserError
 from inference_kit.records import Problem
-from inference_kit.reward_models.local.forward import Reader
-from inference_kit.reward_models.local.heads import Headed, head_outputs, load_head
-from inference_kit.reward_models.local.prefix_cache import Reading
+from inference_kit.reward_models.local.encoded_text import EncodedText
+from inference_kit.reward_models.local.forward import BatchedForward
+from inference_kit.reward_models.local.heads import ModelWithHead, count_head_outputs, load_head
+from inference_kit.reward_models.local.readout import read_probabilities
 from inference_kit.reward_models.local.transformer import TransformerRewardModel
-from inference_kit.reward_models.local.verdicts import at_places
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,33 +31,35 @@ class SkyworkPRM(TransformerRewardModel):
     separator = "\n"
 
     def check_head(self) -> None:
-        """There is a value head, where its files are here."""
+        """Refuse weights without a value head; weights that are not here are not checked."""
         folder = self._weights.folder
-        if self._weights.is_local and any(folder.glob("*.safetensors")) and head_outputs(folder, HEAD) != 1:
+        if self._weights.is_local and any(folder.glob("*.safetensors")) and count_head_outputs(folder, HEAD) != 1:
             raise UserError(
                 f"these weights have no value head (v_head.summary), which {self.kind} reads",
                 where=self._weights.path,
                 fix="Choose the format that the weights were made for.",
             )
 
-    def reading(self, problem: Problem, steps: Sequence[str]) -> Reading:
-        """The published ids: each line by itself, the id of a line break behind it."""
-        begin = self.encode(f"{self.tokenizer.bos_token or ''}{self.plain(problem.question)}\n")
-        pieces = [[token for line in step.split("\n") for token in self._line(line)] for step in steps]
-        return Reading.of_pieces(pieces, begin=begin)
+    def encode_solution(self, problem: Problem, steps: Sequence[str]) -> EncodedText:
+        """Encode each line by itself and put the id of a line break behind it, as in the published code."""
+        prefix = self.encode(f"{self.tokenizer.bos_token or ''}{self.escape(problem.question)}\n")
+        pieces = [[token for line in step.split("\n") for token in self._encode_line(line)] for step in steps]
+        return EncodedText.from_pieces(pieces, prefix=prefix)
 
-    def reader(self) -> Reader:
-        """The sigmoid of the value."""
+    def build_forward(self) -> BatchedForward:
+        """Read the sigmoid of the value."""
 
-        def probabilities(values: "Tensor") -> "Tensor":
+        def to_probabilities(values: "Tensor") -> "Tensor":
             return values[:, 0].sigmoid()
 
-        model = Headed(self.load(), load_head(self._weights.whole_folder(), HEAD))
-        return Reader(model, at_places(probabilities, keeps_logits=False), cache_bytes=self.cache_bytes)
+        model = ModelWithHead(self.load(), load_head(self._weights.whole_folder(), HEAD))
+        return BatchedForward(
+            model, read_probabilities(to_probabilities, keeps_logits=False), cache_bytes=self.cache_bytes
+        )
 
-    def _line(self, line: str) -> list[int]:
-        return [*(self.encode(line) if line else []), self._line_break]
+    def _encode_line(self, line: str) -> list[int]:
+        return [*(self.encode(line) if line else []), self._line_break_id]
 
     @cached_property
-    def _line_break(self) -> int:
+    def _line_break_id(self) -> int:
         return self.encode("\n")[-1]

@@ -1,6 +1,6 @@
 """Token classification as process reward model: one label for each step, read at the last token of its separator.
 
-Why: it is how PRM800K style models are trained with common tools, so most models of one's own have this head.
+Why: common tools train models in the style of PRM800K this way, so most models of one's own have this head.
 Source: Lightman et al. 2023, "Let's Verify Step by Step", arXiv:2305.20050 (labels -1, 0, +1); the text is that of
 TRL's `PRMTrainer`, after Uesato et al. 2022, arXiv:2211.14275.
 """
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from inference_kit.errors import UserError
 from inference_kit.models.local.devices import Dtype
 from inference_kit.records import Problem
-from inference_kit.reward_models.local.forward import Reader
-from inference_kit.reward_models.local.prefix_cache import Reading
+from inference_kit.reward_models.local.encoded_text import EncodedText
+from inference_kit.reward_models.local.forward import BatchedForward
+from inference_kit.reward_models.local.readout import read_probabilities
 from inference_kit.reward_models.local.transformer import CACHE_BYTES, TransformerRewardModel
-from inference_kit.reward_models.local.verdicts import at_places
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,33 +58,36 @@ class TokenPRM(TransformerRewardModel):
             raise UserError("good labels are named, and neutral ones are to count too", where="--reward-good-labels")
         self.separator, self._good_labels, self._neutral_is_good = separator, tuple(good_labels), neutral_is_good
 
-    def settings(self) -> tuple[Any, ...]:
+    @property
+    def score_settings(self) -> tuple[Any, ...]:
         """Separator and good labels."""
         return self.separator, self._good_labels, self._neutral_is_good
 
     def check_head(self) -> None:
-        """The good labels are labels of the head."""
-        self.good_numbers()
+        """Refuse good labels that the head has not."""
+        self.find_good_labels()
 
-    def reading(self, problem: Problem, steps: Sequence[str]) -> Reading:
-        """Question, steps and separators, each encoded by itself, as in training."""
+    def encode_solution(self, problem: Problem, steps: Sequence[str]) -> EncodedText:
+        """Encode question, steps and separators each by itself, as in training."""
         bos = [] if self.tokenizer.bos_token_id is None else [self.tokenizer.bos_token_id]
-        between = self.encode(self.separator)
-        begin = [*bos, *self.encode(self.plain(problem.question)), *between]
-        pieces = [[*self.encode(step), *between] for step in steps]
-        return Reading.of_pieces(pieces, begin=begin)
+        separator = self.encode(self.separator)
+        prefix = [*bos, *self.encode(self.escape(problem.question)), *separator]
+        pieces = [[*self.encode(step), *separator] for step in steps]
+        return EncodedText.from_pieces(pieces, prefix=prefix)
 
-    def reader(self) -> Reader:
-        """The sum of the good labels' probabilities."""
-        good = self.good_numbers()
+    def build_forward(self) -> BatchedForward:
+        """Read the sum of the good labels' probabilities."""
+        good = self.find_good_labels()
 
-        def probabilities(logits: "Tensor") -> "Tensor":
+        def to_probabilities(logits: "Tensor") -> "Tensor":
             return logits.softmax(-1)[:, good].sum(-1)
 
-        return Reader(self.load(), at_places(probabilities, keeps_logits=False), cache_bytes=self.cache_bytes)
+        return BatchedForward(
+            self.load(), read_probabilities(to_probabilities, keeps_logits=False), cache_bytes=self.cache_bytes
+        )
 
-    def good_numbers(self) -> list[int]:
-        """The numbers of the good labels.
+    def find_good_labels(self) -> list[int]:
+        """Return the numbers of the good labels, which index the head's outputs.
 
         Raises:
             UserError: for a head of one label, and for names that it does not know.
@@ -97,7 +100,8 @@ class TokenPRM(TransformerRewardModel):
                 where=self._weights.path,
             )
         if not self._good_labels:
-            return list(range(len(labels) - 2 if self._neutral_is_good else len(labels) - 1, len(labels)))
+            n_good = 2 if self._neutral_is_good else 1  # labels run from bad to good: the last is +1, before it 0
+            return list(range(len(labels) - n_good, len(labels)))
         numbers = {name: number for number, name in enumerate(labels)}
         numbers |= {str(number): number for number in range(len(labels))}
         for name in self._good_labels:

@@ -1,1 +1,1 @@
-"""What the formats share: texts run through a model, and numbers read at chosen places."""
+"""What formats stand on: texts run through a model in batches, with cached prefixes, and numbers read at positions."""

@@ -1,9 +1,8 @@
-"""Heads: small layers on top of a language model that come in the same files, under names of their own.
+"""Heads: small layers on top of a language model, which come in the same files under names of their own.
 
-Why: `transformers` knows the language model but not the head, and the code that comes with such weights is someone
-else's; the layers are two lines, so they are built here.
-Promises: shapes are known from the files' own tables, without torch and without reading a weight; no code that comes
-with weights is run.
+Why: `transformers` knows the language model but not the head. The code that comes with such weights is someone else's
+and is not run; the layers take two lines, so they are built here.
+Promises: shapes are known from the headers of safetensors files, without torch and without reading a weight.
 """
 
 import json
@@ -17,14 +16,19 @@ from inference_kit.errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
-Layer = tuple["Tensor", "Tensor | None"]
-"""Weight and bias of a linear layer."""
+LinearLayer = tuple["Tensor", "Tensor | None"]
+"""Weight, (outputs, inputs), and bias, (outputs,)."""
 
 
-class Headed:
-    """A language model with a head: linear layers with ReLU between them; called like the model it stands on."""
+class ModelWithHead:
+    """A language model with a head: linear layers with ReLU between them; called like the model itself.
 
-    def __init__(self, base: Any, layers: Sequence[Layer]) -> None:
+    Args:
+        base: A `transformers` model that returns hidden states.
+        layers: The head, in order; moved to the base's device and number format.
+    """
+
+    def __init__(self, base: Any, layers: Sequence[LinearLayer]) -> None:
         self.config, self.device, self.dtype = base.config, base.device, base.dtype
         self._base = base
         self._layers = [
@@ -33,7 +37,7 @@ class Headed:
         ]
 
     def __call__(self, **inputs: Any) -> "tuple[Tensor]":
-        """The head's outputs of every token, (batch, tokens, outputs)."""
+        """Return the head's outputs for every token, (batch, tokens, outputs)."""
         from torch.nn.functional import linear, relu
 
         outputs = self._base(**inputs).last_hidden_state
@@ -42,8 +46,8 @@ class Headed:
         return (outputs,)
 
 
-def head_outputs(folder: Path, pattern: str) -> int | None:
-    """How many outputs a head has, from the tables of its files; None where there is no such head or no such table.
+def count_head_outputs(folder: Path, pattern: str) -> int | None:
+    """Count the outputs of a head; None where safetensors files hold no such head, or there are none of these.
 
     Args:
         folder: The weights.
@@ -51,17 +55,21 @@ def head_outputs(folder: Path, pattern: str) -> int | None:
     """
     shapes: dict[str, list[int]] = {}
     for path in sorted(folder.glob("*.safetensors")):
-        shapes |= {name: entry["shape"] for name, entry in _table(path).items() if re.fullmatch(pattern, name)}
+        shapes |= {name: entry["shape"] for name, entry in _read_header(path).items() if re.fullmatch(pattern, name)}
     return shapes[max(shapes, key=_layer_number)][0] if shapes else None
 
 
-def load_head(folder: Path, pattern: str) -> list[Layer]:
-    """The layers of a head, in order.
+def load_head(folder: Path, pattern: str) -> list[LinearLayer]:
+    """Load the layers of a head, in order.
+
+    Args:
+        folder: The weights.
+        pattern: As for `count_head_outputs`.
 
     Raises:
         UserError: where the files hold none.
     """
-    tensors = _tensors(folder, pattern)
+    tensors = _load_tensors(folder, pattern)
     if not tensors:
         raise UserError(
             f"these weights have no head (no {pattern!r})",
@@ -72,7 +80,7 @@ def load_head(folder: Path, pattern: str) -> list[Layer]:
     return [(tensors[name], tensors.get(name.removesuffix("weight") + "bias")) for name in weights]
 
 
-def _tensors(folder: Path, pattern: str) -> "dict[str, Tensor]":
+def _load_tensors(folder: Path, pattern: str) -> "dict[str, Tensor]":
     import torch
     from safetensors import safe_open
 
@@ -87,12 +95,12 @@ def _tensors(folder: Path, pattern: str) -> "dict[str, Tensor]":
     return found
 
 
-def _table(path: Path) -> dict[str, Any]:
-    """The names and shapes at the beginning of a safetensors file."""
+def _read_header(path: Path) -> dict[str, Any]:
+    """Read names and shapes from a safetensors file: 8 bytes of length, then so many bytes of JSON."""
     with path.open("rb") as file:
-        size = int.from_bytes(file.read(8), "little")
-        table: dict[str, Any] = json.loads(file.read(size))
-    return table
+        length = int.from_bytes(file.read(8), "little")
+        header: dict[str, Any] = json.loads(file.read(length))
+    return header
 
 
 def _layer_number(name: str) -> int:

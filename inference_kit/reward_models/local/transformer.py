@@ -1,9 +1,10 @@
-"""What reward models have in common that are a `transformers` model read at chosen places of a text.
+"""TransformerRewardModel: the base of reward models that are a `transformers` model, read at positions of a text.
 
-Why: they differ in the text they show, in the places, and in how an output becomes a score, and in nothing else.
-Promises: one score for each place; what a format writes between steps cannot be forged by a step, because special
-tokens and marks inside steps and questions are spelled with a space; a text longer than the context counts 0 and is
-said with both lengths, never cut; weights with another kind of head are refused before any work.
+Why: these formats differ in the text they show, in the positions, and in how an output becomes a score. All else is
+here.
+Promises: one raw score for each position. A step cannot forge what a format writes between steps, because special
+tokens and marks inside steps and questions are spelled with a space. A text longer than the context is never cut: it
+counts 0 and is reported with both lengths. Weights with another kind of head are refused before any work.
 """
 
 import re
@@ -20,25 +21,28 @@ from inference_kit.models.local.loading import load_model, load_tokenizer
 from inference_kit.models.local.weights import Weights
 from inference_kit.records import Message, Problem, Role, StepScores
 from inference_kit.reward_models.base import RewardModel, ScoreItem, TooLong
-from inference_kit.reward_models.local.forward import Reader
-from inference_kit.reward_models.local.prefix_cache import Reading
+from inference_kit.reward_models.local.encoded_text import EncodedText
+from inference_kit.reward_models.local.forward import BatchedForward
 
-OTHER_FORMATS = {"ForTokenClassification": "token_prm", "ForSequenceClassification": "sequence_orm"}
+FORMAT_OF_HEAD = {"ForTokenClassification": "token_prm", "ForSequenceClassification": "sequence_orm"}
+"""The format to try instead, by the end of the architecture's name."""
+
 CACHE_BYTES = 1 << 30
-"""Memory for the keys and values of beginnings that were read lately."""
+"""Memory for the keys and values of cached prefixes."""
 
 
 class TransformerRewardModel(RewardModel, ABC):
-    """Reads a text with `auto_class`; `heads` are the ends of the architectures' names that this format can read.
+    """A format says which text it shows (`encode_solution`), and how outputs become scores (`build_forward`).
 
-    `kind` is the format's name, `marks` what it writes between steps.
+    `kind` is the format's name, `auto_class` the class of `transformers` that loads the weights. `heads` are the ends
+    of the architectures' names that the format can read, `marks` what it writes between steps.
 
     Args:
         dtype: auto, bfloat16, float16 or float32.
         device: auto, cuda, mps or cpu.
         device_map: How accelerate spreads the layers over GPUs, such as auto; none keeps them on one device.
         max_batch_size: Solutions in one forward pass at the most.
-        cache_bytes: Memory for beginnings of solutions, so that one that grows is not read again; 0 is none.
+        cache_bytes: Memory for cached prefixes, so that a solution that grows is not read again; 0 is none.
     """
 
     kind: ClassVar[str]
@@ -64,91 +68,103 @@ class TransformerRewardModel(RewardModel, ABC):
     @cached_property
     def identity(self) -> str:  # type: ignore[override]
         """Kind, name and digest of the weights, number format, and the settings that change scores."""
-        settings = "".join(f":{setting!r}" for setting in self.settings())
+        settings = "".join(f":{setting!r}" for setting in self.score_settings)
         return f"{self.kind}:{self._weights.name}:{self._weights.digest}:{self._dtype}{settings}"
 
-    def settings(self) -> tuple[Any, ...]:
+    @property
+    def score_settings(self) -> tuple[Any, ...]:
         """The settings that change scores."""
         return ()
 
     @abstractmethod
-    def reading(self, problem: Problem, steps: Sequence[str]) -> Reading:
-        """The ids of the whole text and the places where scores are read; `steps` went through `plain`."""
+    def encode_solution(self, problem: Problem, steps: Sequence[str]) -> EncodedText:
+        """Encode the whole text of one solution, with the positions at which scores are read.
+
+        Args:
+            problem: What is solved; its question is not escaped yet.
+            steps: None of them blank, each escaped by `escape`.
+        """
 
     @abstractmethod
-    def reader(self) -> Reader:
-        """Load the weights."""
+    def build_forward(self) -> BatchedForward:
+        """Load the weights and say how their outputs become raw scores."""
 
-    def scores_of(self, values: Sequence[float]) -> Sequence[float]:
-        """The scores, from the numbers at the places."""
-        return values
+    def compute_step_scores(self, raw_scores: Sequence[float]) -> Sequence[float]:
+        """Turn the raw scores of one text into step scores; by default they are the same."""
+        return raw_scores
 
     def score_batch(self, items: Sequence[ScoreItem]) -> Sequence[StepScores | TooLong]:
-        """Read all solutions together; the tokens counted are those of the whole text, however many were known."""
+        """Score all solutions together; the tokens counted are those of the whole text, however many were cached."""
         with self._lock:
-            readings = [self.reading_or_error(problem, steps) for problem, steps in items]
-            values = iter(self._values_in_memory([each for each in readings if isinstance(each, Reading)]))
+            texts = [self.try_encoding(problem, steps) for problem, steps in items]
+            raw_scores = iter(self._compute_in_memory([each for each in texts if isinstance(each, EncodedText)]))
         return [
-            StepScores(tuple(self.scores_of(next(values))), tokens=len(each.ids)) if isinstance(each, Reading) else each
-            for each in readings
+            StepScores(tuple(self.compute_step_scores(next(raw_scores))), tokens=len(each.ids))
+            if isinstance(each, EncodedText)
+            else each
+            for each in texts
         ]
 
-    def _values_in_memory(self, readings: Sequence[Reading]) -> list[tuple[float, ...]]:
-        """The numbers at the places of each text; where memory runs out, an error that says what to lower."""
+    def _compute_in_memory(self, texts: Sequence[EncodedText]) -> list[tuple[float, ...]]:
+        """Compute the raw scores of each text; where memory runs out, raise an error that says what to lower."""
         import torch
 
         try:
             with torch.inference_mode():
-                return self.values(readings) if readings else []
+                return self.compute_raw_scores(texts) if texts else []
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
             reason = first_line(error)
         # Out here the exception, which holds on to what did not fit, is gone; each text is tried alone next.
         raise EngineError(
-            f"the reward model is out of memory with {len(readings)} texts of up to "
-            f"{max(len(reading.ids) for reading in readings)} tokens ({reason})",
+            f"the reward model is out of memory with {len(texts)} texts of up to "
+            f"{max(len(text.ids) for text in texts)} tokens ({reason})",
             fix="Use a smaller --reward-max-batch-size or --reward-cache-bytes, --reward-dtype bfloat16 or another "
             "--reward-device.",
         )
 
-    def reading_or_error(self, problem: Problem, steps: Sequence[str]) -> Reading | TooLong:
-        """The checked reading of one solution among many, or that it does not fit the context."""
+    def try_encoding(self, problem: Problem, steps: Sequence[str]) -> EncodedText | TooLong:
+        """Encode one solution among many; where it does not fit the context, return that error."""
         try:
-            return self.checked_reading(problem, steps)
+            return self.encode_checked(problem, steps)
         except TooLong as error:
             return error
 
-    def checked_reading(self, problem: Problem, steps: Sequence[str]) -> Reading:
-        """The reading of a solution without its blank steps.
+    def encode_checked(self, problem: Problem, steps: Sequence[str]) -> EncodedText:
+        """Encode a solution without its blank steps.
 
         Raises:
             TooLong: where it does not fit the context.
             EngineError: where it holds a token that the model does not know.
         """
-        reading = self.reading(problem, [self.plain(step) for step in steps if step.strip()])
+        text = self.encode_solution(problem, [self.escape(step) for step in steps if step.strip()])
         context = self._weights.context_length
-        if context is not None and len(reading.ids) > context:
+        if context is not None and len(text.ids) > context:
             raise TooLong(
-                f"the reward model would read {len(reading.ids)} tokens and its context is {context}",
+                f"the reward model would read {len(text.ids)} tokens and its context is {context}",
                 fix="Use a reward model with a longer context, or a smaller --max-new-tokens.",
             )
-        self._weights.check_ids(reading.ids)
-        return reading
+        self._weights.check_ids(text.ids)
+        return text
 
-    def values(self, readings: Sequence[Reading]) -> list[tuple[float, ...]]:
-        """The numbers at the places of each text."""
-        return self._reader.values(readings)
+    def compute_raw_scores(self, texts: Sequence[EncodedText]) -> list[tuple[float, ...]]:
+        """Compute the raw score at each position of each text."""
+        return self._forward.compute_raw_scores(texts)
 
-    def plain(self, text: str) -> str:
-        """`text` with a space inside whatever this format or the chat template could take for its own."""
+    def escape(self, text: str) -> str:
+        """Put a space into each special token and mark in `text`, so that it is none: `<|end|>` becomes `< |end|>`."""
         return self._reserved.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
 
     def check(self) -> None:
-        """Look at the architecture and, of weights that are here, at the tokenizer."""
+        """Check architecture and head and, of weights that are here, the tokenizer.
+
+        Raises:
+            UserError: where this format cannot read them.
+        """
         architectures = self._weights.architectures
         if architectures and not any(name.endswith(self.heads) for name in architectures):
-            other = next((kind for end, kind in OTHER_FORMATS.items() if architectures[0].endswith(end)), "")
+            other = next((kind for end, kind in FORMAT_OF_HEAD.items() if architectures[0].endswith(end)), "")
             raise UserError(
                 f"the weights are a {architectures[0]}, and {self.kind} reads one whose name ends in "
                 f"{' or '.join(self.heads)}",
@@ -168,14 +184,18 @@ class TransformerRewardModel(RewardModel, ABC):
         """Refuse a tokenizer that lacks what the format writes; by default nothing is refused."""
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text, with nothing added."""
+        """Encode a text; no special token is added."""
         return list(self.tokenizer.encode(text, add_special_tokens=False))
 
-    def single_id(self, text: str, *, behind_space: bool = False) -> int:
-        """The id of a text that has to be one token.
+    def find_token(self, text: str, *, behind_space: bool = False) -> int:
+        """Return the id of a text that has to be one token.
+
+        Args:
+            text: Without spaces around it.
+            behind_space: Whether the token is the one that the text becomes behind a space.
 
         Raises:
-            UserError: where it is not.
+            UserError: where it is more than one.
         """
         last = self.encode(f" {text}" if behind_space else text)[-1]
         if str(self.tokenizer.decode([last])).strip() == text:
@@ -186,8 +206,10 @@ class TransformerRewardModel(RewardModel, ABC):
             fix="Choose the format that the weights were made for.",
         )
 
-    def chat(self, turns: Sequence[tuple[Role, str]]) -> str:
-        """The chat template applied to (role, content) turns that end with the assistant's.
+    def render_chat(self, turns: Sequence[tuple[Role, str]]) -> str:
+        """Apply the chat template to (role, content) turns.
+
+        Where the last turn is not the assistant's, the text ends where the assistant's would begin.
 
         Raises:
             UserError: where there is no template.
@@ -206,7 +228,7 @@ class TransformerRewardModel(RewardModel, ABC):
         return load_tokenizer(self._weights)
 
     def load(self, weights: Weights | None = None) -> Any:
-        """The model of its own weights or of others."""
+        """Load the format's own weights, or others in the same way."""
         return load_model(
             weights or self._weights,
             self.auto_class,
@@ -216,12 +238,12 @@ class TransformerRewardModel(RewardModel, ABC):
         )
 
     @cached_property
-    def _reader(self) -> Reader:
-        return self.reader()
+    def _forward(self) -> BatchedForward:
+        return self.build_forward()
 
     @cached_property
     def _reserved(self) -> re.Pattern[str]:
         added = self.tokenizer.added_tokens_decoder.values()
         special = {str(token) for token in added if token.special and len(str(token)) > 1}
         names = sorted({*special, *self.marks}, key=len, reverse=True)
-        return re.compile("|".join(map(re.escape, names)) or r"(?!)")
+        return re.compile("|".join(map(re.escape, names)) or r"(?!)")  # (?!) matches nothing

@@ -1,1 +1,1 @@
-"""Reward models without weights."""
+"""Reward models without weights: the gold answer, and a Python function of the user's."""

@@ -1,6 +1,6 @@
 """Oracle: the gold answer itself as reward model.
 
-Why: with it a search shows what it would reach if its reward model were never wrong, and best-of-n is pass@n.
+Why: it shows what a search would reach with a reward model that is never wrong; best-of-n with it is pass@n.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,11 @@ class Oracle(RewardModel):
         self.identity = f"oracle:{'strict' if strict else 'lenient'}"
 
     def score(self, problem: Problem, steps: Sequence[str]) -> list[float]:
-        """Grade the solution."""
+        """Return [1.0] where the solution's answer is right, else [0.0].
+
+        Raises:
+            EngineError: where the problem has no gold answer.
+        """
         if problem.answer is None:
             raise EngineError(
                 f"problem {problem.index} has no gold answer, which the oracle compares with",

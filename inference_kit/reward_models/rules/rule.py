@@ -1,6 +1,7 @@
 """Rule: a Python function of your own as reward model.
 
 Why: what can be checked (units, a format, a calculation) needs no model, and a function is the shortest way to try it.
+Promises: the file runs once, at the first call, with the user's rights; its digest is part of the identity.
 """
 
 import hashlib
@@ -28,14 +29,22 @@ class Rule(RewardModel):
     @cached_property
     def identity(self) -> str:  # type: ignore[override]
         """The function's name and the digest of its file."""
-        return f"rule:{self._name}:{hashlib.sha256(self._bytes()).hexdigest()[:16]}"
+        return f"rule:{self._name}:{hashlib.sha256(self._read_bytes()).hexdigest()[:16]}"
 
     def check(self) -> None:
-        """The file loads and has the function."""
+        """Refuse a file that does not load or has no such function.
+
+        Raises:
+            UserError: naming the file and its functions.
+        """
         _ = self._function
 
     def score(self, problem: Problem, steps: Sequence[str]) -> list[float]:
-        """Ask the function."""
+        """Call the function.
+
+        Raises:
+            EngineError: where it does not return a list of numbers.
+        """
         found = self._function(problem, list(steps))
         if not isinstance(found, Sequence) or not all(isinstance(score, (int, float)) for score in found):
             raise EngineError(
@@ -45,7 +54,7 @@ class Rule(RewardModel):
 
     @cached_property
     def _function(self) -> Callable[[Problem, list[str]], Sequence[float]]:
-        self._bytes()
+        self._read_bytes()  # a file that cannot be read is said in one line
         spec = importlib.util.spec_from_file_location(f"rule_{self._path.stem}", self._path)
         assert spec and spec.loader, "a .py file has a loader"
         module = importlib.util.module_from_spec(spec)
@@ -59,7 +68,7 @@ class Rule(RewardModel):
             raise UserError(f"no function {self._name!r}", where=str(self._path), fix=f"It has {known}.")
         return function
 
-    def _bytes(self) -> bytes:
+    def _read_bytes(self) -> bytes:
         try:
             return self._path.read_bytes()
         except OSError as error:

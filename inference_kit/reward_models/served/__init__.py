@@ -1,1 +1,1 @@
-"""Reward models behind a server, or in vLLM's process."""
+"""Reward models that a server runs, or vLLM in a process of its own; an item that cannot be scored fails alone."""

@@ -1,7 +1,7 @@
 """HTTP: a reward model of anyone's, behind `POST /v1/step_rewards`.
 
 Why: a reward model may need its own libraries, machine or language; a dozen lines put it behind an address.
-Source: docs/servers.md, where the protocol stands with an example.
+Source: docs/servers.md has the protocol, with an example.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from inference_kit.models.http.address import api_address
 from inference_kit.models.http.session import ServerSettings
 from inference_kit.registry import flatten_settings
 from inference_kit.reward_models.base import ScoreItem
-from inference_kit.reward_models.served.remote import Outcome, RemoteRewardModel, list_of, scores_or_error
+from inference_kit.reward_models.served.remote import Outcome, RemoteRewardModel, read_list, read_scores
 
 
 class HTTP(RemoteRewardModel):
@@ -44,14 +44,12 @@ class HTTP(RemoteRewardModel):
         self.identity = f"http:{self._address}"
 
     async def ask(self, items: Sequence[ScoreItem]) -> Sequence[Outcome]:
-        """Post the items and read a list of scores for each."""
+        """Post all items in one request and read a list of scores for each."""
 
         def read(data: Any) -> list[Outcome]:
-            lists = list_of(data, "scores", len(items))
+            lists = read_list(data, "scores", len(items))
             where = f"{self._address}/step_rewards"
-            return [
-                scores_or_error(each, len(steps), where=where) for each, (_, steps) in zip(lists, items, strict=True)
-            ]
+            return [read_scores(each, len(steps), where=where) for each, (_, steps) in zip(lists, items, strict=True)]
 
         posted = [{"problem": problem.question, "steps": list(steps)} for problem, steps in items]
         return await self._session.post("/step_rewards", {"items": posted}, read)

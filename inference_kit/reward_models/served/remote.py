@@ -1,8 +1,8 @@
-"""What reward models behind an HTTP server have in common: items are gathered, posted together, and handed back.
+"""RemoteRewardModel: the base of reward models behind an HTTP server, which score many solutions in one request.
 
 Why: many solutions are to be scored at the same time, and one request for all of them costs a fraction of one for each.
-Promises: what waits at the same moment goes out together, up to `max_batch_size`; no request waits for another while
-there are fewer than `server_concurrency`; an item that cannot be scored fails alone.
+Promises: items that wait at the same moment go out together, up to `max_batch_size`. Up to `server_concurrency`
+requests are under way at a time. An item that cannot be scored fails alone.
 """
 
 import asyncio
@@ -23,11 +23,13 @@ from inference_kit.records import StepScores
 from inference_kit.reward_models.base import RewardModel, ScoreItem
 
 Outcome = StepScores | UserError
+"""What became of one item: its scores, or why there are none."""
+
 Waiting = tuple[ScoreItem, "asyncio.Future[StepScores]"]
 
 
 class RemoteRewardModel(RewardModel, ABC):
-    """A reward model that a server runs."""
+    """A reward model that a server runs; a format writes `ask`."""
 
     def __init__(
         self,
@@ -46,13 +48,25 @@ class RemoteRewardModel(RewardModel, ABC):
 
     @abstractmethod
     async def ask(self, items: Sequence[ScoreItem]) -> Sequence[Outcome]:
-        """Score `items` in one request, or raise what went wrong with all of them."""
+        """Score `items` in one request.
+
+        Returns:
+            One outcome for each item, in their order.
+
+        Raises:
+            Refused: where the server refuses the request; each item is then tried alone.
+            UserError: any other error, which is that of all items.
+        """
 
     def check(self) -> None:
-        """Something answers at the address."""
-        run_apart(self._knock())
+        """Refuse an address at which nothing answers.
 
-    async def _knock(self) -> None:
+        Raises:
+            UserError: naming the address.
+        """
+        run_apart(self._probe())
+
+    async def _probe(self) -> None:
         session = HttpSession(
             self._session.base_url, key_env=self._session.key_env, server=AT_THE_DOOR, flag=self._session.flag
         )
@@ -69,49 +83,56 @@ class RemoteRewardModel(RewardModel, ABC):
         await self._session.close()
 
     @cached_property
-    def _batcher(self) -> "_Post":  # type: ignore[override]
-        return _Post(self._outcomes, self.max_batch_size, self._server_concurrency)
+    def _batcher(self) -> "_RequestBatcher":  # type: ignore[override]
+        return _RequestBatcher(self._ask_until_answered, self.max_batch_size, self._server_concurrency)
 
-    async def _outcomes(self, items: Sequence[ScoreItem]) -> Sequence[Outcome]:
+    async def _ask_until_answered(self, items: Sequence[ScoreItem]) -> Sequence[Outcome]:
+        """Ask for all items together and, where the server refuses that, for each alone."""
         try:
             return await self.ask(items)
         except Refused as refusal:
             if len(items) == 1:
                 return [refusal]
-            return [outcome for item in items for outcome in await self._outcomes([item])]
+            return [outcome for item in items for outcome in await self._ask_until_answered([item])]
         except UserError as error:
             return [error] * len(items)
 
 
-class _Post:
-    """Gathers items and hands them to `deliver`, up to `limit` at once and in up to `ways` deliveries at a time."""
+class _RequestBatcher:
+    """Gathers items into requests of up to `max_items` and makes up to `max_requests` at a time.
+
+    Each sender makes one request after another until nothing waits.
+    """
 
     def __init__(
-        self, deliver: Callable[[Sequence[ScoreItem]], Awaitable[Sequence[Outcome]]], limit: int, ways: int
+        self,
+        ask: Callable[[Sequence[ScoreItem]], Awaitable[Sequence[Outcome]]],
+        max_items: int,
+        max_requests: int,
     ) -> None:
-        self._deliver, self._limit, self._ways = deliver, limit, ways
+        self._ask, self._max_items, self._max_requests = ask, max_items, max_requests
         self._waiting: deque[Waiting] = deque()
-        self._carriers: set[asyncio.Task[None]] = set()
-        self._setting_out = False
+        self._senders: set[asyncio.Task[None]] = set()
+        self._sender_starts = False
 
     async def submit(self, item: ScoreItem) -> StepScores:
-        """The scores of `item`."""
+        """Score `item` in a request with whatever else waits."""
         future: asyncio.Future[StepScores] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
-        if not self._setting_out and len(self._carriers) < self._ways:
-            self._setting_out = True
-            carrier = asyncio.create_task(self._carry())
-            self._carriers.add(carrier)
-            carrier.add_done_callback(self._carriers.discard)
+        if not self._sender_starts and len(self._senders) < self._max_requests:
+            self._sender_starts = True
+            sender = asyncio.create_task(self._send())
+            self._senders.add(sender)
+            sender.add_done_callback(self._senders.discard)
         return await future
 
-    async def _carry(self) -> None:
-        await asyncio.sleep(0)  # lets every caller that is ready now join
-        self._setting_out = False
+    async def _send(self) -> None:
+        await asyncio.sleep(0)  # lets every caller that is ready now join the first request
+        self._sender_starts = False
         while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(self._limit, len(self._waiting)))]
+            batch = [self._waiting.popleft() for _ in range(min(self._max_items, len(self._waiting)))]
             batch = [(item, future) for item, future in batch if not future.done()]
-            outcomes = await self._deliver([item for item, _ in batch]) if batch else ()
+            outcomes = await self._ask([item for item, _ in batch]) if batch else ()
             for (_, future), outcome in zip(batch, outcomes, strict=True):
                 if future.done():
                     continue
@@ -121,8 +142,17 @@ class _Post:
                     future.set_result(outcome)
 
 
-def scores_or_error(given: Any, n_steps: int, *, where: str) -> Outcome:
-    """Check what a server gave for one item: a score in [0, 1] for each step, or one for the whole."""
+def read_scores(given: Any, n_steps: int, *, where: str) -> Outcome:
+    """Read what a server gave for one item: a score in [0, 1] for each step, or one for the whole.
+
+    Args:
+        given: From the server, unchecked.
+        n_steps: Steps of the item.
+        where: The address, for the error.
+
+    Returns:
+        The scores, or the error that says what is wrong with them.
+    """
     if not isinstance(given, list) or not all(map(_is_score, given)):
         return EngineError(
             f"the reward model gave {short(repr(given), 80)}", where=where, fix="It must give numbers in [0, 1]."
@@ -136,8 +166,8 @@ def scores_or_error(given: Any, n_steps: int, *, where: str) -> Outcome:
     return StepScores(tuple(map(float, given)))
 
 
-def list_of(data: Any, name: str, n_items: int) -> list[Any]:
-    """The list `name` of an answer, which has an entry for each item.
+def read_list(data: Any, name: str, n_items: int) -> list[Any]:
+    """Return the list `name` of a reply, which has an entry for each item.
 
     Raises:
         Malformed: where there is none.

@@ -18,7 +18,7 @@ from inference_kit.models.http.untrusted_json import Malformed, short
 from inference_kit.records import StepScores
 from inference_kit.registry import flatten_settings
 from inference_kit.reward_models.base import ScoreItem
-from inference_kit.reward_models.served.remote import Outcome, RemoteRewardModel, list_of, scores_or_error
+from inference_kit.reward_models.served.remote import Outcome, RemoteRewardModel, read_list, read_scores
 
 TAG = "<extra_0>"
 SYSTEM = "Please reason step by step, and put your final answer within \\boxed{}."
@@ -71,8 +71,12 @@ class VllmHTTP(RemoteRewardModel):
         return f"vllm_http:{self._address}:{self._server.model}:{read}:{self._system}:{self._good_class}"
 
     def check(self) -> None:
-        """The server is there and serves the model."""
-        assert self._server
+        """Refuse a server that does not answer or does not serve the model.
+
+        Raises:
+            UserError: naming the address, or the models that it serves.
+        """
+        _ = self._server
 
     @cached_property
     def _server(self) -> Server:
@@ -81,10 +85,10 @@ class VllmHTTP(RemoteRewardModel):
         )
 
     async def ask(self, items: Sequence[ScoreItem]) -> Sequence[Outcome]:
-        """Post each item as a chat."""
-        return await all_of([self._one(item) for item in items])
+        """Post each item as a chat, in a request of its own."""
+        return await all_of([self._post(item) for item in items])
 
-    async def _one(self, item: ScoreItem) -> Outcome:
+    async def _post(self, item: ScoreItem) -> Outcome:
         problem, steps = item
         solution = self.separator.join(steps) if self._outcome else "".join(step + self._tag for step in steps)
         if not self._outcome and solution.count(self._tag) != len(steps):
@@ -98,9 +102,9 @@ class VllmHTTP(RemoteRewardModel):
         }
         try:
             if self._outcome:
-                return await self._session.post("/classify", body, self._whole)
+                return await self._session.post("/classify", body, self._read_whole)
             return await self._session.post(
-                "/pooling", body | {"task": "token_classify"}, lambda data: self._of_steps(data, len(steps))
+                "/pooling", body | {"task": "token_classify"}, lambda data: self._read_steps(data, len(steps))
             )
         except Refused as refusal:
             raise EngineError(
@@ -109,29 +113,29 @@ class VllmHTTP(RemoteRewardModel):
                 fix="It must be vllm serve with --runner pooling.",
             ) from refusal
 
-    def _whole(self, data: Any) -> Outcome:
-        probs = _entry(data).get("probs")
+    def _read_whole(self, data: Any) -> Outcome:
+        probs = _read_entry(data).get("probs")
         if not isinstance(probs, list) or not probs:
             raise Malformed(f"it has no probs: {short(repr(data), 80)}")
-        return self._with_usage(scores_or_error([self._good_of(probs)], 1, where=f"{self._address}/classify"), data)
+        return self._add_usage(read_scores([self._pick_good(probs)], 1, where=f"{self._address}/classify"), data)
 
-    def _of_steps(self, data: Any, n_steps: int) -> Outcome:
-        rows = _entry(data).get("data")
+    def _read_steps(self, data: Any, n_steps: int) -> Outcome:
+        rows = _read_entry(data).get("data")
         if not isinstance(rows, list):
             raise Malformed(f"it has no rows: {short(repr(data), 80)}")
         where = f"{self._address}/pooling"
         if len(rows) != n_steps:
             return EngineError(f"{len(rows)} rows came back for {n_steps} steps", where=where, fix=NO_STEPS)
-        return self._with_usage(scores_or_error([self._good_of(row) for row in rows], n_steps, where=where), data)
+        return self._add_usage(read_scores([self._pick_good(row) for row in rows], n_steps, where=where), data)
 
-    def _good_of(self, row: Any) -> Any:
-        """The probability of the good class; a row of one number is that."""
+    def _pick_good(self, row: Any) -> Any:
+        """Pick the probability of the good class from a row; a single number is that, and anything else stays."""
         if not isinstance(row, list):
             return row
         return row[0] if len(row) == 1 else row[self._good_class] if self._good_class < len(row) else row
 
-    def _with_usage(self, outcome: Outcome, data: Any) -> Outcome:
-        """The outcome with the tokens that the server read for it."""
+    def _add_usage(self, outcome: Outcome, data: Any) -> Outcome:
+        """Add the number of tokens that the server says it read."""
         usage = data.get("usage") or {}
         tokens = usage.get("prompt_tokens") if isinstance(usage, dict) else None
         if not isinstance(outcome, StepScores) or not isinstance(tokens, int):
@@ -139,8 +143,8 @@ class VllmHTTP(RemoteRewardModel):
         return StepScores(outcome.scores, max(0, tokens))
 
 
-def _entry(data: Any) -> dict[str, Any]:
-    [entry] = list_of(data, "data", 1)
+def _read_entry(data: Any) -> dict[str, Any]:
+    [entry] = read_list(data, "data", 1)
     if not isinstance(entry, dict):
         raise Malformed(f"an entry is {short(repr(entry), 40)}")
     return entry

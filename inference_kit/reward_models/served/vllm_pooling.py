@@ -1,8 +1,8 @@
 """VllmPooling: process and outcome reward models with a classification head, run by vLLM's pooling runner.
 
-Why: vLLM reads many solutions at once and shares their common beginnings; beside a policy on vLLM it saves a second
+Why: vLLM reads many solutions at once and shares their common prefixes; beside a policy on vLLM it saves a second
 library on the device.
-Promises: text and scores are those of `qwen_prm`, `token_prm` and `sequence_orm`, of which the weights say which it is;
+Promises: text and scores are those of `qwen_prm`, `token_prm` or `sequence_orm`, whichever format the weights have.
 vLLM starts in processes of its own at the first call.
 """
 
@@ -24,13 +24,13 @@ from inference_kit.reward_models.base import RewardModel, ScoreItem, TooLong
 from inference_kit.reward_models.formats.qwen_prm import QwenPRM
 from inference_kit.reward_models.formats.sequence_orm import SequenceORM
 from inference_kit.reward_models.formats.token_prm import TokenPRM
-from inference_kit.reward_models.local.prefix_cache import Reading
+from inference_kit.reward_models.local.encoded_text import EncodedText
 from inference_kit.reward_models.local.transformer import TransformerRewardModel
 
 FLAG = "--reward-model vllm_pooling"
 
-Score = Callable[[Sequence[float]], float]
-"""Makes a score of the outputs at one place."""
+ToScore = Callable[[Sequence[float]], float]
+"""Turns the head's raw outputs at one position into a score in [0, 1]."""
 
 
 class VllmPooling(RewardModel):
@@ -88,22 +88,26 @@ class VllmPooling(RewardModel):
         return self._format.separator
 
     def check(self) -> None:
-        """Refuse weights of another kind, and say at once where vLLM is missing."""
+        """Refuse weights that vLLM cannot pool, and a Python without vLLM.
+
+        Raises:
+            UserError: saying which.
+        """
         self._format.check()
         require_vllm(FLAG)
 
     def score_batch(self, items: Sequence[ScoreItem]) -> list[StepScores | TooLong]:
-        """Hand all solutions to vLLM at once."""
+        """Score all solutions at once; vLLM batches them. The first call starts it."""
         with self._lock:
             if self._started is None:
-                self._started = VllmProcess(self._weights.name, FLAG, self._arguments())
-            readings = [self._format.reading_or_error(problem, steps) for problem, steps in items]
+                self._started = VllmProcess(self._weights.name, FLAG, self._build_arguments())
+            texts = [self._format.try_encoding(problem, steps) for problem, steps in items]
 
-        async def read_all() -> list[StepScores | TooLong]:
-            return await all_of([self._read(process, each) for each in readings])
+        async def score_all() -> list[StepScores | TooLong]:
+            return await all_of([self._pool(process, text) for text in texts])
 
         process = self._started
-        return asyncio.run(read_all())
+        return asyncio.run(score_all())
 
     async def close(self) -> None:
         """End vLLM and all its processes."""
@@ -112,18 +116,18 @@ class VllmPooling(RewardModel):
         if started is not None:
             await started.close()
 
-    async def _read(self, process: VllmProcess, reading: Reading | TooLong) -> StepScores | TooLong:
-        """Raw outputs are asked for, because each format has its own way from them to a score."""
-        if isinstance(reading, TooLong):
-            return reading
+    async def _pool(self, process: VllmProcess, text: EncodedText | TooLong) -> StepScores | TooLong:
+        """Ask vLLM for the raw outputs of one text, because each format turns them into a score in its own way."""
+        if isinstance(text, TooLong):
+            return text
         pooling = {"task": self._task, "use_activation": False}
-        wanted = list(reading.places) if self._task == "token_classify" else []
-        request = {"ids": list(reading.ids), "pooling": pooling, "places": wanted}
+        wanted = list(text.positions) if self._task == "token_classify" else []
+        request = {"ids": list(text.ids), "pooling": pooling, "places": wanted}
         [reply] = [reply async for reply in process.ask(request)]
         rows = reply["rows"] if wanted else [reply["rows"]]
-        return StepScores(tuple(self._score(row) for row in rows), tokens=len(reading.ids))
+        return StepScores(tuple(self._to_score(row) for row in rows), tokens=len(text.ids))
 
-    def _arguments(self) -> dict[str, Any]:
+    def _build_arguments(self) -> dict[str, Any]:
         pooler = {"task": self._task} | ({"tok_pooling_type": "ALL"} if self._task == "token_classify" else {})
         own = {
             "model": str(self._weights.whole_folder()),
@@ -159,14 +163,15 @@ class VllmPooling(RewardModel):
         return "classify" if isinstance(self._format, SequenceORM) else "token_classify"
 
     @cached_property
-    def _score(self) -> Score:
+    def _to_score(self) -> ToScore:
         if isinstance(self._format, TokenPRM):
-            good = self._format.good_numbers()
-            return lambda row: sum(_softmax(row)[number] for number in good)
+            good = self._format.find_good_labels()
+            return lambda row: sum(_softmax(row)[label] for label in good)
+        # One output is a logit, of which the sigmoid is the probability; of two classes the second is good.
         return lambda row: 1 / (1 + math.exp(-row[0])) if len(row) == 1 else _softmax(row)[1]
 
 
 def _softmax(row: Sequence[float]) -> list[float]:
-    largest = max(row)
-    shares = [math.exp(value - largest) for value in row]
-    return [share / sum(shares) for share in shares]
+    largest = max(row)  # keeps exp from overflowing
+    weights = [math.exp(logit - largest) for logit in row]
+    return [weight / sum(weights) for weight in weights]

@@ -9,7 +9,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from inference_kit.records import Message, Problem
 from inference_kit.reward_models.formats.likelihood import Likelihood
-from inference_kit.reward_models.local import forward as reader
+from inference_kit.reward_models.local import forward
 
 PROBLEM = Problem("1", (Message("user", "How many apples are left?"),), bare_question="apples?")
 SOLUTIONS = [("So the sum is 12.", "The answer is 42."), ("Ada",), ("Ada has three", "12 + 30", "= 42", "\\boxed{42}")]
@@ -42,7 +42,7 @@ def test_many_solutions_in_several_passes_score_the_same(folder: Path, monkeypat
     scorer = Likelihood(str(folder), beta=BETA, cache_bytes=0)
     items = [(PROBLEM, each) for each in SOLUTIONS]
     whole = scorer.score_batch(items)
-    monkeypatch.setattr(reader, "OUTPUTS_AT_ONCE", 1)
+    monkeypatch.setattr(forward, "OUTPUTS_AT_ONCE", 1)
     for one, other in zip(scorer.score_batch(items), whole, strict=True):
         assert one.scores == pytest.approx(other.scores, abs=1e-4)
 

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from inference_kit.errors import UserError
-from inference_kit.reward_models.local.heads import head_outputs, load_head
+from inference_kit.reward_models.local.heads import count_head_outputs, load_head
 
 HEAD = r"score\.(?:\d+\.)?weight"
 
@@ -19,7 +19,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_layers_come_in_order_and_the_last_one_tells_how_many_outputs_there_are(folder: Path) -> None:
-    assert head_outputs(folder, HEAD) == 2
+    assert count_head_outputs(folder, HEAD) == 2
     assert [tuple(weight.shape) for weight, _ in load_head(folder, HEAD)] == [(32, 32), (2, 32)]
 
 
@@ -27,7 +27,7 @@ def test_older_weights_are_read_too_and_never_unpickled_freely(folder: Path) -> 
     stored = load_file(folder / "model.safetensors")
     (folder / "model.safetensors").unlink()
     torch.save(stored, folder / "pytorch_model.bin")
-    assert head_outputs(folder, HEAD) is None
+    assert count_head_outputs(folder, HEAD) is None
     assert torch.equal(load_head(folder, HEAD)[1][0], stored["score.2.weight"])
 
 

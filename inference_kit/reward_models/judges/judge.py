@@ -1,6 +1,6 @@
 """Judge: a chat model that is asked whether the solution is right; the score is how likely it says Yes.
 
-Why: any chat model will do, here or behind an address; nothing is trained.
+Why: any chat model will do, here or behind an address, and nothing is trained.
 Source: Zhang et al. 2024, "Generative Verifiers: Reward Modeling as Next-Token Prediction", arXiv:2408.15240: the
 probability of Yes at the first token of the answer, or the share of Yes among verdicts with reasons (GenRM-CoT).
 """
@@ -18,7 +18,7 @@ from inference_kit.models.http.openai import OpenAI
 from inference_kit.models.local.devices import Dtype
 from inference_kit.records import GenerationConfig, Message, Problem, Prompt, StepScores
 from inference_kit.reward_models.base import RewardModel, ScoreItem, TooLong
-from inference_kit.reward_models.formats.local_judge import NO, YES, LocalJudge
+from inference_kit.reward_models.judges.local_judge import NO, YES, LocalJudge
 from inference_kit.templates import fill, load_prompt
 
 VERDICT = re.compile(rf"\b({YES}|{NO})\b", flags=re.IGNORECASE)
@@ -69,19 +69,19 @@ class Judge(RewardModel):
         return f"judge:{self._model.identity}:{self._template!r}:{self.separator!r}{sampled}"
 
     def check(self) -> None:
-        """The template has its places; the weights are here, or the server answers."""
-        assert self._template
+        """Refuse a template without its placeholders, weights that are not here, and a server that does not answer."""
+        _ = self._template
         if isinstance(self._model, LocalJudge):
             self._model.check()
         else:
             self._model.check(self._sampling if self._n_verdicts else GenerationConfig(max_new_tokens=1))
 
     def score_batch(self, items: Sequence[ScoreItem]) -> Sequence[StepScores | TooLong]:
-        """Read the probabilities of weights that are here."""
+        """Score many solutions by the probabilities of weights that are here; blocking."""
         return self.local.score_batch(items)
 
     async def scores(self, problem: Problem, steps: Sequence[str]) -> StepScores:
-        """Ask for one solution; calls that wait at the same time go together."""
+        """Ask about one solution, together with all that wait at the same time."""
         model = self._model
         if isinstance(model, LocalJudge):
             return await super().scores(problem, steps)
@@ -89,16 +89,16 @@ class Judge(RewardModel):
         asked = fill(self._template, {"question": problem.question, "solution": solution})
         message = Message("user", asked)
         if self._n_verdicts:
-            share, tokens = await self._share_of_yes(model, message)
+            share, tokens = await self._sample_verdicts(model, message)
         else:
             assert isinstance(model, OpenAI)
             first = await model.first_tokens(Prompt((message,)))
-            yes, no = (_probability(first.top, word) for word in (YES, NO))
+            yes, no = (_sum_probability(first.top, word) for word in (YES, NO))
             share, tokens = (yes / (yes + no) if yes + no else math.nan), first.prompt_tokens
-        return StepScores((self._in_range(share),), tokens)
+        return StepScores((self._clip(share),), tokens)
 
     async def close(self) -> None:
-        """Say how many verdicts were missing, and let go of the model."""
+        """Report how many scores were not numbers, and close the model."""
         await super().close()
         await self._model.close()
 
@@ -114,8 +114,8 @@ class Judge(RewardModel):
             max_batch_size=self.max_batch_size,
         )
 
-    async def _share_of_yes(self, engine: Engine, message: Message) -> tuple[float, int]:
-        """The share of Yes among the sampled verdicts, NaN where there is none, and the tokens written."""
+    async def _sample_verdicts(self, engine: Engine, message: Message) -> tuple[float, int]:
+        """Return the share of Yes among sampled verdicts, NaN where none says either, and the tokens generated."""
         prompt = Prompt((message,), seeds=tuple(range(self._n_verdicts)))
         written = [completion async for _, completion in engine.generate(prompt, self._sampling)]
         verdicts = [found[-1].lower() for each in written if (found := VERDICT.findall(each.text))]
@@ -148,6 +148,6 @@ class Judge(RewardModel):
         return text
 
 
-def _probability(tops: Sequence[tuple[str, float]], word: str) -> float:
-    """The probability of a first token, with or without a space before it."""
+def _sum_probability(tops: Sequence[tuple[str, float]], word: str) -> float:
+    """Sum the probabilities of `word` as first token with and without a space before it."""
     return sum(math.exp(logprob) for token, logprob in tops if token.strip() == word)

@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from inference_kit.errors import UserError
 from inference_kit.records import Message, Problem
-from inference_kit.reward_models.formats.judge import Judge
+from inference_kit.reward_models.judges.judge import Judge
 
 PROBLEM = Problem("1", (Message("user", "How many?"),))
 STEPS = ("Ada has 12.", "So \\boxed{12}.")
