@@ -3,8 +3,10 @@
 import json
 import shlex
 import sys
+import threading
 from collections.abc import Callable
 from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from examples.extending.capitals import Capitals
 from examples.extending.concise import concise_vote
 from examples.extending.program import Program
 from examples.extending.second_wind import second_wind
+from examples.extending.text_generation import TextGeneration
 from inference_kit import cli
 from inference_kit.cli.registries import Registries
 from inference_kit.search import METHODS, Method
@@ -65,6 +68,51 @@ def test_an_engine(run: Run) -> None:
     summary = run("--model", "program", "--limit", "1", "--n", "3")
     [entry] = results_of(summary, "majority_vote")
     assert sorted(candidate["answer"] for candidate in entry["candidates"]) == ["0", "1", "2"]
+
+
+def test_an_engine_behind_a_server(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """MAIN-35: what the server answers first is no completion, and is asked for again."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Generate) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        served = partial(TextGeneration, f"http://127.0.0.1:{server.server_port}")
+        registries = Registries({"served": served}, {}, supported_dataset, ROOT)
+        words = [
+            "--model",
+            "served",
+            "--limit",
+            "1",
+            "--n",
+            "2",
+            "--retry-seconds",
+            "0.01",
+            "--server-concurrency",
+            "1",
+        ]
+        assert cli.main(["run", *words, "--work-dir", str(tmp_path), "--json"], registries) == 0
+        server.shutdown()
+    [entry] = results_of(json.loads(capsys.readouterr().out), "majority_vote")
+    assert [(each["text"], each["tokens"]) for each in entry["candidates"]] == [("\\boxed{7}", 3)] * 2
+
+
+class _Generate(BaseHTTPRequestHandler):
+    """Answers with a text that is none at first, then as it should."""
+
+    asked = 0
+
+    def do_POST(self) -> None:
+        parameters = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["parameters"]
+        assert parameters["do_sample"] and isinstance(parameters["seed"], int)
+        type(self).asked += 1
+        text = 7 if self.asked == 1 else "\\boxed{7}"
+        reply = {"generated_text": text, "details": {"finish_reason": "eos_token", "generated_tokens": 3}}
+        content = json.dumps(reply).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
 
 
 def test_a_reward_model_and_its_setting(run: Run) -> None:
