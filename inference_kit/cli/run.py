@@ -99,7 +99,7 @@ def _survey(plan: Plan) -> _Survey:
 def _selected(plan: Plan) -> Iterator[Problem]:
     selection = Selection(plan.value("limit"), plan.value("index"), plan.value("shuffle_seed"), plan.shard)
     system = plan.value("system")
-    for problem in selection.of(plan.dataset.problems()):
+    for problem in selection.select(plan.dataset.problems()):
         yield replace(problem, messages=(Message("system", system), *problem.messages)) if system else problem
 
 

@@ -1,1 +1,1 @@
-"""Data sets: problems out of files and the hub; `base.py` is what to extend, `simpledataset.py` reads anyone's file."""
+"""Data sets: problems out of files and the hub, one file a family; extend `base.py`, or use `simpledataset.py`."""

@@ -1,8 +1,8 @@
-"""Dataset: where problems come from, and what they are asked and judged by.
+"""Dataset: the base of families of data sets, which turns rows into problems.
 
 Why: data sets differ in their fields and in little else, so a family writes one method, `problem`.
-Promises: nothing is read before the first problem is asked for; problems come as a stream, in the order of the data,
-and no two have the same index; what is wrong with the data is one line that names place and field.
+Promises: nothing is read before the first problem is asked for. Problems are a stream in the order of the data, and no
+two have the same index. What is wrong with the data is one line that names file, line and field.
 """
 
 from abc import ABC, abstractmethod
@@ -11,15 +11,15 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar
 
-from inference_kit.dataset import fields as values
-from inference_kit.dataset.fields import Row
-from inference_kit.dataset.files import Placed
-from inference_kit.dataset.sources import Source, source_of
+from inference_kit.dataset.fields import Row, missing_field, read_index
+from inference_kit.dataset.files import LocatedRow
+from inference_kit.dataset.sources import Source, resolve_source
 from inference_kit.errors import UserError
 from inference_kit.records import Index, Message, Problem
 from inference_kit.templates import fill, filled_in, load_prompt
 
 QUESTION_NAMES = ("question", "input", "problem")
+"""Placeholders of a prompt template that stand for the question."""
 
 
 class Dataset(ABC):
@@ -55,10 +55,14 @@ class Dataset(ABC):
 
     @abstractmethod
     def problem(self, row: Mapping[str, Any], number: int) -> Problem:
-        """Make the problem of one row, which has all `fields`; `number` counts from 0.
+        """Build the problem of one row.
+
+        Args:
+            row: Has all `fields`.
+            number: Of the row, from 0.
 
         Raises:
-            UserError: without `where`; the place is added.
+            UserError: without `where`, which becomes the row's location.
         """
 
     def evaluate(self, results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -78,19 +82,19 @@ class Dataset(ABC):
         """Read the problems one by one.
 
         Raises:
-            UserError: a row that is malformed, lacks a field, or has the index of an earlier one.
+            UserError: where a row is malformed, lacks a field, or has the index of an earlier one.
         """
         names: set[str] = set()
-        for placed, problem in self._placed_problems():
+        for located, problem in self._read_problems():
             name = str(problem.index)  # so 1 and "1" are one index: --index could not tell them apart
             if name in names:
-                first = next(place.place for place, each in self._placed_problems() if str(each.index) == name)
-                raise UserError(f"index {problem.index!r} is there twice, first at {first}", where=placed.place)
+                first = next(row.location for row, each in self._read_problems() if str(each.index) == name)
+                raise UserError(f"index {problem.index!r} is there twice, first at {first}", where=located.location)
             names.add(name)
             yield problem
 
     def digest(self) -> str:
-        """The sha256 of the data: of the file's bytes, or of a hub data set's rows."""
+        """Compute the sha256 of the data: of the file's bytes, or of a hub data set's rows; once."""
         return self._digest
 
     @property
@@ -111,61 +115,61 @@ class Dataset(ABC):
         return template
 
     def messages(self, question: str, choices: Sequence[str] = ()) -> tuple[Message, ...]:
-        """Set a question, and the options of a multiple choice, into the prompt template."""
+        """Fill the prompt template with a question and, in multiple choice, its options."""
         return (Message("user", self.prompt(question, choices)),)
 
     def prompt(self, question: str, choices: Sequence[str] = ()) -> str:
-        """The text of `messages`; options show where the template has `{choices}`."""
+        """Fill the prompt template and return its text; options show where the template has `{choices}`."""
         texts = dict.fromkeys(QUESTION_NAMES, question)
         if choices:
-            texts["choices"] = lettered(choices)
+            texts["choices"] = format_choices(choices)
         return fill(self.template, texts)
 
     def index_of(self, row: Mapping[str, Any], number: int) -> Index:
-        """The row's own index where it has one, else its number."""
+        """Return the row's own index where it has one, else its number."""
         if self.index_field is None or row.get(self.index_field) is None:
             return number
-        return values.index(row, self.index_field)
+        return read_index(row, self.index_field)
 
     def metadata_of(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """What of a row is kept with the results."""
+        """Return the fields of a row that are kept with the results."""
         return {name: row[name] for name in self.metadata_fields if name in row}
 
-    def _placed_problems(self) -> Iterator[tuple[Placed, Problem]]:
-        for number, placed in enumerate(self._source.rows()):
-            yield placed, self._problem_of(placed, number)
+    def _read_problems(self) -> Iterator[tuple[LocatedRow, Problem]]:
+        for number, located in enumerate(self._source.read_rows()):
+            yield located, self._build_problem(located, number)
 
-    def _problem_of(self, placed: Placed, number: int) -> Problem:
-        row = self._renamed(placed.row)
+    def _build_problem(self, located: LocatedRow, number: int) -> Problem:
+        row = self._rename_fields(located.row)
         try:
             for field in self.fields:
                 if field not in row:
-                    raise values.missing(field, placed.row, self.fields)
-            return self._with_bare_question(self.problem(row, number))
+                    raise missing_field(field, located.row, self.fields)
+            return self._add_bare_question(self.problem(row, number))
         except UserError as error:
             if error.where:
                 raise
-            raise UserError(error.what, where=placed.place, fix=error.fix) from error
+            raise UserError(error.what, where=located.location, fix=error.fix) from error
 
-    def _with_bare_question(self, problem: Problem) -> Problem:
-        """Keep the question without the template around it, for reward models that want it so."""
+    def _add_bare_question(self, problem: Problem) -> Problem:
+        """Add the question without the prompt template around it, for reward models that show it so."""
         names = (*QUESTION_NAMES, "choices")
         bare = filled_in(self.template, names, problem.question).strip()
         return problem if bare == problem.question else replace(problem, bare_question=bare)
 
-    def _renamed(self, row: Row) -> Row:
+    def _rename_fields(self, row: Row) -> Row:
         found = {name: row[other] for other, name in self.other_names.items() if name not in row and other in row}
         return {**row, **found} if found else row
 
     @cached_property
     def _source(self) -> Source:
-        return source_of(self.dataset_path, subset=self.subset, split=self.split)
+        return resolve_source(self.dataset_path, subset=self.subset, split=self.split)
 
     @cached_property
     def _digest(self) -> str:
-        return self._source.digest()
+        return self._source.compute_digest()
 
 
-def lettered(choices: Sequence[str]) -> str:
-    """The options of a multiple choice, each on its line: `(A) ...`."""
+def format_choices(choices: Sequence[str]) -> str:
+    """Format the options of a multiple choice, each on its line: `(A) ...`."""
     return "\n".join(f"({chr(ord('A') + number)}) {choice}" for number, choice in enumerate(choices))

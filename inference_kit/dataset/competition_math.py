@@ -8,8 +8,8 @@ quantitative reasoning problems with language models", arXiv:2206.14858 (OCWCour
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from inference_kit.dataset import fields as values
 from inference_kit.dataset.base import Dataset
+from inference_kit.dataset.fields import missing_field, read_gold, read_text
 from inference_kit.errors import UserError
 from inference_kit.grader.finding.extract import boxes
 from inference_kit.records import Problem
@@ -24,18 +24,19 @@ class MATH(Dataset):
     metadata_fields = ("level", "subject", "type")
 
     def problem(self, row: Mapping[str, Any], number: int) -> Problem:
-        """Take the answer as the set gives it."""
+        """Take the field `answer` where there is one, else the solution's last box."""
         return Problem(
             index=self.index_of(row, number),
-            messages=self.messages(values.text(row, "problem")),
-            answer=values.gold(row, "answer") if "answer" in row else self._boxed(row),
+            messages=self.messages(read_text(row, "problem")),
+            answer=read_gold(row, "answer") if "answer" in row else self._read_last_box(row),
             metadata=self.metadata_of(row),
         )
 
-    def _boxed(self, row: Mapping[str, Any]) -> str:
+    def _read_last_box(self, row: Mapping[str, Any]) -> str:
         if "solution" not in row:
-            raise values.missing("answer", row, (*self.fields, "answer or solution"))
-        solution = values.text(row, "solution")
+            raise missing_field("answer", row, (*self.fields, "answer or solution"))
+        solution = read_text(row, "solution")
+        # `boxes` joins boxes that stand side by side to one list, so it gets the text from the last box on.
         found = boxes(solution[max(solution.rfind("\\boxed"), solution.rfind("\\fbox"), 0) :])
         if not found:
             raise UserError("field 'solution' has no \\boxed{} answer", fix="Add a field answer.")

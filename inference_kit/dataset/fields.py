@@ -1,8 +1,8 @@
-"""Values: what the fields of a row hold, checked and in the form a problem wants.
+"""Fields: read the field of a row, check its type, and give it the form that a problem wants.
 
-Why: data files are foreign; a wrong type should be one line that names the field, not a traceback ten calls later.
-Promises: a number keeps every digit that was written; nothing is evaluated; errors name the field, and the data set
-adds the place.
+Why: data files are foreign. A wrong type should be one line that names the field, not a traceback ten calls later.
+Promises: a number keeps every digit of its literal. Nothing is evaluated. Errors name the field; the data set adds
+file and line.
 """
 
 import ast
@@ -17,76 +17,95 @@ from inference_kit.records import Index
 
 Row = Mapping[str, Any]
 
-WHOLE = re.compile(r"([-+]?\d+)\.0+")
+"""A row of a data file: its fields by name."""
+
+INTEGRAL = re.compile(r"([-+]?\d+)\.0+")
 MOST_SHOWN = 20
+"""Field names that an error shows at the most."""
 
 
-class WrittenFloat(float):
-    """A number that remembers how it was written: `str` gives all its digits, arithmetic is a float's."""
+class FloatLiteral(float):
+    """A float that keeps the literal it was read from, which `str` returns; arithmetic is a float's."""
 
-    __slots__ = ("written",)
+    __slots__ = ("literal",)
 
-    def __new__(cls, written: str) -> "WrittenFloat":
-        number = super().__new__(cls, written)
-        number.written = written
+    def __new__(cls, literal: str) -> "FloatLiteral":
+        number = super().__new__(cls, literal)
+        number.literal = literal
         return number
 
-    written: str
+    literal: str
 
     def __str__(self) -> str:
-        return self.written
+        return self.literal
 
 
-def index(row: Row, field: str) -> Index:
-    """An integer or a text that is not empty."""
+def read_index(row: Row, field: str) -> Index:
+    """Read an integer, or a text that is not empty.
+
+    Raises:
+        UserError: for anything else.
+    """
     value = row[field]
     if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
-        raise _wrong(field, "an integer or a text", value)
+        raise _wrong_type(field, "an integer or a text", value)
     return value
 
 
-def text(row: Row, field: str) -> str:
-    """A text that is not empty."""
+def read_text(row: Row, field: str) -> str:
+    """Read a text that is not blank.
+
+    Raises:
+        UserError: for anything else.
+    """
     value = row[field]
     if not isinstance(value, str) or not value.strip():
-        raise _wrong(field, "a text", value)
+        raise _wrong_type(field, "a text", value)
     return value
 
 
-def texts(row: Row, field: str) -> tuple[str, ...]:
-    """A list of texts; in a CSV cell, where there are no lists, it is written as JSON or as Python writes it."""
+def read_texts(row: Row, field: str) -> tuple[str, ...]:
+    """Read a list of texts; a CSV cell, which holds no lists, has it as JSON or as a Python literal.
+
+    Raises:
+        UserError: for anything else.
+    """
     value = row[field]
     if isinstance(value, str) and value.startswith("["):
-        value = _list_in(value)
+        value = _parse_cell(value)
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise _wrong(field, "a list of texts", value)
+        raise _wrong_type(field, "a list of texts", value)
     return tuple(value)
 
 
-def gold(row: Row, field: str) -> str:
-    """A text or number as the text of a gold answer; 27.0 is `27`, and `$27$` is `27`."""
+def read_gold(row: Row, field: str) -> str:
+    """Read a gold answer, a text or a number, as text; the number 27.0 becomes `27`, and `$27$` becomes `27`.
+
+    Raises:
+        UserError: for anything else.
+    """
     value = row[field]
     if isinstance(value, str):
-        return without_dollars(value.strip())
+        return strip_dollars(value.strip())
     if isinstance(value, int | float):
-        return whole(str(value))
-    raise _wrong(field, "a text or a number", value)
+        return strip_zero_fraction(str(value))
+    raise _wrong_type(field, "a text or a number", value)
 
 
-def whole(number: str) -> str:
-    """`27.0` as `27`; everything else as it is."""
-    found = WHOLE.fullmatch(number)
+def strip_zero_fraction(number: str) -> str:
+    """Return `27.0` as `27`, and everything else as it is."""
+    found = INTEGRAL.fullmatch(number)
     return found[1] if found else number
 
 
-def without_dollars(formula: str) -> str:
-    """What one formula holds between its dollars; a text with more than one formula stays as it is."""
+def strip_dollars(formula: str) -> str:
+    """Return a formula without the dollars around it; a text with more than one formula stays as it is."""
     found = re.fullmatch(r"\$([^$]*)\$", formula)
     return found[1].strip() if found else formula
 
 
-def missing(field: str, row: Row, needed: Iterable[str]) -> UserError:
-    """The error for a field that a row lacks: what is needed, what is there, and what may have been meant."""
+def missing_field(field: str, row: Row, needed: Iterable[str]) -> UserError:
+    """Build the error for a field that a row lacks: what is needed, what is there, and what may have been meant."""
     lowered = {name.lower(): name for name in row}
     near = difflib.get_close_matches(field.lower(), lowered, n=1, cutoff=0.7)
     hint = f"Did you mean {field!r} by {lowered[near[0]]!r}? " if near else ""
@@ -98,8 +117,8 @@ def missing(field: str, row: Row, needed: Iterable[str]) -> UserError:
     )
 
 
-def kind_of(value: Any) -> str:
-    """What JSON calls a value."""
+def name_type(value: Any) -> str:
+    """Name the JSON type of a value, for an error."""
     if isinstance(value, bool) or value is None:
         return json.dumps(value)
     if isinstance(value, str):
@@ -109,7 +128,8 @@ def kind_of(value: Any) -> str:
     return "a list" if isinstance(value, list) else "an object"
 
 
-def _list_in(cell: str) -> Any:
+def _parse_cell(cell: str) -> Any:
+    """Parse a list out of a CSV cell; a cell that holds none is returned as it is."""
     try:
         return json.loads(cell)
     except (ValueError, RecursionError):
@@ -120,5 +140,5 @@ def _list_in(cell: str) -> Any:
         return cell
 
 
-def _wrong(field: str, wanted: str, value: Any) -> UserError:
-    return UserError(f"field {field!r} must be {wanted}, found {kind_of(value)}")
+def _wrong_type(field: str, wanted: str, value: Any) -> UserError:
+    return UserError(f"field {field!r} must be {wanted}, found {name_type(value)}")

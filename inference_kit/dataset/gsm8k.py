@@ -6,8 +6,8 @@ Source: Cobbe et al. 2021, "Training verifiers to solve math word problems", arX
 from collections.abc import Mapping
 from typing import Any
 
-from inference_kit.dataset import fields as values
 from inference_kit.dataset.base import Dataset
+from inference_kit.dataset.fields import read_text
 from inference_kit.errors import UserError
 from inference_kit.records import Problem
 
@@ -18,11 +18,11 @@ class GSM8K(Dataset):
     fields = ("question", "answer")
 
     def problem(self, row: Mapping[str, Any], number: int) -> Problem:
-        """Take the number at the end of the solution."""
-        _, mark, final = values.text(row, "answer").rpartition("####")
+        """Take the number behind `####` at the end of the solution, without thousands separators."""
+        _, mark, final = read_text(row, "answer").rpartition("####")
         if not mark or not final.strip():
             raise UserError(
                 "field 'answer' has no answer after '####'", fix="Is --dataset the right one for this file?"
             )
         gold = final.strip().replace(",", "")
-        return Problem(self.index_of(row, number), self.messages(values.text(row, "question")), gold, "number")
+        return Problem(self.index_of(row, number), self.messages(read_text(row, "question")), gold, "number")

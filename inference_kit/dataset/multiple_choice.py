@@ -10,8 +10,8 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from inference_kit.dataset import fields as values
-from inference_kit.dataset.base import Dataset, lettered
+from inference_kit.dataset.base import Dataset, format_choices
+from inference_kit.dataset.fields import read_gold, read_text, read_texts
 from inference_kit.errors import UserError
 from inference_kit.records import Problem
 
@@ -20,25 +20,25 @@ LETTER_BEFORE = re.compile(r"\s*\(?[A-J]\s*[).]\s*")
 
 
 class MultipleChoice(Dataset):
-    """Questions with lettered options; the gold answer is a letter. A family says where options and letter are."""
+    """Questions with lettered options, of which the gold answer is a letter; a family says where they stand."""
 
     @abstractmethod
-    def choices(self, row: Mapping[str, Any]) -> tuple[str, ...]:
-        """The options, without their letters."""
+    def read_choices(self, row: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the options, without their letters."""
 
     @abstractmethod
-    def letter(self, row: Mapping[str, Any]) -> str:
-        """The letter of the right option."""
+    def read_letter(self, row: Mapping[str, Any]) -> str:
+        """Return the letter of the right option."""
 
     def problem(self, row: Mapping[str, Any], number: int) -> Problem:
         """Ask for the letter; options that the prompt template leaves out are put below the question."""
-        choices, letter = self.choices(row), self.letter(row).strip().upper()
+        choices, letter = self.read_choices(row), self.read_letter(row).strip().upper()
         known = LETTERS[: len(choices)]
         if len(letter) != 1 or letter not in known:
             raise UserError(f"the right option is {letter!r}, and the options are {', '.join(known) or 'none'}")
-        question = values.text(row, "question")
+        question = read_text(row, "question")
         if "{choices}" not in self.template:
-            question = f"{question}\n\n{lettered(choices)}"
+            question = f"{question}\n\n{format_choices(choices)}"
         return Problem(
             index=self.index_of(row, number),
             messages=self.messages(question, choices),
@@ -53,13 +53,13 @@ class AQuA(MultipleChoice):
 
     fields = ("question", "options", "correct")
 
-    def choices(self, row: Mapping[str, Any]) -> tuple[str, ...]:
-        """Take the letter off each option."""
-        return tuple(LETTER_BEFORE.sub("", option, count=1).strip() for option in values.texts(row, "options"))
+    def read_choices(self, row: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the options without the letter before each."""
+        return tuple(LETTER_BEFORE.sub("", option, count=1).strip() for option in read_texts(row, "options"))
 
-    def letter(self, row: Mapping[str, Any]) -> str:
-        """Take it as it is."""
-        return values.text(row, "correct")
+    def read_letter(self, row: Mapping[str, Any]) -> str:
+        """Return the field `correct`."""
+        return read_text(row, "correct")
 
 
 class MMLU(MultipleChoice):
@@ -68,13 +68,13 @@ class MMLU(MultipleChoice):
     fields = ("question", "choices", "answer")
     metadata_fields = ("type", "subject")
 
-    def choices(self, row: Mapping[str, Any]) -> tuple[str, ...]:
-        """Take them as they are."""
-        return values.texts(row, "choices")
+    def read_choices(self, row: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the field `choices`."""
+        return read_texts(row, "choices")
 
-    def letter(self, row: Mapping[str, Any]) -> str:
-        """Turn a number into its letter."""
-        answer = values.gold(row, "answer")
+    def read_letter(self, row: Mapping[str, Any]) -> str:
+        """Return the letter, or that of the number."""
+        answer = read_gold(row, "answer")
         return LETTERS[int(answer)] if answer in "0123456789" and len(answer) == 1 else answer
 
 
@@ -85,9 +85,9 @@ class SATMath(MultipleChoice):
     other_names: ClassVar[Mapping[str, str]] = {"Question": "question", "Possible Answers": "options"}
     index_field = "id"
 
-    def choices(self, row: Mapping[str, Any]) -> tuple[str, ...]:
-        """Cut the text where the next letter stands, written as the first one is: `B)` after `A)`, `B.` after `A.`."""
-        options = values.text(row, "options").strip()
+    def read_choices(self, row: Mapping[str, Any]) -> tuple[str, ...]:
+        """Cut the text at each next letter in the style of the first one: `B)` behind `A)`, `B.` behind `A.`."""
+        options = read_text(row, "options").strip()
         mark, rest = options[1:2], options[2:]
         if options[0] != "A" or mark not in (")", "."):
             raise UserError("field 'options' does not begin with A) or A.")
@@ -100,6 +100,6 @@ class SATMath(MultipleChoice):
             rest = after[0]
         return tuple(found)
 
-    def letter(self, row: Mapping[str, Any]) -> str:
-        """Take it as it is."""
-        return values.text(row, "Answer")
+    def read_letter(self, row: Mapping[str, Any]) -> str:
+        """Return the field `Answer`."""
+        return read_text(row, "Answer")

@@ -6,8 +6,8 @@ Source: He et al. 2024, "OlympiadBench", arXiv:2402.14008.
 from collections.abc import Mapping
 from typing import Any
 
-from inference_kit.dataset import fields as values
 from inference_kit.dataset.base import Dataset
+from inference_kit.dataset.fields import read_text, read_texts, strip_dollars
 from inference_kit.errors import UserError
 from inference_kit.records import Problem
 
@@ -20,17 +20,17 @@ class OlympiadBench(Dataset):
     metadata_fields = ("subfield", "answer_type", "is_multiple_answer", "unit")
 
     def problem(self, row: Mapping[str, Any], number: int) -> Problem:
-        """Join the parts of the answer to one list; a context stands before its question."""
-        parts = values.texts(row, "final_answer")
+        """Join the parts of the answer with commas, and put the context before its question."""
+        parts = read_texts(row, "final_answer")
         if not parts:
             raise UserError("field 'final_answer' is a list of no answers")
-        question = values.text(row, "question")
+        question = read_text(row, "question")
         context = row.get("context")
         return Problem(
             index=self.index_of(row, number),
             messages=self.messages(
                 f"{context.strip()}\n\n{question}" if isinstance(context, str) and context.strip() else question
             ),
-            answer=", ".join(values.without_dollars(part.strip()) for part in parts),
+            answer=", ".join(strip_dollars(part.strip()) for part in parts),
             metadata=self.metadata_of(row),
         )

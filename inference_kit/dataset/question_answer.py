@@ -7,8 +7,8 @@ arXiv:2403.02884 (CollegeMath); Wei et al. 2023, "CMATH", arXiv:2306.16636.
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from inference_kit.dataset import fields as values
 from inference_kit.dataset.base import Dataset
+from inference_kit.dataset.fields import read_gold, read_text, strip_zero_fraction
 from inference_kit.records import Problem
 
 
@@ -20,11 +20,11 @@ class QuestionAnswer(Dataset):
     metadata_fields = ("source", "data_source", "data_topic", "grade")
 
     def problem(self, row: Mapping[str, Any], number: int) -> Problem:
-        """Take both as they are; an answer that is an empty text, as two of Gaokao's are, is never met."""
+        """Take both as they are; where the answer is an empty text, as two of Gaokao's are, no response is correct."""
         return Problem(
             index=self.index_of(row, number),
-            messages=self.messages(values.text(row, "question")),
-            answer=values.whole(values.gold(row, "answer")),
+            messages=self.messages(read_text(row, "question")),
+            answer=strip_zero_fraction(read_gold(row, "answer")),
             metadata=self.metadata_of(row),
         )
 

@@ -1,8 +1,8 @@
 """Selection: which problems of a data set a run takes.
 
 Why: a method is tried on fifty problems before it is paid for on five thousand, and one problem is run again alone.
-Promises: problems keep the order of the data; the same seed takes the same problems, and a larger limit keeps those of
-a smaller one; the shards of a selection have every problem in exactly one of them.
+Promises: problems keep the order of the data. The same seed takes the same problems, and a larger limit keeps those of
+a smaller one. Each problem of a selection is in exactly one of its shards.
 """
 
 import heapq
@@ -21,7 +21,7 @@ PART = re.compile(r"(\d{1,9})/(\d{1,9})")
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """Part `number` of `of`, counted from 1: every `of`-th problem, by its place among the selected ones."""
+    """Part `number` of `of`, counted from 1: every `of`-th of the selected problems, from the `number`-th on."""
 
     number: int
     of: int
@@ -31,7 +31,7 @@ class Shard:
         """Read `2/4`.
 
         Raises:
-            UserError: where it is not one part of some.
+            UserError: where it is not i/k with i from 1 to k.
         """
         found = PART.fullmatch(text.strip())
         shard = cls(int(found[1]), int(found[2])) if found else cls(0, 0)
@@ -45,9 +45,9 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The problems that `index` names (such as `3,7,10-20`), of these the first `limit`, or `limit` at random.
+    """The problems that `index` names (such as `3,7,10-20`), of these the first `limit`, and of these a `shard`.
 
-    With a `shard`, that part of them.
+    With a `shuffle_seed`, the `limit` problems are drawn at random. What is None selects all.
     """
 
     limit: int | None = None
@@ -55,25 +55,25 @@ class Selection:
     shuffle_seed: int | None = None
     shard: Shard | None = None
 
-    def of(self, problems: Iterator[Problem]) -> Iterator[Problem]:
-        """Take the selected problems out of a stream.
+    def select(self, problems: Iterator[Problem]) -> Iterator[Problem]:
+        """Yield the selected problems of a stream.
 
         Raises:
-            UserError: an index that no problem has; said when the stream is at its end.
+            UserError: where no problem has an index that is named; at the end of the stream.
         """
-        chosen = problems if self.index is None else _named(problems, self.index)
+        chosen = problems if self.index is None else _select_named(problems, self.index)
         if self.limit is None or self.shuffle_seed is None:
             taken: Iterator[Problem] = islice(chosen, self.limit)
         else:
-            taken = _drawn(chosen, self.limit, random.Random(self.shuffle_seed))
+            taken = _sample(chosen, self.limit, random.Random(self.shuffle_seed))
         return islice(taken, self.shard.number - 1, None, self.shard.of) if self.shard else taken
 
 
-def _named(problems: Iterator[Problem], asked: str) -> Iterator[Problem]:
+def _select_named(problems: Iterator[Problem], asked: str) -> Iterator[Problem]:
     names = [name.strip() for name in asked.split(",") if name.strip()]
     missing = set(names)
     for problem in problems:
-        hits = [name for name in names if _names(name, str(problem.index))]
+        hits = [name for name in names if _matches(name, str(problem.index))]
         missing.difference_update(hits)
         if hits:
             yield problem
@@ -85,14 +85,17 @@ def _named(problems: Iterator[Problem], asked: str) -> Iterator[Problem]:
         )
 
 
-def _names(name: str, index: str) -> bool:
-    """Whether `name`, an index or a range of numbers, means this index."""
+def _matches(name: str, index: str) -> bool:
+    """Return whether `name`, an index or a range of numbers, means this index."""
     span = RANGE.fullmatch(name)
     within = span and index.isdecimal() and len(index) <= 18 and int(span[1]) <= int(index) <= int(span[2])
     return bool(name == index or within)
 
 
-def _drawn(problems: Iterator[Problem], limit: int, rng: random.Random) -> Iterator[Problem]:
-    """Each problem draws a number, and the smallest stay: one pass, and only `limit` problems in memory."""
+def _sample(problems: Iterator[Problem], limit: int, rng: random.Random) -> Iterator[Problem]:
+    """Sample `limit` problems in one pass, with only these in memory, and yield them in the order of the data.
+
+    Each problem draws a random number, and those with the `limit` smallest stay. So a larger limit keeps them too.
+    """
     drawn = heapq.nsmallest(limit, ((rng.random(), place, problem) for place, problem in enumerate(problems)))
     return (problem for _, problem in sorted((place, problem) for _, place, problem in drawn))

@@ -1,7 +1,8 @@
-"""SimpleDataset: anyone's own file, without code.
+"""SimpleDataset: a file of the user's own, without code.
 
-Why: most data sets are a list of inputs with answers; this is also the example to copy for a class of one's own.
-Promises: `index` and `input` are all that a row needs; other fields are kept as metadata.
+Why: most data sets are a list of inputs with answers. This is also the example to copy for a class of one's own.
+Promises: `index` and `input` are all that a row needs. Other fields are kept as metadata.
+Source: docs/datasets.md has the fields.
 """
 
 from collections.abc import Mapping
@@ -9,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from inference_kit.dataset import fields as values
 from inference_kit.dataset.base import Dataset
+from inference_kit.dataset.fields import read_gold, read_index, read_text, read_texts
 from inference_kit.errors import UserError
 from inference_kit.records import AnswerKind, Gold, Message, Problem, Role, message_list
 
@@ -40,28 +41,28 @@ class SimpleDataset(Dataset):
         super().__init__(dataset_name, dataset_path, split=split, subset=subset, prompt_template=prompt_template)
 
     def problem(self, row: Mapping[str, Any], number: int) -> Problem:
-        """Take the row as it is."""
-        choices = values.texts(row, "choices") if "choices" in row else ()
+        """Take the row as it is; fields that are not its own become metadata."""
+        choices = read_texts(row, "choices") if "choices" in row else ()
         metadata = {name: value for name, value in row.items() if name not in OWN_FIELDS}
         return Problem(
-            index=values.index(row, "index"),
-            messages=self._messages(row, choices),
-            answer=_answer(row),
-            answer_kind=_answer_kind(row),
+            index=read_index(row, "index"),
+            messages=self._build_messages(row, choices),
+            answer=_read_answer(row),
+            answer_kind=_read_answer_kind(row),
             metadata=metadata | {"choices": list(choices)} if choices else metadata,
         )
 
-    def _messages(self, row: Mapping[str, Any], choices: tuple[str, ...]) -> tuple[Message, ...]:
-        given = row["input"] if isinstance(row["input"], list) else [_asked(values.text(row, "input"))]
-        *earlier, last = map(self._with_files, _conversation(given))
-        images = (*last.images, *self._found(_images(row)))
+    def _build_messages(self, row: Mapping[str, Any], choices: tuple[str, ...]) -> tuple[Message, ...]:
+        given = row["input"] if isinstance(row["input"], list) else [_user_turn(read_text(row, "input"))]
+        *earlier, last = map(self._resolve_images, _read_conversation(given))
+        images = (*last.images, *self._find_files(_read_images(row)))
         return (*earlier, Message(last.role, self.prompt(last.content, choices), images))
 
-    def _with_files(self, turn: Message) -> Message:
-        return replace(turn, images=self._found(turn.images)) if turn.images else turn
+    def _resolve_images(self, turn: Message) -> Message:
+        return replace(turn, images=self._find_files(turn.images)) if turn.images else turn
 
-    def _found(self, images: tuple[str, ...]) -> tuple[str, ...]:
-        """Images by their files where these lie beside the data, else as they are named."""
+    def _find_files(self, images: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the paths of images that lie beside the data file, and the others as they are named."""
         if not images:
             return ()
         folder = Path(self.dataset_path).expanduser().parent
@@ -69,7 +70,7 @@ class SimpleDataset(Dataset):
         return tuple(str(beside[image]) if image in beside and _is_file(beside[image]) else image for image in images)
 
 
-def _asked(text: str) -> dict[str, str]:
+def _user_turn(text: str) -> dict[str, str]:
     return {"role": "user", "content": text}
 
 
@@ -80,15 +81,15 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _images(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """The images of a row or a message; one of them may stand alone."""
+def _read_images(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Read the images of a row or a message: a list, or a single one."""
     given = row.get("images")
     if not given or (isinstance(given, str) and not given.startswith("[")):
         return (given,) if given else ()
-    return values.texts(row, "images")
+    return read_texts(row, "images")
 
 
-def _conversation(turns: list[Any]) -> tuple[Message, ...]:
+def _read_conversation(turns: list[Any]) -> tuple[Message, ...]:
     for number, turn in enumerate(turns, start=1):
         if not (isinstance(turn, dict) and turn.get("role") in ROLES and isinstance(turn.get("content"), str)):
             raise UserError(
@@ -97,21 +98,21 @@ def _conversation(turns: list[Any]) -> tuple[Message, ...]:
             )
     if not turns:
         raise UserError("field 'input' holds no message")
-    return message_list([{**turn, "images": _images(turn)} for turn in turns])
+    return message_list([{**turn, "images": _read_images(turn)} for turn in turns])
 
 
-def _answer(row: Mapping[str, Any]) -> Gold:
+def _read_answer(row: Mapping[str, Any]) -> Gold:
     answer = row.get("answer")
     if answer is None or answer == "":
         return None
     if not isinstance(answer, list):
-        return values.gold(row, "answer")
+        return read_gold(row, "answer")
     if not answer:
         raise UserError("field 'answer' is a list of no answers", fix="Leave the field out where there is none.")
-    return tuple(values.gold({"answer": each}, "answer") for each in answer)
+    return tuple(read_gold({"answer": each}, "answer") for each in answer)
 
 
-def _answer_kind(row: Mapping[str, Any]) -> AnswerKind:
+def _read_answer_kind(row: Mapping[str, Any]) -> AnswerKind:
     kind = row.get("answer_kind") or "math"
     if kind not in KINDS:
         raise UserError(f"unknown answer_kind {kind!r}", fix=f"Known: {', '.join(KINDS)}.")

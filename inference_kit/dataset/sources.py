@@ -1,7 +1,7 @@
 """Sources: a file or a hub id, as a stream of rows and a digest of their content.
 
-Why: a data set should not know where its rows come from, and a path that is mistyped should not become a download.
-Promises: nothing is opened before rows or digest are asked for; the same content has the same digest.
+Why: a data set should not know where its rows come from, and a mistyped path should not become a download.
+Promises: nothing is opened before rows or digest are asked for. Equal content has an equal digest.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from inference_kit.config import nearest_existing
-from inference_kit.dataset.files import READERS, Placed, plain, read_rows
+from inference_kit.dataset.files import READERS, LocatedRow, read_rows, to_json_types
 from inference_kit.errors import UserError
 
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
@@ -25,17 +25,20 @@ class Source(Protocol):
 
     location: str
 
-    def rows(self) -> Iterator[Placed]:
-        """The rows in their order."""
+    def read_rows(self) -> Iterator[LocatedRow]:
+        """Read the rows, in their order."""
         ...
 
-    def digest(self) -> str:
-        """A sha256 in hexadecimal; equal for equal content."""
+    def compute_digest(self) -> str:
+        """Compute a sha256 in hexadecimal; equal for equal content."""
         ...
 
 
-def source_of(dataset_path: str, *, subset: str | None, split: str) -> Source:
-    """Tell a file from a hub id, which is `org/name`, does not look like a path, and names nothing that exists here."""
+def resolve_source(dataset_path: str, *, subset: str | None, split: str) -> Source:
+    """Return the file or the data set of the hub that `dataset_path` names.
+
+    A hub id is `org/name`, does not look like a path, and names nothing that exists here.
+    """
     path = Path(os.path.expandvars(dataset_path)).expanduser()
     like_a_path = dataset_path.startswith((".", "/", "~", "$")) or path.suffix.lower() in READERS
     if like_a_path or path.exists() or not HUB_ID.fullmatch(dataset_path):
@@ -44,18 +47,22 @@ def source_of(dataset_path: str, *, subset: str | None, split: str) -> Source:
 
 
 class FileSource:
-    """One file of a kind that `reading` knows."""
+    """One file, in a format that `files.py` reads."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.location = path, str(path)
 
-    def rows(self) -> Iterator[Placed]:
-        """The rows, streamed where the format allows it."""
+    def read_rows(self) -> Iterator[LocatedRow]:
+        """Read the rows, one at a time where the format can be streamed.
+
+        Raises:
+            UserError: where there is no such file, or a row is malformed.
+        """
         self._check()
         return read_rows(self.path)
 
-    def digest(self) -> str:
-        """The sha256 of the file's bytes."""
+    def compute_digest(self) -> str:
+        """Compute the sha256 of the file's bytes."""
         self._check()
         with self.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -79,16 +86,20 @@ class HubSource:
         self.hub_id, self.subset, self.split = hub_id, subset, split
         self.location = f"{hub_id} ({', '.join([*([subset] if subset else []), split])})"
 
-    def rows(self) -> Iterator[Placed]:
-        """The rows, out of the memory map that `datasets` keeps."""
-        for number, row in enumerate(self._table, start=1):
-            yield Placed(plain(row), f"{self.location}: row {number}")
+    def read_rows(self) -> Iterator[LocatedRow]:
+        """Read the rows out of the memory map that `datasets` keeps.
 
-    def digest(self) -> str:
-        """The sha256 of the rows: a revision that changes a row changes it, another machine's cache does not."""
+        Raises:
+            UserError: where the hub does not give them.
+        """
+        for number, row in enumerate(self._table, start=1):
+            yield LocatedRow(to_json_types(row), f"{self.location}: row {number}")
+
+    def compute_digest(self) -> str:
+        """Compute the sha256 of the rows, so that it changes with a revision and not with another machine's cache."""
         content = hashlib.sha256()
-        for placed in self.rows():
-            content.update(json.dumps(placed.row, sort_keys=True).encode())
+        for located in self.read_rows():
+            content.update(json.dumps(located.row, sort_keys=True).encode())
         return content.hexdigest()
 
     @cached_property

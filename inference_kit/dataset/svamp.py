@@ -6,8 +6,8 @@ Source: Patel et al. 2021, "Are NLP models really able to solve simple math word
 from collections.abc import Mapping
 from typing import Any
 
-from inference_kit.dataset import fields as values
 from inference_kit.dataset.base import Dataset
+from inference_kit.dataset.fields import read_gold, read_text, strip_zero_fraction
 from inference_kit.records import Problem
 
 
@@ -19,12 +19,12 @@ class SVAMP(Dataset):
     metadata_fields = ("Type",)
 
     def problem(self, row: Mapping[str, Any], number: int) -> Problem:
-        """Put the question after its story, which may lack its full stop."""
-        story, question = values.text(row, "Body").strip(), values.text(row, "Question").strip()
+        """Put the question behind its story, which gets a full stop where it lacks one."""
+        story, question = read_text(row, "Body").strip(), read_text(row, "Question").strip()
         return Problem(
             index=self.index_of(row, number),
             messages=self.messages(f"{story}{' ' if story[-1] in '.!?,;' else '. '}{question}"),
-            answer=values.whole(values.gold(row, "Answer")),
+            answer=strip_zero_fraction(read_gold(row, "Answer")),
             answer_kind="number",
             metadata=self.metadata_of(row),
         )

@@ -1,4 +1,4 @@
-"""JSON, JSONL, CSV and Parquet: the same rows, each with its place; what is broken is named by its line."""
+"""JSON, JSONL, CSV and Parquet: the same rows, each with its location; what is broken is named by its line."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ def rows_of(path: Path) -> list[Any]:
 
 
 def places_of(path: Path) -> list[str]:
-    return [placed.place.removeprefix(str(path)) for placed in read_rows(path)]
+    return [located.location.removeprefix(str(path)) for located in read_rows(path)]
 
 
 def written(folder: Path, name: str, text: str | bytes) -> Path:

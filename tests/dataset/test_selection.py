@@ -15,7 +15,7 @@ def problems(*indices: Index) -> Iterator[Problem]:
 
 
 def taken(selection: Selection, *indices: Index) -> list[Index]:
-    return [problem.index for problem in selection.of(problems(*indices))]
+    return [problem.index for problem in selection.select(problems(*indices))]
 
 
 def test_without_wishes_all_are_taken() -> None:
@@ -25,7 +25,7 @@ def test_without_wishes_all_are_taken() -> None:
 def test_a_limit_takes_the_first_and_reads_no_further() -> None:
     """MAIN-17."""
     endless = (Problem(index, ()) for index in itertools.count())
-    assert [problem.index for problem in Selection(limit=3).of(endless)] == [0, 1, 2]
+    assert [problem.index for problem in Selection(limit=3).select(endless)] == [0, 1, 2]
 
 
 def test_indices_and_ranges_are_taken_in_the_order_of_the_data() -> None:

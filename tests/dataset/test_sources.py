@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from inference_kit.dataset.sources import FileSource, HubSource, source_of
+from inference_kit.dataset.sources import FileSource, HubSource, resolve_source
 from inference_kit.errors import UserError
 
 
 def source(dataset_path: str) -> FileSource | HubSource:
-    found = source_of(dataset_path, subset=None, split="test")
+    found = resolve_source(dataset_path, subset=None, split="test")
     assert isinstance(found, FileSource | HubSource)
     return found
 
@@ -40,18 +40,18 @@ def test_a_missing_file_names_the_nearest(jsonl: Callable[..., str]) -> None:
     """MAIN-82."""
     path = jsonl({"index": 0}, name="problems.jsonl")
     with pytest.raises(UserError, match=r"problem\.jsonl: no such data set file\. Did you mean .*problems\.jsonl\?"):
-        list(source(path.replace("problems", "problem")).rows())
+        list(source(path.replace("problems", "problem")).read_rows())
 
 
 def test_a_folder_names_its_files(jsonl: Callable[..., str]) -> None:
     folder = Path(jsonl({"index": 0}, name="problems.jsonl")).parent
     with pytest.raises(UserError, match=r"is a folder\. Give one file of it: problems\.jsonl"):
-        source(str(folder)).digest()
+        source(str(folder)).compute_digest()
 
 
 def test_the_digest_of_a_file_is_that_of_its_bytes(jsonl: Callable[..., str]) -> None:
     path = jsonl({"index": 0})
-    assert source(path).digest() == hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    assert source(path).compute_digest() == hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def test_a_hub_set_gives_rows_and_a_digest_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,11 +66,11 @@ def test_a_hub_set_gives_rows_and_a_digest_of_them(monkeypatch: pytest.MonkeyPat
         )
 
     monkeypatch.setattr(datasets, "load_dataset", load)
-    hub = source_of("openai/gsm8k", subset="main", split="test")
-    rows = list(hub.rows())
+    hub = resolve_source("openai/gsm8k", subset="main", split="test")
+    rows = list(hub.read_rows())
     assert rows[1].row == {"question": "2?", "answer": "#### 2"}
-    assert rows[1].place == "openai/gsm8k (main, test): row 2"
-    assert hub.digest() == source_of("openai/gsm8k", subset="main", split="test").digest()
+    assert rows[1].location == "openai/gsm8k (main, test): row 2"
+    assert hub.compute_digest() == resolve_source("openai/gsm8k", subset="main", split="test").compute_digest()
     assert asked[0] == ("openai/gsm8k", "main", "test")
 
 
@@ -90,7 +90,7 @@ def test_a_hub_set_that_does_not_load_is_one_line(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(datasets, "load_dataset", load)
     with pytest.raises(UserError) as caught:
-        list(source("a/b").rows())
+        list(source("a/b").read_rows())
     line = str(caught.value)
     assert line.startswith("a/b (test): cannot be loaded from the hub (") and "\n" not in line
     assert str(error).partition("\n")[0].rstrip(".") in line
