@@ -29,7 +29,7 @@ LAUNCHERS: dict[str, Callable[[], Launcher]] = {"processes": Processes, "ray": R
 
 
 def replicated(make: Maker, n: int, distributed: str) -> Engine:
-    """The engine itself, or `n` copies of it where `distributed` says.
+    """Return the engine itself, or `n` copies of it where `distributed` says.
 
     Raises:
         UserError: for fewer than one copy, or an unknown place.
@@ -76,11 +76,11 @@ class Replicas(Engine):
         return self._engine.context_length
 
     def generation_defaults(self) -> Mapping[str, Any]:
-        """Those of the engine."""
+        """Return those of the engine."""
         return self._engine.generation_defaults()
 
     def render(self, messages: Sequence[Message]) -> str:
-        """The prompt as each copy sees it."""
+        """Return the prompt as each copy sees it."""
         return self._engine.render(messages)
 
     def check(self, config: GenerationConfig) -> None:
@@ -95,7 +95,7 @@ class Replicas(Engine):
             asked = tuple(waiting)
             request = Request(replace(prompt, seeds=tuple(prompt.seeds[place] for place in asked)), config)
             try:
-                async with self._chosen(waiting) as copy, aclosing(copy.replica.ask(request)) as answers:
+                async with self._choose_copy(waiting) as copy, aclosing(copy.replica.ask(request)) as answers:
                     async for answer in answers:
                         assert not isinstance(answer, str)
                         position, completion = answer
@@ -110,22 +110,22 @@ class Replicas(Engine):
     async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncGenerator[str]:
         """Write one completion piece by piece; where its copy dies, what was shown cannot be taken back."""
         request = Request(prompt, config, streams=True)
-        async with self._chosen([0]) as copy, aclosing(copy.replica.ask(request)) as pieces:
+        async with self._choose_copy([0]) as copy, aclosing(copy.replica.ask(request)) as pieces:
             async for piece in pieces:
                 assert isinstance(piece, str)
                 yield piece
 
     async def close(self) -> None:
         """End all copies, those too that are just being started."""
-        copies = await asyncio.to_thread(self._taken)
+        copies = await asyncio.to_thread(self._take_copies)
         try:
             await all_of([copy.replica.close() for copy in copies])
         finally:
             await asyncio.to_thread(self._launcher.end)
 
     @asynccontextmanager
-    async def _chosen(self, waiting: Sequence[int]) -> AsyncIterator[Copy]:
-        """The copy with the fewest completions to write, while it writes those that are `waiting`.
+    async def _choose_copy(self, waiting: Sequence[int]) -> AsyncIterator[Copy]:
+        """Lend the copy with the fewest completions to write, while it writes those that are `waiting`.
 
         An error that concerns the whole run concerns that copy only, as long as there are others.
         """
@@ -154,8 +154,8 @@ class Replicas(Engine):
                 self._copies = [Copy(replica) for replica in self._launcher.start(self._make, self._n)]
                 self._started = True
 
-    def _taken(self) -> list[Copy]:
-        """All copies, taken out of service."""
+    def _take_copies(self) -> list[Copy]:
+        """Take all copies out of service and return them."""
         with self._lock:
             copies, self._copies, self._started, self._lost = self._copies, [], False, None
             return copies

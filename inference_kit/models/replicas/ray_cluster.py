@@ -13,11 +13,13 @@ import pickle
 import socket
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from inference_kit.errors import UserError, first_line
 from inference_kit.models.base import Engine
-from inference_kit.models.replicas.replica import KEPT, Answer, Failure, Maker, ReplicaLost, Request, answers, unwrapped
+from inference_kit.models.replicas.replica import KEPT, Answer, Maker, ReplicaLost, Request, answer_request
+from inference_kit.processes.messages import Raised, wrap_error
 
 REACH_SECONDS, CLOSING_SECONDS = 5.0, 10.0
 AT_ONCE = 10_000
@@ -44,7 +46,7 @@ class RayCluster:
                 fix="Start the run on a machine of the cluster, with RAY_ADDRESS=HOST:PORT of its head.",
             )
         if port.isdecimal():
-            _reach(host, int(port))
+            _try_to_connect(host, int(port))
 
     def start(self, make: Maker, n: int) -> Sequence["RayReplica"]:
         """Start `n` actors, spread over the machines.
@@ -65,7 +67,7 @@ class RayCluster:
             ) from error
         machines = [machine["Resources"] for machine in ray.nodes() if machine["Alive"]]
         all_cores, all_gpus = ([int(each.get(name, 0)) for each in machines] for name in ("CPU", "GPU"))
-        cores, gpus = share(all_cores, n), share(all_gpus, n)
+        cores, gpus = divide(all_cores, n), divide(all_gpus, n)
         if cores < 1:
             raise UserError(
                 f"{n} replicas need {n} cores, and the cluster has {sum(all_cores)}",
@@ -87,7 +89,7 @@ class RayCluster:
             sys.modules["ray"].shutdown()
 
 
-def _reach(host: str, port: int) -> None:
+def _try_to_connect(host: str, port: int) -> None:
     try:
         socket.create_connection((host, port), REACH_SECONDS).close()
     except OSError as error:
@@ -98,8 +100,8 @@ def _reach(host: str, port: int) -> None:
         ) from error
 
 
-def share(amounts: Sequence[int], n: int) -> float:
-    """What each of `n` copies can have of something, where machines have so many: most whole units, or else a part.
+def divide(amounts: Sequence[int], n: int) -> float:
+    """Return how much each of `n` copies can have, where machines have `amounts`: whole units, or else a part of one.
 
     No copy spans machines, and none may be left without a place.
     """
@@ -120,17 +122,21 @@ class RayHost:
         try:
             self._engine = pickle.loads(packed)()
         except UserError as error:
-            self._failure = Failure(error)
+            self._failure = Raised(error)
         except Exception as error:  # noqa: BLE001 - handed to the owner
-            self._failure = Failure(ReplicaLost(f"a replica cannot be made ({type(error).__name__}: {error})"))
+            self._failure = Raised(ReplicaLost(f"a replica cannot be made ({type(error).__name__}: {error})"))
 
-    async def ask(self, request: Request) -> AsyncIterator[Answer | Failure]:
-        """The answers to a request as they come."""
+    async def ask(self, request: Request) -> AsyncIterator[Answer | Raised]:
+        """Yield the answers to a request as they come; what the engine raises comes last, as a value."""
         if self._engine is None:
             yield self._failure
             return
-        async for answer in answers(self._engine, request):
-            yield answer
+        try:
+            async with aclosing(answer_request(self._engine, request)) as answers:
+                async for answer in answers:
+                    yield answer
+        except Exception as error:  # noqa: BLE001 - handed to the owner
+            yield wrap_error(error)
 
     async def close(self) -> None:
         """End what the engine has started."""
@@ -145,7 +151,7 @@ class RayReplica:
         self.name, self._actor, self._has_answered = name, actor, False
 
     async def ask(self, request: Request) -> AsyncGenerator[Answer]:
-        """The answers to a request as they come; what is closed before its end is taken back.
+        """Yield the answers to a request as they come; what is closed before its end is taken back.
 
         Raises:
             ReplicaLost: where the actor or its machine is lost.
@@ -158,7 +164,10 @@ class RayReplica:
         try:
             async for reply in replies:
                 self._has_answered = True
-                yield unwrapped(await reply)
+                answer = await reply
+                if isinstance(answer, Raised):
+                    raise answer.error
+                yield answer
             finished = True
         except (RayActorError, ObjectLostError) as error:
             finished = True

@@ -1,15 +1,12 @@
 """Replica: one copy of an engine in another process, as its owner and its host both see it.
 
 Why: whether a copy lives on this machine or on a Ray cluster, it is asked the same and answers the same.
-Promises: what an engine raises arrives at its owner as it was raised, bugs with their traceback as a note.
 """
 
-import pickle
-import traceback
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 from inference_kit.errors import UserError
 from inference_kit.models.base import Engine
@@ -37,20 +34,13 @@ class Request:
     streams: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """What an engine raised, on its way to its owner."""
-
-    error: Exception
-
-
 class Replica(Protocol):
     """The owner's end of a copy; `name` is what it is called in messages."""
 
     name: str
 
     def ask(self, request: Request) -> AsyncGenerator[Answer]:
-        """The answers to a request as they come; what is closed before its end is taken back.
+        """Yield the answers to a request as they come; what is closed before its end is taken back.
 
         Raises:
             ReplicaLost: where the copy has ended.
@@ -77,30 +67,9 @@ class Launcher(Protocol):
         """Give back what `start` took besides the copies."""
 
 
-async def answers(engine: Engine, request: Request) -> AsyncIterator[Answer | Failure]:
-    """What `engine` answers; what it raises comes last, as a value."""
+async def answer_request(engine: Engine, request: Request) -> AsyncGenerator[Answer]:
+    """Yield what `engine` answers, and raise what it raises."""
     ask = engine.stream if request.streams else engine.generate
-    try:
-        async with aclosing(cast("AsyncGenerator[Answer]", ask(request.prompt, request.config))) as written:
-            async for answer in written:
-                yield answer
-    except Exception as error:  # noqa: BLE001 - handed to the caller
-        yield failure(error)
-
-
-def failure(error: Exception) -> Failure:
-    """The error with its traceback as a note, in a form that every process can read."""
-    if not isinstance(error, UserError):
-        error.add_note("".join(traceback.format_exception(error)))
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:  # noqa: BLE001 - a class of anyone's may refuse in any way
-        return Failure(RuntimeError(f"{type(error).__name__}: {error}"))
-    return Failure(error)
-
-
-def unwrapped(answer: Any) -> Answer:
-    """An answer as it came; what the engine raised is raised."""
-    if isinstance(answer, Failure):
-        raise answer.error
-    return cast("Answer", answer)
+    async with aclosing(cast("AsyncGenerator[Answer]", ask(request.prompt, request.config))) as written:
+        async for answer in written:
+            yield answer

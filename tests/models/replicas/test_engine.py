@@ -23,7 +23,7 @@ from inference_kit.errors import EngineError, UserError
 from inference_kit.models.base import Engine
 from inference_kit.models.echo import Echo
 from inference_kit.models.replicas.engine import Copy, Replicas, replicated
-from inference_kit.models.replicas.processes import Processes, ReplicaProcess, share_of_machine, visible_gpus
+from inference_kit.models.replicas.processes import Processes, ReplicaProcess, divide_machine, list_visible_gpus
 from inference_kit.models.replicas.replica import Answer, Maker, ReplicaLost, Request
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
 
@@ -109,7 +109,7 @@ def test_each_prompt_goes_to_the_copy_with_the_least_to_do(
 
 def test_gpus_and_cores_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
     def shares(n: int, *gpus: str) -> list[str | None]:
-        return [share_of_machine(number, n, gpus).get("CUDA_VISIBLE_DEVICES") for number in range(n)]
+        return [divide_machine(number, n, gpus).get("CUDA_VISIBLE_DEVICES") for number in range(n)]
 
     assert shares(2, "0", "1", "2", "3") == ["0,1", "2,3"]
     assert shares(3, "0", "1", "2", "3") == ["0", "1", "2"]
@@ -117,9 +117,9 @@ def test_gpus_and_cores_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shares(2) == [None, None]
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
-    assert share_of_machine(0, 3, [])["OMP_NUM_THREADS"] == "2"
+    assert divide_machine(0, 3, [])["OMP_NUM_THREADS"] == "2"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert visible_gpus() == []
+    assert list_visible_gpus() == []
 
 
 def test_others_take_over_from_a_copy_that_dies(tmp_path: Path) -> None:

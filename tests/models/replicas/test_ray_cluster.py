@@ -18,7 +18,7 @@ from replica_fakes import Broken, Mortal, Unmakeable
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.base import Engine
 from inference_kit.models.replicas.engine import Replicas
-from inference_kit.models.replicas.ray_cluster import RayCluster, share
+from inference_kit.models.replicas.ray_cluster import RayCluster, divide
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
 
 CONFIG = GenerationConfig()
@@ -100,7 +100,7 @@ def test_a_copy_that_still_waits_for_a_place_holds_up_no_close(cluster: None, mo
                 await asyncio.wait_for(anext(answers), timeout=1.0)
         await engine.close()
 
-    monkeypatch.setattr("inference_kit.models.replicas.ray_cluster.share", lambda amounts, n: 2.0 * sum(amounts))
+    monkeypatch.setattr("inference_kit.models.replicas.ray_cluster.divide", lambda amounts, n: 2.0 * sum(amounts))
     asyncio.run(scene())
 
 
@@ -178,4 +178,4 @@ def test_without_ray_the_command_that_installs_it_is_said(monkeypatch: pytest.Mo
     ],
 )
 def test_machines_are_shared_out_so_that_every_copy_has_a_place(amounts: list[int], n: int, each: float) -> None:
-    assert share(amounts, n) == each
+    assert divide(amounts, n) == each
