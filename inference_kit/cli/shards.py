@@ -22,7 +22,7 @@ from inference_kit.store.atomic import make_folder, write_atomically
 from inference_kit.store.encoding import encode
 from inference_kit.store.lock import FolderLock
 from inference_kit.store.results import PartialFile
-from inference_kit.store.run_config import changed_settings, read_entry, write_entry
+from inference_kit.store.run_config import list_changes, read_entry, write_entry
 
 FOLDER = re.compile(r"(?P<whole>.+)\+shard-(?P<number>[1-9]\d*)-of-(?P<of>[1-9]\d*)")
 SELECTION = ("limit", "index", "shuffle_seed")
@@ -128,7 +128,7 @@ def _check_numbers(parts: Sequence[_Part]) -> None:
 def _check_settings(parts: Sequence[_Part]) -> None:
     first = _makes_results(parts[0])
     for part in parts[1:]:
-        if changed := changed_settings(first, _makes_results(part)):
+        if changed := list_changes(first, _makes_results(part)):
             raise UserError(
                 f"shard {part.shard} has other settings than shard {parts[0].shard} ({'; '.join(changed)})",
                 where=str(part.folder),
@@ -161,7 +161,7 @@ def _check_complete(parts: Sequence[_Part]) -> None:
 def _gone_on(parts: Sequence[_Part], path: Path) -> StoredRun:
     """A run without `--shard` that is there already; it stands where it has finished all that the parts have."""
     [whole] = stored_runs(path)
-    changed = changed_settings(_depends_on(parts[0].entry), _depends_on(whole.header))
+    changed = list_changes(_depends_on(parts[0].entry), _depends_on(whole.header))
     finished = PartialFile(path).finished()
     missing = [record.index for record in _in_turn(parts) if record.error is None and record.index not in finished]
     if changed or missing:

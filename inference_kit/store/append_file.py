@@ -1,8 +1,8 @@
 """A file that only grows, by a whole line at a time.
 
 Why: the partial file and the call log hold paid work; each line must be safe once its `append` has returned.
-Promises: an appended line is with the operating system, so it outlives a killed process, and on the disk after
-`fsync_seconds` at the latest as long as lines keep coming; a line that does not fit leaves no trace.
+Promises: an appended line is with the operating system, so it outlives a killed process. It is on the disk after
+`fsync_seconds` at the latest, as long as lines keep coming. A line that does not fit leaves no trace.
 """
 
 import os
@@ -16,12 +16,15 @@ class AppendFile:
     """One writer's end of a file; not to be shared between threads without a lock."""
 
     def __init__(self, path: Path, *, size: int = 0, fsync_seconds: float | None = 1.0) -> None:
-        """Open the file, or make it.
+        """Open the file, or create it.
 
         Args:
             path: Where it is.
-            size: Bytes that stay of what is there; the rest is cut off, as half a line would spoil the next one.
-            fsync_seconds: Least time between two waits for the disk; None never waits.
+            size: Bytes to keep of what is there; the rest is cut off, because half a line would spoil the next one.
+            fsync_seconds: Least time between two calls of fsync, which wait for the disk; None never calls it.
+
+        Raises:
+            UserError: where the disk refuses.
         """
         self.path, self.size, self._fsync_seconds = path, size, fsync_seconds
         self._synced_at = float("-inf")
@@ -31,7 +34,7 @@ class AppendFile:
         except OSError as error:
             raise disk_error(error, path) from error
         if size and os.pread(self._descriptor, 1, size - 1) != b"\n":
-            self.append("")
+            self.append("")  # ends a last line that is whole but for its line break
 
     def append(self, line: str) -> int:
         """Add a line and return the offset it starts at.
@@ -53,7 +56,11 @@ class AppendFile:
         return start
 
     def close(self) -> None:
-        """Wait for the disk, unless that is switched off, and close."""
+        """Wait for the disk, unless that is switched off, and close.
+
+        Raises:
+            UserError: where the disk refuses.
+        """
         try:
             if self._fsync_seconds is not None:
                 os.fsync(self._descriptor)

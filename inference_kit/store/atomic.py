@@ -1,7 +1,8 @@
-"""Files that are there whole or not at all, and what a disk that refuses means for the user.
+"""Atomic writes: a file is the old one or the new one, never half of it; and errors of the disk as one line.
 
 Why: a kill or a full disk may come at any moment, and half a result file looks like a whole one.
-Promises: a file written here is the old one or the new one, never half; an error of the disk becomes one line.
+Promises: a file is written beside its place and moved there once it is whole and on the disk. An error of the disk
+becomes a `UserError`.
 """
 
 import errno
@@ -37,14 +38,14 @@ _DISK_ERRORS: dict[int | None, tuple[str, str]] = {
 
 @contextmanager
 def write_atomically(path: Path) -> Iterator[TextIO]:
-    """Open a text file that takes the place of `path` once it is whole and on the disk.
+    """Open a text file that replaces `path` once the `with` block ends without an error.
 
     On any error `path` stays as it was. What is no regular file, such as /dev/null, is written to directly.
 
     Raises:
         UserError: where the disk refuses.
     """
-    target = path.resolve()
+    target = path.resolve()  # a symbolic link stays one, and what it leads to is replaced
     aside = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.tmp")
     try:
         replaced = target.is_file() or not target.exists()
@@ -65,7 +66,7 @@ def write_atomically(path: Path) -> Iterator[TextIO]:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it, where they are missing.
+    """Create a folder and those above it, where they are missing.
 
     Raises:
         UserError: where the disk refuses.
@@ -77,6 +78,6 @@ def make_folder(path: Path) -> None:
 
 
 def disk_error(error: OSError, path: Path) -> UserError:
-    """What the user should know about an error of the disk at `path`."""
+    """Turn an error of the disk at `path` into the line that the user gets."""
     what, fix = _DISK_ERRORS.get(error.errno, (error.strerror or str(error), ""))
     return UserError(what, where=str(path), fix=fix)

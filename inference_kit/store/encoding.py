@@ -1,8 +1,8 @@
 """JSON as the store writes and reads it: one value, one line.
 
-Why: data sets and model text hold what plain `json` stumbles over, and finished work must not be lost to it.
-Promises: text is not escaped, integers of any length survive, NaN and infinities become null, arrays become lists,
-what JSON has no word for (a date, say) becomes its text, and whatever cannot be read is a `ValueError`.
+Why: data sets and model text hold what plain `json` fails on, and finished work must not be lost to it.
+Promises: text is not escaped. Integers of any length survive. NaN and infinities become null, arrays become lists, and
+what has no JSON type (a date, say) becomes its text. Whatever cannot be read is a `ValueError`.
 """
 
 import json
@@ -13,12 +13,12 @@ _DIGITS_AT_ONCE = 4000
 """Python refuses to convert integers of more than 4,300 digits in one go."""
 
 
-def _stand_in(value: Any) -> Any:
-    """Numbers for a scalar, array or tensor of numpy or torch, text for anything else."""
+def _convert(value: Any) -> Any:
+    """Convert what JSON has no type for: arrays and tensors to numbers, anything else to text."""
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_stand_in)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_convert)
 
 
 def encode(value: Any) -> str:
@@ -33,7 +33,7 @@ def decode(line: bytes) -> Any:
     """Read what `encode` wrote, or any other JSON in UTF-8.
 
     Raises:
-        ValueError: `json.JSONDecodeError` or `UnicodeDecodeError`, as far as they have a place to tell.
+        ValueError: where it is no JSON; a `json.JSONDecodeError` or `UnicodeDecodeError` where a position is known.
     """
     text = line.decode("utf-8-sig")
     try:
@@ -41,12 +41,13 @@ def decode(line: bytes) -> Any:
     except json.JSONDecodeError:
         raise
     except ValueError:  # a very long integer
-        return json.loads(text, parse_int=_integer)
+        return json.loads(text, parse_int=_parse_integer)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
 
 def _encode_by_part(value: Any) -> str:
+    """Encode each part by itself, which is slower, so that only the parts that need it are converted."""
     match value:
         case dict():
             return "{" + ", ".join(f"{encode(str(key))}: {_encode_by_part(item)}" for key, item in value.items()) + "}"
@@ -55,13 +56,14 @@ def _encode_by_part(value: Any) -> str:
         case float() if not math.isfinite(value):
             return "null"
         case int() if abs(value) >= 10**_DIGITS_AT_ONCE:
-            return _digits(value)
+            return _format_integer(value)
         case str() | int() | float() | None:
             return _ENCODER.encode(value)
-    return _encode_by_part(_stand_in(value))
+    return _encode_by_part(_convert(value))
 
 
-def _digits(value: int) -> str:
+def _format_integer(value: int) -> str:
+    """Format an integer of any length, piece by piece from its last digits on."""
     sign, rest, pieces = "-" if value < 0 else "", abs(value), list[str]()
     while rest:
         rest, piece = divmod(rest, 10**_DIGITS_AT_ONCE)
@@ -69,7 +71,8 @@ def _digits(value: int) -> str:
     return sign + "".join(reversed(pieces)).lstrip("0")
 
 
-def _integer(digits: str) -> int:
+def _parse_integer(digits: str) -> int:
+    """Parse an integer of any length, piece by piece: value = value * 10**len(piece) + piece."""
     value, unsigned = 0, digits.removeprefix("-")
     for start in range(0, len(unsigned), _DIGITS_AT_ONCE):
         piece = unsigned[start : start + _DIGITS_AT_ONCE]

@@ -1,8 +1,8 @@
 """One writer for a folder.
 
 Why: two runs that append to the same files would spoil both.
-Promises: the second one is refused with the first one's PID; the kernel gives the lock back when its process ends,
-however that comes, so there is no stale lock to remove; programs that a run starts do not inherit it.
+Promises: the second one is refused with the first one's PID. The kernel releases the lock when its process ends,
+however it ends, so there is no stale lock to remove. Programs that a run starts do not inherit it.
 """
 
 import fcntl
@@ -15,8 +15,8 @@ from inference_kit.errors import UserError
 from inference_kit.store.atomic import disk_error
 
 NAME = ".lock"
-LOOKS, LOOK_SECONDS = 20, 0.01
-"""How often, and how far apart, a lock without a PID is looked at before it counts as unknown."""
+PID_ATTEMPTS, PID_WAIT_SECONDS = 20, 0.01
+"""How often the PID in a lock file is read, and the wait between, before its holder counts as unknown."""
 
 
 class FolderLock:
@@ -29,7 +29,7 @@ class FolderLock:
     def __enter__(self) -> "FolderLock":
         try:
             self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
-            self._take()
+            self._acquire()
         except OSError as error:
             raise disk_error(error, self.path) from error
         return self
@@ -40,11 +40,11 @@ class FolderLock:
         os.ftruncate(self._descriptor, 0)
         os.close(self._descriptor)
 
-    def _take(self) -> None:
+    def _acquire(self) -> None:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            holder = self._holder()
+            holder = self._read_holder()
             os.close(self._descriptor)
             raise UserError(
                 f"locked by PID {holder}, which is writing here",
@@ -54,10 +54,10 @@ class FolderLock:
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 
-    def _holder(self) -> str:
-        """The PID of whoever has the lock, which stands in the file a moment after it is taken."""
-        for _ in range(LOOKS):
+    def _read_holder(self) -> str:
+        """Read the PID of whoever has the lock, which writes it a moment after it got the lock."""
+        for _ in range(PID_ATTEMPTS):
             if holder := os.pread(self._descriptor, 20, 0).decode("ascii", "replace").strip():
                 return holder
-            time.sleep(LOOK_SECONDS)
+            time.sleep(PID_WAIT_SECONDS)
         return "unknown"

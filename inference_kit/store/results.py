@@ -1,8 +1,8 @@
-"""Result files: a partial file grows by a line per finished problem, a final file holds a whole run under one vote.
+"""Result files: a partial file grows by a line per finished problem; a final file holds a whole run under one vote.
 
-Why: finished work must survive anything, and what evaluates, compares and reports it needs no model to read it back.
-Promises: a problem's last line counts; a torn last line is dropped, a spoilt one in the middle is named, and both
-problems are done again; memory holds indices, not records; a newer schema is refused.
+Why: finished work must survive anything, and whoever evaluates, compares and reports it needs no model to read it back.
+Promises: the last line of a problem counts. A torn last line is dropped, a malformed one in the middle is named, and
+both problems are done again. Memory holds indices, not records. A newer schema is refused.
 """
 
 import json
@@ -20,12 +20,14 @@ from inference_kit.store.append_file import AppendFile
 from inference_kit.store.atomic import disk_error, write_atomically
 from inference_kit.store.encoding import decode, encode
 
-_KINDS = {"schema": int, "vote": str | None, "metrics": dict, "results": list}
-_AGAIN = "Write it again with `evaluate` of the .jsonl beside it."
+_FINAL_TYPES = {"schema": int, "vote": str | None, "metrics": dict, "results": list}
+"""Keys that tell a final file from other JSON, with their types."""
+
+_WRITE_AGAIN = "Write it again with `evaluate` of the .jsonl beside it."
 
 
 class PartialFile:
-    """`<dataset>-<method>.jsonl`: as it was when it was first looked at, and what this process has appended since."""
+    """`<dataset>-<method>.jsonl`: what it held when it was first read, and what this process has appended since."""
 
     def __init__(self, path: Path, *, fsync_seconds: float | None = 1.0) -> None:
         """Name the file; nothing is read or made yet.
@@ -38,28 +40,28 @@ class PartialFile:
         self._file: AppendFile | None = None
 
     def finished(self) -> set[Index]:
-        """The problems that need not be done again: stored, and without an error."""
-        return self._stored.offsets.keys() - self._stored.failed
+        """Return the problems that need not be done again: those stored without an error."""
+        return self._lines.offsets.keys() - self._lines.failed
 
     def run_seconds(self) -> float:
-        """How long the run has worked, as its latest record says; 0 where there is none."""
-        return self._stored.run_seconds
+        """Return how long the run has worked according to its records; 0 where there are none."""
+        return self._lines.run_seconds
 
     def read(self) -> dict[Index, Record]:
-        """All records by index, in memory."""
+        """Read all records into memory, by index."""
         return {record.index: record for record in self.records()}
 
     def records(self) -> Iterator[Record]:
-        """Each problem's last record, one at a time, in the order in which the problems were first stored."""
-        return self.ordered(list(self._stored.offsets))
+        """Yield each problem's last record, in the order in which the problems were first stored; one in memory."""
+        return self.ordered(list(self._lines.offsets))
 
     def ordered(self, indices: Iterable[Index]) -> Iterator[Record]:
-        """The records of `indices`, in their order, one at a time; those that are not stored are left out."""
-        if not self._stored.offsets:
+        """Yield the records of `indices`, in their order; those that are not stored are left out."""
+        if not self._lines.offsets:
             return
         with self.path.open("rb") as file:
             for index in indices:
-                if (offset := self._stored.offsets.get(index)) is not None:
+                if (offset := self._lines.offsets.get(index)) is not None:
                     file.seek(offset)
                     yield Record.from_json(decode(file.readline()))
 
@@ -70,43 +72,44 @@ class PartialFile:
             UserError: where the disk refuses; the file is then as it was.
         """
         if self._file is None:
-            self._file = AppendFile(self.path, size=self._stored.size, fsync_seconds=self._fsync_seconds)
-        self._stored.add(record, self._file.append(encode(record.to_json())))
+            self._file = AppendFile(self.path, size=self._lines.size, fsync_seconds=self._fsync_seconds)
+        self._lines.add(record, self._file.append(encode(record.to_json())))
 
     def close(self) -> None:
-        """Close the file; reading goes on to work."""
+        """Close the file for writing; it can still be read."""
         if self._file is not None:
             self._file.close()
-            self._stored.size, self._file = self._file.size, None
+            self._lines.size, self._file = self._file.size, None
 
     @cached_property
-    def _stored(self) -> "_Stored":
-        stored = _Stored()
+    def _lines(self) -> "_LineIndex":
+        lines = _LineIndex()
         try:
             with self.path.open("rb") as file:
                 for number, line in enumerate(file, 1):
-                    self._take(line, number, stored)
+                    self._index_line(line, number, lines)
         except FileNotFoundError:
             pass  # nothing is stored yet
         except OSError as error:
             raise disk_error(error, self.path) from error
-        return stored
+        return lines
 
-    def _take(self, line: bytes, number: int, stored: "_Stored") -> None:
+    def _index_line(self, line: bytes, number: int, lines: "_LineIndex") -> None:
+        """Add a line to the index; a torn one does not count to `size`, so that the next append overwrites it."""
         try:
             if line.strip():
-                stored.add(_record(line, f"{self.path}:{number}"), stored.size)
+                lines.add(_parse_record(line, f"{self.path}:{number}"), lines.size)
         except ValueError as error:
             if not line.endswith(b"\n"):
                 logger.info("{}:{}: the last line is torn; that problem is done again", self.path, number)
                 return
             logger.warning("{}:{}: not a record ({}); that problem is done again", self.path, number, error)
-        stored.size += len(line)
+        lines.size += len(line)
 
 
 @dataclass(slots=True)
-class _Stored:
-    """Where each problem's last line starts, which of them failed, and how many bytes are whole lines."""
+class _LineIndex:
+    """Byte offsets of each problem's last line, which problems failed, and `size`, the bytes of all whole lines."""
 
     offsets: dict[Index, int] = field(default_factory=dict)
     failed: set[Index] = field(default_factory=set)
@@ -123,7 +126,12 @@ class _Stored:
 
 
 def write_final(path: Path, header: Mapping[str, Any], results: Iterable[Mapping[str, Any]]) -> None:
-    """Write a final file: the schema, what `header` says and then the results, one a line and one at a time in memory.
+    """Write a final file: the schema, what `header` says and then the results, one a line.
+
+    Args:
+        path: Where it is; an older file there is replaced once the new one is whole.
+        header: All that stands before the results.
+        results: One entry for each problem; one at a time is in memory.
 
     Raises:
         UserError: where the disk refuses; the file is then as it was.
@@ -139,7 +147,7 @@ def write_final(path: Path, header: Mapping[str, Any], results: Iterable[Mapping
 
 
 def read_final(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Read a final file: what it says before the results, and the results.
+    """Read a final file and return its header, without the results, and its results.
 
     Raises:
         UserError: where it is torn, empty, of a newer schema or no final file at all; with `file:line`.
@@ -149,29 +157,29 @@ def read_final(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     except OSError as error:
         raise disk_error(error, path) from error
     if not data.strip():
-        raise UserError("the file is empty", where=str(path), fix=_AGAIN)
+        raise UserError("the file is empty", where=str(path), fix=_WRITE_AGAIN)
     try:
         header = decode(data)
     except ValueError as error:
-        raise _not_json(error, data, path) from error
+        raise _json_error(error, data, path) from error
     if not _is_final(header):
         raise UserError("not a final file of this program", where=f"{path}:1", fix="Name a .json or .jsonl of a run.")
     _refuse_newer(header["schema"], f"{path}:1")
     results = header.pop("results")
     for number, entry in enumerate(results):
         if not (isinstance(entry, dict) and entry.keys() >= {"index", "input", "gold"}):
-            raise UserError(f"result {number} has no index, input or gold", where=str(path), fix=_AGAIN)
+            raise UserError(f"result {number} has no index, input or gold", where=str(path), fix=_WRITE_AGAIN)
     return header, results
 
 
 def _is_final(header: Any) -> bool:
-    if not (isinstance(header, dict) and header.keys() >= _KINDS.keys()):
+    if not (isinstance(header, dict) and header.keys() >= _FINAL_TYPES.keys()):
         return False
-    return all(isinstance(header[name], kind) for name, kind in _KINDS.items())
+    return all(isinstance(header[name], kind) for name, kind in _FINAL_TYPES.items())
 
 
-def _record(line: bytes, where: str) -> Record:
-    """Read a line of a partial file; a `ValueError` if it is spoilt."""
+def _parse_record(line: bytes, where: str) -> Record:
+    """Parse a line of a partial file; raise a `ValueError` where it is no record."""
     try:
         data = decode(line)
         _refuse_newer(data["schema"], where)
@@ -190,11 +198,12 @@ def _refuse_newer(schema: int, where: str) -> None:
         )
 
 
-def _not_json(error: ValueError, data: bytes, path: Path) -> UserError:
+def _json_error(error: ValueError, data: bytes, path: Path) -> UserError:
+    """Build the error for a final file that is no JSON; one that ends too early is called torn."""
     line, torn = 1, not data.rstrip().endswith(b"}")
     if isinstance(error, json.JSONDecodeError):
         line, torn = error.lineno, torn or error.pos >= len(error.doc.rstrip())
     elif isinstance(error, UnicodeDecodeError):
         line = data.count(b"\n", 0, error.start) + 1
     what = "the file is torn: it ends in the middle" if torn else f"not JSON ({error})"
-    return UserError(what, where=f"{path}:{line}", fix=_AGAIN)
+    return UserError(what, where=f"{path}:{line}", fix=_WRITE_AGAIN)

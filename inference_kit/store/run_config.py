@@ -1,7 +1,7 @@
 """config.json: what made the results of a folder, and the check that a resumed run is the same run.
 
 Why: results of two settings in one file are worse than no results.
-Promises: each method of a folder has its own entry; a run whose results would depend on something else than the stored
+Promises: each method of a folder has its own entry. A run whose results would depend on other settings than the stored
 ones stops before anything is written, and every difference is named.
 """
 
@@ -16,25 +16,25 @@ from inference_kit.records import SCHEMA
 from inference_kit.store.atomic import write_atomically
 
 NAME = "config.json"
-HEADER = ("dataset", "model", "reward_model", "method", "config")
+FINAL_HEADER = ("dataset", "model", "reward_model", "method", "config")
 
 
 def read_entries(folder: Path) -> list[dict[str, Any]]:
-    """What final files of this folder say before their metrics, one for each method."""
+    """Read what final files of this folder say before their metrics, one entry for each method."""
     return [
-        {key: value for key, value in entry.items() if key in HEADER}
+        {key: value for key, value in entry.items() if key in FINAL_HEADER}
         for entry in _read(folder / NAME)["methods"].values()
     ]
 
 
 def read_entry(folder: Path, method: str) -> dict[str, Any]:
-    """The whole entry of one method; empty where it has none."""
+    """Read the whole entry of one method; empty where it has none."""
     entry: dict[str, Any] = _read(folder / NAME)["methods"].get(method, {})
     return entry
 
 
-def changed_settings(stored: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Each setting that differs, with both values."""
+def list_changes(stored: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """List each setting that differs, with both values."""
     return [
         f"{name}: {stored.get(name)!r} -> {now.get(name)!r}"
         for name in sorted({*stored, *now})
@@ -49,7 +49,7 @@ def check_same_run(folder: Path, method: str, depends_on: Mapping[str, Any]) -> 
         UserError: naming each setting, its stored and its new value.
     """
     entry = read_entry(folder, method)
-    if entry and (changed := changed_settings(entry["config"]["depends_on"], depends_on)):
+    if entry and (changed := list_changes(entry["config"]["depends_on"], depends_on)):
         raise UserError(
             f"the stored run has other settings ({'; '.join(changed)})",
             where=str(folder),
@@ -58,7 +58,11 @@ def check_same_run(folder: Path, method: str, depends_on: Mapping[str, Any]) -> 
 
 
 def write_entry(folder: Path, method: str, entry: Mapping[str, Any], *, fresh: bool) -> str:
-    """Store the entry of one method and return the run's id; a `fresh` run gets a new one."""
+    """Store the entry of one method and return the run's id, 16 hexadecimal digits; a `fresh` run gets a new one.
+
+    Raises:
+        UserError: where the file there is no config of this program, or the disk refuses.
+    """
     config = _read(folder / NAME)
     stored = config["methods"].get(method)
     run = secrets.token_hex(8) if fresh or stored is None else stored["run"]
