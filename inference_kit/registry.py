@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import partial, wraps
-from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from inference_kit.errors import UserError
 
@@ -20,7 +20,7 @@ Entry = Callable[..., Any]
 """What users register: a class, or a `partial` of one that knows its path and settings."""
 
 Value = TypeVar("Value")
-Function = TypeVar("Function", bound=Callable[..., Any])
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def settings_of(function: Callable[..., Any]) -> dict[str, Setting]:
     }
 
 
-def flatten_settings(function: Function) -> Function:
+def flatten_settings(function: Callable[..., Result]) -> Callable[..., Result]:
     """Let a constructor or function take each field of its settings records as a keyword of its own.
 
     A settings record is a frozen dataclass that is the default of a keyword-only parameter, such as
@@ -131,7 +131,7 @@ def flatten_settings(function: Function) -> Function:
     records = _settings_records(function)
 
     @wraps(function)
-    def call(*arguments: Any, **keywords: Any) -> Any:
+    def call(*arguments: Any, **keywords: Any) -> Result:
         for name, default in records.items():
             given = {each.name: keywords.pop(each.name) for each in fields(default) if each.name in keywords}
             if given:
@@ -146,7 +146,7 @@ def flatten_settings(function: Function) -> Function:
     ]
     vars(call)["__signature__"] = own.replace(parameters=flat)  # what `inspect.signature` looks for first
     call.__annotations__ = {each.name: each.annotation for each in flat if each.annotation is not each.empty}
-    return cast("Function", call)
+    return call
 
 
 def _settings_records(function: Callable[..., Any]) -> dict[str, Any]:

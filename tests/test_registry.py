@@ -157,4 +157,4 @@ def test_a_settings_record_is_given_by_its_fields_or_whole(owner: type[Waits]) -
     assert owner("here", patience=Patience(2.0), tries=0).patience == Patience(2.0, tries=0)
     inspect.signature(owner).bind("here", seconds=1.0, tries=2, name="that")
     with pytest.raises(TypeError, match="unexpected keyword argument 'second'"):
-        owner("here", second=1.0)  # type: ignore[call-arg]
+        owner("here", second=1.0)

@@ -17,15 +17,16 @@ from inference_kit.models.base import problems_for
 from inference_kit.models.batching import Loop, Pump
 from inference_kit.models.decode.decode_loop import DecodeLoop
 from inference_kit.models.decode.detokenize import HALF_SIGN
-from inference_kit.models.decode.local_model import LocalModel
+from inference_kit.models.decode.local_model import LocalModel, ModelSettings
 from inference_kit.models.decode.sequences import Row
 from inference_kit.models.decode.tensor_parallel import ParallelLoop, Share, check_size
 from inference_kit.models.local.adapters import put_on
 from inference_kit.models.local.attention import FLASH, choose_attention, in_slots
-from inference_kit.models.local.devices import Dtype
+from inference_kit.models.local.devices import Placement
 from inference_kit.models.local.loading import load_model
 from inference_kit.models.local.quantization import check_quantization
 from inference_kit.records import Completion, GenerationConfig, Prompt
+from inference_kit.registry import flatten_settings
 
 STEPS_AT_ONCE, STEPS_WHILE_STREAMING = 16, 2
 
@@ -34,58 +35,32 @@ class HuggingFace(LocalModel):
     """Any causal language model in Hugging Face layout, by folder or hub id; or a LoRA adapter, which brings its base.
 
     Args:
-        separator: Text that ends a step.
-        dtype: auto, bfloat16, float16 or float32; auto is float32 on a CPU and the model's own elsewhere.
-        device: auto, cuda, mps or cpu.
         attn_implementation: auto, sdpa, eager, flash_attention_2 or flash_attention_3.
-        template: A chat template by name, in the place of the tokenizer's own.
-        chat_template: A chat template from a Jinja file.
         max_batch_size: Completions in one forward pass at the most.
-        revision: Branch, tag or commit on the hub.
-        base_model: The model an adapter is put on, where not the one it names; lends its tokenizer to weights without.
-        adapter_path: LoRA adapters to put on the model, several with commas.
         merge_adapter: Add adapters into the weights, which is faster; by default where these are not quantised.
         quantization_bit: 4 or 8 quantises the weights by bitsandbytes while they load; 0 leaves them as they are.
-        device_map: How accelerate spreads the layers over GPUs, such as auto; none keeps them on one device.
         tensor_parallel_size: GPUs that share each layer.
-        trust_remote_code: Run code that comes with the weights.
     """
 
     auto_class: ClassVar[str] = "AutoModelForCausalLM"
 
+    @flatten_settings
     def __init__(
         self,
         model_path: str,
         *,
-        separator: str = "\n\n",
-        dtype: Dtype = "auto",
-        device: str = "auto",
+        model: ModelSettings = ModelSettings(),
+        placement: Placement = Placement(),
         attn_implementation: Literal["auto", "sdpa", "eager", "flash_attention_2", "flash_attention_3"] = "auto",
-        template: str | None = None,
-        chat_template: str | None = None,
         max_batch_size: int = 64,
-        revision: str | None = None,
-        base_model: str | None = None,
-        adapter_path: str | None = None,
         merge_adapter: bool | None = None,
         quantization_bit: Annotated[int, 0] = 0,
-        device_map: str | None = None,
         tensor_parallel_size: int = 1,
-        trust_remote_code: bool = False,
     ) -> None:
-        super().__init__(
-            model_path,
-            separator=separator,
-            template=template,
-            chat_template=chat_template,
-            revision=revision,
-            base_model=base_model,
-            adapter_path=adapter_path,
-            trust_remote_code=trust_remote_code,
-        )
+        super().__init__(model_path, model)
         self.max_batch_size = max_batch_size
         self.concurrency = problems_for(max_batch_size)
-        self._dtype, self._device, self._device_map = dtype, device, device_map
+        self._placement = placement
         self._attention, self._bits, self._merge = attn_implementation, quantization_bit, merge_adapter
         self._tensor_parallel = tensor_parallel_size
         self._lock = threading.Lock()
@@ -96,7 +71,7 @@ class HuggingFace(LocalModel):
     @cached_property
     def identity(self) -> str:  # type: ignore[override]
         """Names and digests of weights and adapters, number format, and a chat template of one's own."""
-        return self.identity_of("huggingface", self._dtype, f"{self._bits}bit" if self._bits else "")
+        return self.identity_of("huggingface", self._placement.dtype, f"{self._bits}bit" if self._bits else "")
 
     def check(self, config: GenerationConfig) -> None:
         """Refuse what this model cannot do, and say at once where its weights or a package are missing."""
@@ -179,9 +154,7 @@ class HuggingFace(LocalModel):
         model = load_model(
             self.weights,
             self.auto_class,
-            dtype=self._dtype,
-            device=self._device,
-            device_map=self._device_map,
+            self._placement,
             attention=self._attention,
             quantization_bit=self._bits,
             trust_remote_code=self._trust_remote_code,
@@ -200,14 +173,17 @@ class HuggingFace(LocalModel):
             self.tokenizer,
             slots=self.max_batch_size,
             eos=self.end_ids,
-            dtype=self._dtype,
-            device=self._device,
+            placement=self._placement,
             attention=self._attention,
             trust_remote_code=self._trust_remote_code,
         )
 
     def _check_shares(self) -> None:
-        others = {"--device-map": self._device_map, "--quantization-bit": self._bits, "--adapter-path": self.adapters}
+        others = {
+            "--device-map": self._placement.device_map,
+            "--quantization-bit": self._bits,
+            "--adapter-path": self.adapters,
+        }
         for flag, given in others.items():
             if given:
                 raise UserError(
@@ -215,7 +191,7 @@ class HuggingFace(LocalModel):
                     where="--tensor-parallel-size",
                     fix="Leave one of them out, or use --model vllm.",
                 )
-        check_size(self._tensor_parallel, self._device, self.weights.config)
+        check_size(self._tensor_parallel, self._placement.device, self.weights.config)
 
 
 def _leave(pump: Pump[Row], rows: Sequence[Row]) -> None:

@@ -7,7 +7,7 @@ are; a prompt that does not fit is refused with both lengths, never cut.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -54,28 +54,40 @@ NOT_APPLIED = (
 GENERATION_NAMES = ("max_new_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty")
 
 
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """Which weights a model is, and how a conversation is shown to it.
+
+    Args:
+        separator: Text that ends a step.
+        template: A chat template by name, in the place of the tokenizer's own.
+        chat_template: A chat template from a Jinja file.
+        revision: Branch, tag or commit on the hub.
+        base_model: The model an adapter is put on, where not the one it names; lends its tokenizer to weights without.
+        adapter_path: LoRA adapters to put on the model, several with commas.
+        trust_remote_code: Run code that comes with the weights.
+    """
+
+    separator: str = "\n\n"
+    template: str | None = None
+    chat_template: str | None = None
+    revision: str | None = None
+    base_model: str | None = None
+    adapter_path: str | None = None
+    trust_remote_code: bool = False
+
+
 class LocalModel(Engine):
     """A model by folder or hub id, or a LoRA adapter, which brings its base."""
 
     fetch = staticmethod(from_huggingface)
 
-    def __init__(
-        self,
-        model_path: str,
-        *,
-        separator: str,
-        template: str | None,
-        chat_template: str | None,
-        revision: str | None,
-        base_model: str | None,
-        adapter_path: str | None,
-        trust_remote_code: bool,
-    ) -> None:
-        self.separator = separator
-        self._given = Weights(model_path, revision, fetch=self.fetch)
-        self._base_model, self._adapter_path = base_model, adapter_path
-        self._template = load_chat_template(template, chat_template)
-        self._trust_remote_code = trust_remote_code
+    def __init__(self, model_path: str, model: ModelSettings) -> None:
+        self.separator = model.separator
+        self._given = Weights(model_path, model.revision, fetch=self.fetch)
+        self._base_model, self._adapter_path = model.base_model, model.adapter_path
+        self._template = load_chat_template(model.template, model.chat_template)
+        self._trust_remote_code = model.trust_remote_code
 
     @cached_property
     def weights(self) -> Weights:

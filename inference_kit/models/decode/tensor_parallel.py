@@ -20,7 +20,7 @@ from inference_kit.models.decode.detokenize import ReplyText
 from inference_kit.models.decode.sampling import Sureness
 from inference_kit.models.decode.sequences import Row
 from inference_kit.models.local.attention import FLASH, in_slots
-from inference_kit.models.local.devices import choose_device
+from inference_kit.models.local.devices import Placement, choose_device
 from inference_kit.models.local.loading import load_model
 from inference_kit.models.local.weights import Weights
 from inference_kit.records import FinishReason, GenerationConfig
@@ -39,8 +39,7 @@ class Share:
     tokenizer: Any
     slots: int
     eos: frozenset[int]
-    dtype: str = "auto"
-    device: str = "auto"
+    placement: Placement = Placement()
     attention: str = "auto"
     trust_remote_code: bool = False
 
@@ -225,7 +224,7 @@ def _loop(rank: int, size: int, meeting: str, share: Share) -> DecodeLoop:
     from torch import distributed
 
     os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(size))
-    place = choose_device(share.device)
+    place = choose_device(share.placement.device)
     if place == "cuda":
         torch.cuda.set_device(rank)
     else:
@@ -236,8 +235,7 @@ def _loop(rank: int, size: int, meeting: str, share: Share) -> DecodeLoop:
     model = load_model(
         share.weights,
         "AutoModelForCausalLM",
-        dtype=share.dtype,
-        device=share.device,
+        share.placement,
         attention=share.attention,
         tensor_parallel=True,
         trust_remote_code=share.trust_remote_code,

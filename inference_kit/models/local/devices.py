@@ -4,12 +4,28 @@ Why: the same command should do the best thing on a laptop, a Mac and a GPU mach
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from inference_kit.errors import UserError
 
 Dtype = Literal["auto", "bfloat16", "float16", "float32"]
 """What a setting may call the numbers of the weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a model runs, and in which numbers.
+
+    Args:
+        dtype: auto, bfloat16, float16 or float32; auto is float32 on a CPU and the model's own elsewhere.
+        device: auto, cuda, mps or cpu.
+        device_map: How accelerate spreads the layers over GPUs, such as auto; none keeps them on one device.
+    """
+
+    dtype: Dtype = "auto"
+    device: str = "auto"
+    device_map: str | None = None
 
 
 def choose_device(wanted: str) -> str:

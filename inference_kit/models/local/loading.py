@@ -15,7 +15,7 @@ from loguru import logger
 
 from inference_kit.errors import UserError, first_line
 from inference_kit.models.local.attention import check_flash, choose_attention
-from inference_kit.models.local.devices import choose_device, choose_dtype, out_of_memory
+from inference_kit.models.local.devices import Placement, choose_device, choose_dtype, out_of_memory
 from inference_kit.models.local.quantization import check_quantization, quantization_config
 from inference_kit.models.local.weights import Weights
 
@@ -41,10 +41,8 @@ def load_tokenizer(weights: Weights, *, trust_remote_code: bool = False) -> Any:
 def load_model(
     weights: Weights,
     auto_class: str,
+    placement: Placement = Placement(),
     *,
-    dtype: str = "auto",
-    device: str = "auto",
-    device_map: str | None = None,
     attention: str = "auto",
     quantization_bit: int = 0,
     tensor_parallel: bool = False,
@@ -62,8 +60,8 @@ def load_model(
     from transformers.distributed.configuration_utils import DistributedConfig
 
     folder = weights.whole_folder()
-    place = choose_device(device)
-    number_format = choose_dtype(dtype, place, weights.config)
+    place = choose_device(placement.device)
+    number_format = choose_dtype(placement.dtype, place, weights.config)
     kernel = choose_attention(attention, weights.config)
     check_flash(kernel, place, number_format)
     quantized = check_quantization(quantization_bit, weights.whole_config)
@@ -73,7 +71,7 @@ def load_model(
             folder,
             dtype=number_format,
             attn_implementation=kernel,
-            device_map=device_map or ({"": place} if quantized else None),
+            device_map=placement.device_map or ({"": place} if quantized else None),
             quantization_config=quantization_config(quantization_bit, number_format),
             distributed_config=DistributedConfig(tp_plan="auto") if tensor_parallel else None,
             trust_remote_code=trust_remote_code,
@@ -81,7 +79,7 @@ def load_model(
             output_loading_info=True,
         )
         _check_complete(folder, report)
-        if device_map is None and not quantized and not tensor_parallel:
+        if placement.device_map is None and not quantized and not tensor_parallel:
             model.to(place)
     except (OSError, ValueError, ImportError, MemoryError, RuntimeError, SafetensorError, UnpicklingError) as error:
         raise (_too_large(folder, place, error) if out_of_memory(error) else _not_loaded(folder, error)) from error

@@ -19,12 +19,13 @@ from inference_kit.errors import EngineError, UserError
 from inference_kit.flow import all_of
 from inference_kit.models.base import Capabilities
 from inference_kit.models.decode.detokenize import HALF_SIGN, ReplyText
-from inference_kit.models.decode.local_model import LocalModel
+from inference_kit.models.decode.local_model import LocalModel, ModelSettings
 from inference_kit.models.decode.sampling import LEAST_LOGPROB, LIKELIEST, Sureness
 from inference_kit.models.decode.sequences import Row
 from inference_kit.models.local.devices import Dtype
 from inference_kit.models.vllm.process import VllmProcess, require_vllm
 from inference_kit.records import Completion, FinishReason, GenerationConfig, Prompt
+from inference_kit.registry import flatten_settings
 
 LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """The sizes that vLLM makes room for."""
@@ -34,7 +35,6 @@ class VLLM(LocalModel):
     """Any causal language model that vLLM runs, by folder or hub id; or a LoRA adapter, which brings its base.
 
     Args:
-        separator: Text that ends a step.
         dtype: auto, bfloat16, float16 or float32; auto is float32 on a CPU and the model's own elsewhere.
         gpu_memory_utilization: The share of the device's memory that it may use; vLLM's own choice where not given.
         max_model_len: The longest prompt and completion together, in tokens; the model's own where not given.
@@ -44,23 +44,19 @@ class VLLM(LocalModel):
         pipeline_parallel_size: GPUs that share the layers out among them.
         data_parallel_size: Copies of the model that share the requests out among them.
         engine_args: Further engine arguments as key=value, by vLLM's names, several with commas.
-        template: A chat template by name, in the place of the tokenizer's own.
-        chat_template: A chat template from a Jinja file.
-        revision: Branch, tag or commit on the hub.
-        base_model: The model an adapter is put on, where not the one it names; lends its tokenizer to weights without.
         adapter_path: A LoRA adapter to put on the model.
-        trust_remote_code: Run code that comes with the weights.
     """
 
     concurrency = 128
     # Earlier steps are prompt to vLLM, which counts that for the repetition penalty only.
     capabilities = Capabilities(begun_anew=frozenset({"frequency_penalty", "presence_penalty"}), certainty=False)
 
+    @flatten_settings
     def __init__(
         self,
         model_path: str,
         *,
-        separator: str = "\n\n",
+        model: ModelSettings = ModelSettings(),
         dtype: Dtype = "auto",
         gpu_memory_utilization: Annotated[float | None, 0, 1] = None,
         max_model_len: int | None = None,
@@ -70,24 +66,9 @@ class VLLM(LocalModel):
         pipeline_parallel_size: int = 1,
         data_parallel_size: int = 1,
         engine_args: tuple[str, ...] = (),
-        template: str | None = None,
-        chat_template: str | None = None,
-        revision: str | None = None,
-        base_model: str | None = None,
-        adapter_path: str | None = None,
-        trust_remote_code: bool = False,
         **by_name: Any,
     ) -> None:
-        super().__init__(
-            model_path,
-            separator=separator,
-            template=template,
-            chat_template=chat_template,
-            revision=revision,
-            base_model=base_model,
-            adapter_path=adapter_path,
-            trust_remote_code=trust_remote_code,
-        )
+        super().__init__(model_path, model)
         self._max_model_len = max_model_len
         self._further = read_engine_args(engine_args) | by_name
         named = {
@@ -99,7 +80,7 @@ class VLLM(LocalModel):
             "tensor_parallel_size": tensor_parallel_size,
             "pipeline_parallel_size": pipeline_parallel_size,
             "data_parallel_size": data_parallel_size,
-            "trust_remote_code": trust_remote_code,
+            "trust_remote_code": model.trust_remote_code,
         }
         self._engine_arguments = {name: value for name, value in named.items() if value is not None} | self._further
         self._started: VllmProcess | None = None

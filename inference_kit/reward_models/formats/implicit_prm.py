@@ -13,9 +13,10 @@ from itertools import accumulate
 from typing import Annotated, Any
 
 from inference_kit.errors import UserError
-from inference_kit.models.local.devices import Dtype
+from inference_kit.models.local.devices import Placement
 from inference_kit.models.local.weights import Weights
 from inference_kit.records import Problem
+from inference_kit.registry import flatten_settings
 from inference_kit.reward_models.local.encoded_text import EncodedText
 from inference_kit.reward_models.local.forward import BatchedForward
 from inference_kit.reward_models.local.readout import build_logprob_forward
@@ -36,6 +37,7 @@ class ImplicitPRM(TransformerRewardModel):
 
     kind = "implicit_prm"
 
+    @flatten_settings
     def __init__(
         self,
         model_path: str,
@@ -44,9 +46,7 @@ class ImplicitPRM(TransformerRewardModel):
         separator: str = "\n\n",
         beta: float = 0.001,
         per_step: bool = False,
-        dtype: Dtype = "auto",
-        device: str = "auto",
-        device_map: str | None = None,
+        placement: Placement = Placement(),
         max_batch_size: int = 16,
         cache_bytes: Annotated[int, 0] = CACHE_BYTES,
     ) -> None:
@@ -54,9 +54,7 @@ class ImplicitPRM(TransformerRewardModel):
             raise UserError(f"beta must be positive, got {beta}", where="--reward-beta")
         super().__init__(
             model_path,
-            dtype=dtype,
-            device=device,
-            device_map=device_map,
+            placement=placement,
             max_batch_size=max_batch_size,
             cache_bytes=cache_bytes,
         )

@@ -11,8 +11,9 @@ from itertools import accumulate
 from typing import Annotated, Any
 
 from inference_kit.models.local.chat_text import chat_text
-from inference_kit.models.local.devices import Dtype
+from inference_kit.models.local.devices import Placement
 from inference_kit.records import Problem
+from inference_kit.registry import flatten_settings
 from inference_kit.reward_models.local.encoded_text import EncodedText
 from inference_kit.reward_models.local.forward import BatchedForward
 from inference_kit.reward_models.local.readout import build_logprob_forward
@@ -29,15 +30,14 @@ class Likelihood(TransformerRewardModel):
 
     kind = "likelihood"
 
+    @flatten_settings
     def __init__(
         self,
         model_path: str,
         *,
         separator: str = "\n\n",
         beta: float = 1.0,
-        dtype: Dtype = "auto",
-        device: str = "auto",
-        device_map: str | None = None,
+        placement: Placement = Placement(),
         max_batch_size: int = 64,
         cache_bytes: Annotated[int, 0] = CACHE_BYTES,
     ) -> None:
@@ -45,9 +45,7 @@ class Likelihood(TransformerRewardModel):
             raise ValueError(f"beta must be positive, got {beta}")
         super().__init__(
             model_path,
-            dtype=dtype,
-            device=device,
-            device_map=device_map,
+            placement=placement,
             max_batch_size=max_batch_size,
             cache_bytes=cache_bytes,
         )

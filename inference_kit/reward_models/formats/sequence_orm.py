@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from inference_kit.errors import UserError
-from inference_kit.models.local.devices import Dtype
+from inference_kit.models.local.devices import Placement
 from inference_kit.records import Problem
+from inference_kit.registry import flatten_settings
 from inference_kit.reward_models.local.encoded_text import EncodedText
 from inference_kit.reward_models.local.forward import BatchedForward, Row
 from inference_kit.reward_models.local.transformer import TransformerRewardModel
@@ -29,21 +30,18 @@ class SequenceORM(TransformerRewardModel):
     auto_class = "AutoModelForSequenceClassification"
     heads = ("ForSequenceClassification",)
 
+    @flatten_settings
     def __init__(
         self,
         model_path: str,
         *,
         separator: str = "\n\n",
-        dtype: Dtype = "auto",
-        device: str = "auto",
-        device_map: str | None = None,
+        placement: Placement = Placement(),
         max_batch_size: int = 16,
     ) -> None:
         super().__init__(
             model_path,
-            dtype=dtype,
-            device=device,
-            device_map=device_map,
+            placement=placement,
             max_batch_size=max_batch_size,
         )
         self.separator = separator

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from inference_kit.errors import UserError
-from inference_kit.models.local.devices import Dtype
+from inference_kit.models.local.devices import Placement
 from inference_kit.records import Problem
+from inference_kit.registry import flatten_settings
 from inference_kit.reward_models.local.encoded_text import EncodedText
 from inference_kit.reward_models.local.forward import BatchedForward
 from inference_kit.reward_models.local.readout import read_probabilities
@@ -33,6 +34,7 @@ class TokenPRM(TransformerRewardModel):
     auto_class = "AutoModelForTokenClassification"
     heads = ("ForTokenClassification",)
 
+    @flatten_settings
     def __init__(
         self,
         model_path: str,
@@ -40,17 +42,13 @@ class TokenPRM(TransformerRewardModel):
         separator: str = "\n",
         good_labels: tuple[str, ...] = (),
         neutral_is_good: bool = False,
-        dtype: Dtype = "auto",
-        device: str = "auto",
-        device_map: str | None = None,
+        placement: Placement = Placement(),
         max_batch_size: int = 16,
         cache_bytes: Annotated[int, 0] = CACHE_BYTES,
     ) -> None:
         super().__init__(
             model_path,
-            dtype=dtype,
-            device=device,
-            device_map=device_map,
+            placement=placement,
             max_batch_size=max_batch_size,
             cache_bytes=cache_bytes,
         )

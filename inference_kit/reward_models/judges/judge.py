@@ -15,7 +15,7 @@ from inference_kit.errors import UserError
 from inference_kit.models.base import Engine
 from inference_kit.models.decode.huggingface import HuggingFace
 from inference_kit.models.http.openai import OpenAI
-from inference_kit.models.local.devices import Dtype
+from inference_kit.models.local.devices import Dtype, Placement
 from inference_kit.records import GenerationConfig, Message, Problem, Prompt, StepScores
 from inference_kit.reward_models.base import RewardModel, ScoreItem, TooLong
 from inference_kit.reward_models.judges.local_judge import NO, YES, LocalJudge
@@ -60,7 +60,7 @@ class Judge(RewardModel):
         self._path, self._template_name = model_path, template
         self._n_verdicts, self._verdict_tokens = n_verdicts, verdict_tokens
         self._api_model, self._api_key_env = api_model, api_key_env
-        self._dtype, self._device = dtype, device
+        self._placement = Placement(dtype, device)
 
     @property
     def identity(self) -> str:  # type: ignore[override]
@@ -109,8 +109,7 @@ class Judge(RewardModel):
             self._path,
             template=self._template,
             separator=self.separator,
-            dtype=self._dtype,
-            device=self._device,
+            placement=self._placement,
             max_batch_size=self.max_batch_size,
         )
 
@@ -132,7 +131,7 @@ class Judge(RewardModel):
             flag = "--reward-model-path"
             return OpenAI(self._path, flag=flag, api_model=self._api_model, api_key_env=self._api_key_env)
         if self._n_verdicts:
-            return HuggingFace(self._path, dtype=self._dtype, device=self._device, max_batch_size=self.max_batch_size)
+            return HuggingFace(self._path, placement=self._placement, max_batch_size=self.max_batch_size)
         return self.local
 
     @cached_property

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from inference_kit.models.local.devices import Dtype
+from inference_kit.models.local.devices import Placement
 from inference_kit.records import Problem
 from inference_kit.reward_models.local.encoded_text import EncodedText
 from inference_kit.reward_models.local.forward import BatchedForward
@@ -25,9 +25,9 @@ class LocalJudge(TransformerRewardModel):
     kind = "judge"
 
     def __init__(
-        self, model_path: str, *, template: str, separator: str, dtype: Dtype, device: str, max_batch_size: int
+        self, model_path: str, *, template: str, separator: str, placement: Placement, max_batch_size: int
     ) -> None:
-        super().__init__(model_path, dtype=dtype, device=device, max_batch_size=max_batch_size)
+        super().__init__(model_path, placement=placement, max_batch_size=max_batch_size)
         self.template, self.separator = template, separator
 
     @property

@@ -16,10 +16,11 @@ from typing import Annotated, Any, ClassVar
 
 from inference_kit.errors import EngineError, UserError, first_line
 from inference_kit.models.local.chat_text import chat_text
-from inference_kit.models.local.devices import Dtype, out_of_memory
+from inference_kit.models.local.devices import Placement, out_of_memory
 from inference_kit.models.local.loading import load_model, load_tokenizer
 from inference_kit.models.local.weights import Weights
 from inference_kit.records import Message, Problem, Role, StepScores
+from inference_kit.registry import flatten_settings
 from inference_kit.reward_models.base import RewardModel, ScoreItem, TooLong
 from inference_kit.reward_models.local.encoded_text import EncodedText
 from inference_kit.reward_models.local.forward import BatchedForward
@@ -38,9 +39,6 @@ class TransformerRewardModel(RewardModel, ABC):
     of the architectures' names that the format can read, `marks` what it writes between steps.
 
     Args:
-        dtype: auto, bfloat16, float16 or float32.
-        device: auto, cuda, mps or cpu.
-        device_map: How accelerate spreads the layers over GPUs, such as auto; none keeps them on one device.
         max_batch_size: Solutions in one forward pass at the most.
         cache_bytes: Memory for cached prefixes, so that a solution that grows is not read again; 0 is none.
     """
@@ -50,26 +48,25 @@ class TransformerRewardModel(RewardModel, ABC):
     heads: ClassVar[tuple[str, ...]] = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
     marks: ClassVar[tuple[str, ...]] = ()
 
+    @flatten_settings
     def __init__(
         self,
         model_path: str,
         *,
-        dtype: Dtype = "auto",
-        device: str = "auto",
-        device_map: str | None = None,
+        placement: Placement = Placement(),
         max_batch_size: int = 16,
         cache_bytes: Annotated[int, 0] = CACHE_BYTES,
     ) -> None:
         self.max_batch_size, self.cache_bytes = max_batch_size, cache_bytes
         self._weights = Weights(model_path, flag="--reward-model-path")
-        self._dtype, self._device, self._device_map = dtype, device, device_map
+        self._placement = placement
         self._lock = threading.Lock()
 
     @cached_property
     def identity(self) -> str:  # type: ignore[override]
         """Kind, name and digest of the weights, number format, and the settings that change scores."""
         settings = "".join(f":{setting!r}" for setting in self.score_settings)
-        return f"{self.kind}:{self._weights.name}:{self._weights.digest}:{self._dtype}{settings}"
+        return f"{self.kind}:{self._weights.name}:{self._weights.digest}:{self._placement.dtype}{settings}"
 
     @property
     def score_settings(self) -> tuple[Any, ...]:
@@ -229,13 +226,7 @@ class TransformerRewardModel(RewardModel, ABC):
 
     def load(self, weights: Weights | None = None) -> Any:
         """Load the format's own weights, or others in the same way."""
-        return load_model(
-            weights or self._weights,
-            self.auto_class,
-            dtype=self._dtype,
-            device=self._device,
-            device_map=self._device_map,
-        )
+        return load_model(weights or self._weights, self.auto_class, self._placement)
 
     @cached_property
     def _forward(self) -> BatchedForward:

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 from inference_kit.errors import UserError
 from inference_kit.flow import all_of
-from inference_kit.models.local.devices import Dtype
+from inference_kit.models.local.devices import Dtype, Placement
 from inference_kit.models.local.weights import Weights
 from inference_kit.models.vllm.engine import read_engine_args
 from inference_kit.models.vllm.process import VllmProcess, require_vllm
@@ -141,16 +141,17 @@ class VllmPooling(RewardModel):
     @cached_property
     def _format(self) -> TransformerRewardModel:
         """The format of the weights, for its text, its checks and its name; it loads no weights."""
+        placement = Placement(self._dtype)
         path, architectures = self._weights.path, self._weights.architectures
         separator: Any = {} if self._given_separator is None else {"separator": self._given_separator}
         name = architectures[0] if architectures else ""
         if name.endswith("ForProcessRewardModel"):
-            return QwenPRM(path, dtype=self._dtype)
+            return QwenPRM(path, placement=placement)
         if name.endswith("ForTokenClassification"):
             labels: Any = {"good_labels": self._good_labels, "neutral_is_good": self._neutral_is_good}
-            return TokenPRM(path, dtype=self._dtype, **separator, **labels)
+            return TokenPRM(path, placement=placement, **separator, **labels)
         if name.endswith("ForSequenceClassification"):
-            return SequenceORM(path, dtype=self._dtype, **separator)
+            return SequenceORM(path, placement=placement, **separator)
         raise UserError(
             f"vLLM cannot pool a {name or 'model without a named architecture'}",
             where=path,
