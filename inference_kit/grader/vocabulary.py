@@ -4,23 +4,13 @@ Why: tables are easier to read, check and extend than branches; a new command is
 Promises: constants only; whatever is in no table is unknown to the parser.
 """
 
+from inference_kit.grader.operations.table import OPERATIONS
 from inference_kit.grader.values import IMAGINARY, INFINITY, PI, SetOf, Sym, Value
 
-FUNCTIONS = frozenset(
-    "sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh coth sech csch arsinh "
-    "arcosh artanh ln log lg exp abs floor ceil max min gcd lcm sqrt det arg Re Im sgn deg dim".split()
-)
-SYNONYMS = {
-    "arcsinh": "arsinh", "asinh": "arsinh", "arccosh": "arcosh", "acosh": "arcosh", "arctanh": "artanh",
-    "atanh": "artanh",
-    "asin": "arcsin", "acos": "arccos", "atan": "arctan", "tg": "tan", "ctg": "cot", "arctg": "arctan", "cosec": "csc",
-    "GCD": "gcd", "LCM": "lcm", "ceiling": "ceil", "Arg": "arg", "sign": "sgn", "hcf": "gcd",
-}  # fmt: skip
-INVERSES = {
-    "sin": "arcsin", "cos": "arccos", "tan": "arctan", "cot": "arccot", "sec": "arcsec", "csc": "arccsc",
-    "sinh": "arsinh", "cosh": "arcosh", "tanh": "artanh",
-}  # fmt: skip
-SEVERAL_ARGUMENTS = frozenset({"max", "min", "gcd", "lcm"})
+FUNCTIONS = frozenset(each.functions[0] for each in OPERATIONS.values() if each.functions)
+SYNONYMS = {name: each.functions[0] for each in OPERATIONS.values() for name in each.functions[1:]}
+INVERSES = {each.functions[0]: each.inverse for each in OPERATIONS.values() if each.inverse}
+SEVERAL_ARGUMENTS = frozenset(each.functions[0] for each in OPERATIONS.values() if each.functions and not each.arity)
 GREEK = frozenset(
     r"\alpha \beta \gamma \delta \epsilon \varepsilon \zeta \eta \theta \vartheta \iota \kappa \lambda \mu \nu \xi "
     r"\omicron \rho \varrho \sigma \varsigma \tau \upsilon \phi \varphi \chi \psi \omega \Gamma \Delta \Theta "
@@ -37,13 +27,11 @@ RELATIONS = {
     r"\parallel": "parallel", r"\notin": "notin", r"\iff": "iff", r"\doteq": "~", r"\mapsto": "to", "=>": "implies",
     r"\coloneqq": "=",
 }  # fmt: skip
-SET_OPERATIONS = {
-    r"\cup": "union", r"\bigcup": "union", r"\cap": "intersection", r"\bigcap": "intersection",
-    r"\setminus": "difference", r"\backslash": "difference", r"\smallsetminus": "difference",
-}  # fmt: skip
-TIMES = frozenset({"*", r"\cdot", r"\times", r"\ast", r"\bullet", r"\centerdot"})
-OVER = frozenset({"/", r"\div"})
-PLUS_MINUS = {"+": "add", "-": "sub", r"\pm": "pm", r"\mp": "mp", "+/-": "pm", "+-": "pm"}
+SET_OPERATIONS = {sign: name for name, each in OPERATIONS.items() if each.kind == "set" for sign in each.signs}
+TIMES = frozenset(OPERATIONS["mul"].signs)
+OVER = frozenset(OPERATIONS["div"].signs)
+MODULO = frozenset(OPERATIONS["mod"].signs)
+PLUS_MINUS = {sign: name for name in ("add", "neg", "pm", "mp") for sign in OPERATIONS[name].signs}
 NAMED_SETS = {"R": "reals", "Z": "integers", "N": "naturals", "Q": "rationals", "C": "complexes"}
 OPENINGS = {"(": "(", "[": "[", r"\lbrack": "[", r"\langle": "<", r"\lparen": "("}
 CLOSINGS = {")": ")", "]": "]", r"\rbrack": "]", r"\rangle": ">", r"\rparen": ")"}
@@ -82,12 +70,10 @@ NUMBER_WORDS = {
         "seventeen eighteen nineteen twenty".split()
     )
 } | dict(zip("thirty forty fifty sixty seventy eighty ninety hundred".split(), range(30, 101, 10), strict=True))
-FRACTIONS = frozenset({r"\frac", r"\dfrac", r"\tfrac", r"\cfrac"})
-BINOMIALS = frozenset({r"\binom", r"\dbinom", r"\tbinom"})
-BIG = {
-    r"\sum": "sum", r"\prod": "product", r"\int": "integral", r"\bigcup": "bigunion", r"\bigcap": "bigintersection",
-}  # fmt: skip
-ROUNDED = {r"\lfloor": ("floor", r"\rfloor"), r"\lceil": ("ceil", r"\rceil")}
+FRACTIONS = frozenset(OPERATIONS["div"].commands)
+BINOMIALS = frozenset(OPERATIONS["binom"].commands)
+BIG = {command: name for name, each in OPERATIONS.items() if each.binds for command in each.commands}
+ROUNDED = {each.brackets[0]: (name, each.brackets[1]) for name, each in OPERATIONS.items() if each.brackets}
 CONSTANTS_BY_COMMAND: dict[str, Value] = {
     r"\pi": PI, r"\infty": INFINITY, r"\emptyset": SetOf(()), r"\varnothing": SetOf(()), r"\imath": IMAGINARY,
     r"\ldots": Sym("..."), r"\dots": Sym("..."), r"\cdots": Sym("..."), r"\R": Sym("reals"), r"\degree": Sym("degree"),

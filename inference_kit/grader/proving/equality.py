@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
+from inference_kit.grader.operations.complexes import is_real
+from inference_kit.grader.operations.operation import NoValue
+from inference_kit.grader.operations.table import OPERATIONS
 from inference_kit.grader.proving.exact import exact
-from inference_kit.grader.proving.numeric import OPERATIONS, SPECIAL, Evaluator, NoValue, float_evaluator, is_real
+from inference_kit.grader.proving.numeric import Evaluator, float_evaluator
 from inference_kit.grader.proving.prime_field import fingerprint
 from inference_kit.grader.values import INFINITY, Apply, Num, Sym, Value, contains, symbols_of, walk
 
@@ -24,8 +27,8 @@ ENOUGH_DIGITS = 6
 SAMPLES = (0.731, 1.618, -0.917, 2.236, 3.303, -1.414, 0.215)
 WHOLE_SAMPLES = (2, 3, 5, 4, 7, 6, 9)
 INFINITE = (INFINITY, Apply("neg", (INFINITY,)))
-COMPUTED = frozenset({*OPERATIONS, *SPECIAL, "integral", "limit", "mod", "gcd", "lcm", "factorial2", "arg", "sgn"})
-NEEDS_WHOLE = ("sum", "product", "factorial", "factorial2", "binom", "mod", "gcd", "lcm", "floor", "ceil")
+COMPUTED = frozenset(name for name, operation in OPERATIONS.items() if operation.is_computed)
+NEEDS_WHOLE = tuple(name for name, operation in OPERATIONS.items() if operation.domain == "whole")
 
 
 class Unsettled(Exception):

@@ -8,26 +8,22 @@ Promises: bounded work; `fingerprint` of equal forms is equal; where it says `co
 
 import hashlib
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from inference_kit.grader.operations.residues import (
+    PRIME,
+    ROOT_OF_MINUS_ONE,
+    NoResidue,
+    raise_to,
+    residue,
+    square_root,
+)
+from inference_kit.grader.operations.table import OPERATIONS
 from inference_kit.grader.proving.exact import exact
 from inference_kit.grader.values import CONSTANTS, EULER, IMAGINARY, INFINITY, Apply, Num, Sym, Value
 
-PRIME = 2305843009213391209
-"""Below 2^61; -1 and all primes up to 31 are squares in its field, and PRIME - 1 is 8 times an odd number."""
-
-NON_SQUARE = 41
-EIGHTH_ROOT = pow(NON_SQUARE, (PRIME - 1) // 8, PRIME)
-"""A primitive eighth root of one; its square is a root of -1."""
-
-ROOT_OF_MINUS_ONE = EIGHTH_ROOT * EIGHTH_ROOT % PRIME
 LARGEST_FACTOR = 1000
-
-
-class NoFingerprint(ArithmeticError):
-    """The expression has no value in the field: a division by zero, infinity, a structure."""
 
 
 @dataclass(slots=True)
@@ -45,17 +41,28 @@ class Field:
         if isinstance(expression, Sym):
             return self._symbol(expression)
         if not isinstance(expression, Apply):
-            raise NoFingerprint
+            raise NoResidue
         if expression not in self.known:
-            operation = OPERATIONS.get(expression.head)
-            self.known[expression] = operation(self, expression) if operation else self._opaque(expression)
+            self.known[expression] = self._apply(expression)
         return self.known[expression]
+
+    def _apply(self, expression: Apply) -> int:
+        """By its own meaning in the field, else by its exact value where it has one, else as something unknown."""
+        operation = OPERATIONS.get(expression.head)
+        if operation is None:
+            return self._opaque(expression)
+        if operation.residue is not None:
+            return operation.residue(self, expression)
+        if operation.kind != "number":
+            raise NoResidue
+        number = exact(expression) if operation.exact is not None else None
+        return residue(number) if number is not None else self._opaque(expression)
 
     def _symbol(self, symbol: Sym) -> int:
         if symbol == IMAGINARY:
             return ROOT_OF_MINUS_ONE
         if symbol == INFINITY:
-            raise NoFingerprint
+            raise NoResidue
         if symbol in CONSTANTS and symbol == EULER:
             self.complete = False  # e may be hidden in a logarithm
         return self._random(f"symbol {symbol.name}")
@@ -65,8 +72,6 @@ class Field:
 
     def _opaque(self, expression: Apply) -> int:
         """A function of known arguments: the same name and arguments give the same random residue."""
-        if expression.head in STRUCTURAL:
-            raise NoFingerprint
         self.complete = False
         return self._random(f"{expression.head} {[self.value(argument) for argument in expression.args]}")
 
@@ -80,10 +85,10 @@ class Field:
             return self._symbolic_power(expression)
         if number.denominator == 2:
             root = self.value(Apply("root", (base, Num(Fraction(2)))))
-            return _power(root, number.numerator)
+            return raise_to(root, number.numerator)
         if number.denominator != 1:
             return self._opaque(expression)
-        return _power(self.value(base), number.numerator)
+        return raise_to(self.value(base), number.numerator)
 
     def _symbolic_power(self, expression: Apply) -> int:
         """2^(n+1) = 2 * 2^n: the whole number in the exponent is taken out; x^(-n) = 1/x^n stays unknown."""
@@ -95,7 +100,7 @@ class Field:
                 rest = tuple(term for term, number in zip(exponent.args, numbers, strict=True) if number is None)
                 if shift.denominator == 1 and rest:
                     other = Apply("pow", (base, rest[0] if len(rest) == 1 else Apply("add", rest)))
-                    return self.value(other) * _power(self.value(base), shift.numerator) % PRIME
+                    return self.value(other) * raise_to(self.value(base), shift.numerator) % PRIME
         return self._opaque(expression)
 
     def root(self, expression: Apply) -> int:
@@ -133,73 +138,11 @@ class Field:
         self.complete = False
         return self._random(f"root {prime}")
 
-    def factorial(self, expression: Apply) -> int:
-        """A factorial of a number within the limits."""
-        number = exact(expression)
-        return residue(number) if number is not None else self._opaque(expression)
-
 
 def fingerprint(expression: Value, seed: str) -> tuple[int, bool] | None:
     """Return the residue of an expression at a random point and whether it is complete; None where it has none."""
     values = Field(seed)
     try:
         return values.value(expression), values.complete
-    except (NoFingerprint, ArithmeticError, ValueError):
+    except (NoResidue, ArithmeticError, ValueError):
         return None
-
-
-def residue(number: Fraction) -> int:
-    """A rational number in the field."""
-    return number.numerator * pow(number.denominator, -1, PRIME) % PRIME
-
-
-def square_root(number: int) -> int | None:
-    """A square root in the field, None where there is none: a power of the number, up to an eighth root of one."""
-    root = pow(number, ((PRIME - 1) // 8 + 1) // 2, PRIME)
-    for _ in range(8):
-        if root * root % PRIME == number % PRIME:
-            return root
-        root = root * EIGHTH_ROOT % PRIME
-    return None
-
-
-def _power(base: int, exponent: int) -> int:
-    if exponent < 0 and base % PRIME == 0:
-        raise NoFingerprint
-    return pow(base, exponent, PRIME)
-
-
-def _divided(values: Field, expression: Apply) -> int:
-    numerator, denominator = (values.value(argument) for argument in expression.args)
-    if denominator == 0:
-        raise NoFingerprint
-    return numerator * pow(denominator, -1, PRIME) % PRIME
-
-
-def _multiplied(values: Field, expression: Apply) -> int:
-    return math.prod((values.value(argument) for argument in expression.args), start=1) % PRIME
-
-
-STRUCTURAL = frozenset({"union", "intersection", "difference", "pm", "mp", "transpose", "det"})
-OPERATIONS: dict[str, Callable[[Field, Apply], int]] = {
-    "add": lambda values, sum_: sum(values.value(term) for term in sum_.args) % PRIME,
-    "mul": _multiplied,
-    "neg": lambda values, negated: -values.value(negated.args[0]) % PRIME,
-    "div": _divided,
-    "pow": Field.power,
-    "root": Field.root,
-    "percent": lambda values, share: values.value(share.args[0]) * pow(100, -1, PRIME) % PRIME,
-    "factorial": Field.factorial,
-    "factorial2": Field.factorial,
-    "binom": Field.factorial,
-    "abs": Field.factorial,
-    "floor": Field.factorial,
-    "ceil": Field.factorial,
-    "max": Field.factorial,
-    "min": Field.factorial,
-    "gcd": Field.factorial,
-    "lcm": Field.factorial,
-    "mod": Field.factorial,
-    "log": Field.factorial,
-    "log10": Field.factorial,
-}

@@ -6,18 +6,19 @@ our parser does not know goes to latex2sympy2_extended, here where a memory limi
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from inference_kit.grader.comparing.texts import Verdict, compare_with
+from inference_kit.grader.operations.operation import NoValue
+from inference_kit.grader.operations.table import OPERATIONS
 from inference_kit.grader.proving.equality import agreement, points, value_with
-from inference_kit.grader.proving.numeric import Evaluator, NoValue
+from inference_kit.grader.proving.numeric import Evaluator
 from inference_kit.grader.values import Apply, Num, Sym, Unparsed, Value, contains, symbols_of
 from inference_kit.records import AnswerKind
 
 DIGITS = 50
 AGREEING_DIGITS = 40
-LARGEST_POWER = 1000
 NEED_SYMPY = ("integral", "limit", "sum", "product")
 
 
@@ -149,58 +150,7 @@ def to_sympy(value: Value) -> Any:
         raise NoValue
     if value.head.startswith("call:"):
         return sympy.Function(value.head[5:])(*map(to_sympy, value.args))
-    build = _constructors().get(value.head)
-    if build is None:
+    operation = OPERATIONS.get(value.head)
+    if operation is None or operation.sympy is None:
         raise NoValue
-    return build(*map(to_sympy, value.args))
-
-
-def _constructors() -> dict[str, Callable[..., Any]]:
-    import sympy
-
-    def power(base: Any, exponent: Any) -> Any:
-        small = not exponent.is_number or (exponent.is_finite and abs(exponent) < LARGEST_POWER)
-        return sympy.Pow(base, exponent, evaluate=bool(small))
-
-    def factorial(n: Any) -> Any:
-        return sympy.factorial(n, evaluate=bool(not n.is_number or n < LARGEST_POWER))
-
-    def root(radicand: Any, index: Any) -> Any:
-        return (
-            sympy.real_root(radicand, index)
-            if radicand.is_number and radicand.is_negative
-            else sympy.root(radicand, index)
-        )
-
-    def bounded(make: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda body, variable, *bounds: make(body, (variable, *bounds))
-
-    same_name = "sin cos tan cot sec csc sinh cosh tanh coth sech csch floor gcd lcm binomial arg sign".split()
-    return {
-        "add": sympy.Add,
-        "mul": sympy.Mul,
-        "neg": lambda a: -a,
-        "div": lambda a, b: a / b,
-        "pow": power,
-        "root": root,
-        "factorial": factorial,
-        "factorial2": sympy.factorial2,
-        "binom": sympy.binomial,
-        "percent": lambda a: a / 100,
-        "degree": lambda a: a * sympy.pi / 180,
-        "abs": sympy.Abs,
-        "ceil": sympy.ceiling,
-        "max": sympy.Max,
-        "min": sympy.Min,
-        "mod": sympy.Mod,
-        "ln": sympy.log,
-        "log": sympy.log,
-        "log10": lambda a: sympy.log(a, 10),
-        "sum": bounded(sympy.Sum),
-        "product": bounded(sympy.Product),
-        "integral": bounded(sympy.Integral),
-        "limit": sympy.limit,
-        **{name: getattr(sympy, name) for name in same_name},
-        **{f"arc{name}": getattr(sympy, f"a{name}") for name in ("sin", "cos", "tan", "cot", "sec", "csc")},
-        **{f"ar{name}": getattr(sympy, f"a{name}") for name in ("sinh", "cosh", "tanh")},
-    }
+    return operation.sympy(sympy, *map(to_sympy, value.args))

@@ -53,6 +53,7 @@ from inference_kit.grader.vocabulary import (
     INVERSES,
     LETTER_NAMES,
     MARKED,
+    MODULO,
     NAMED_SETS,
     NO_FACTOR,
     NUMBER_WORDS,
@@ -226,7 +227,7 @@ class Parser:
             elif token in OVER:
                 self.take()
                 value = self.linked(Apply("div", (value, self.signed_factor())))
-            elif token in (r"\mod", r"\bmod", r"\pmod"):
+            elif token in MODULO:
                 self.take()
                 value = self.linked(Apply("mod", (value, self.factor())))
             elif token is not None and self._is_unit(token, value):
@@ -629,7 +630,7 @@ class Parser:
         if token in BINOMIALS:
             return Apply("binom", (self.argument(), self.argument()))
         if token in BIG:
-            return self._big(BIG[token])
+            return self._limit() if token == r"\lim" else self._big(BIG[token])
         if token in ROUNDED:
             return self._rounded(*ROUNDED[token])
         name = token[1:]
@@ -867,7 +868,6 @@ _READERS: dict[str, Callable[[Parser], Value]] = {
     r"\mathbb": Parser._blackboard,
     r"\color": Parser._color,
     r"\sqrt": Parser._root,
-    r"\lim": Parser._limit,
     **dict.fromkeys(ANGLES, Parser._angle),
 }
 
@@ -882,7 +882,7 @@ def _list(items: list[Value], joint: str) -> Value:
 def _signed(sign: str, term: Value) -> Value:
     if sign == "add":
         return term
-    return negative(term) if sign == "sub" else Apply(sign, (term,))
+    return negative(term) if sign == "neg" else Apply(sign, (term,))
 
 
 def _product(left: Value, right: Value) -> Value:

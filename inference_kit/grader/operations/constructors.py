@@ -1,0 +1,38 @@
+"""Constructors of sympy objects; the library is given, so that only a worker imports it.
+
+Why: sympy evaluates what it constructs, and a tower of powers would never end.
+Promises: large powers and factorials stay unevaluated.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+LARGEST_POWER = 1000
+
+
+def by_name(name: str) -> Callable[..., Any]:
+    """Make a constructor of sympy's own one of this name."""
+    return lambda sympy, *arguments: getattr(sympy, name)(*arguments)
+
+
+def bounded(name: str) -> Callable[..., Any]:
+    """Make a constructor of what has a body, a variable and bounds for it."""
+    return lambda sympy, body, variable, *bounds: getattr(sympy, name)(body, (variable, *bounds))
+
+
+def power(sympy: Any, base: Any, exponent: Any) -> Any:
+    """Build a power."""
+    small = not exponent.is_number or (exponent.is_finite and abs(exponent) < LARGEST_POWER)
+    return sympy.Pow(base, exponent, evaluate=bool(small))
+
+
+def root(sympy: Any, radicand: Any, index: Any) -> Any:
+    """Build a root; of a negative number the real one."""
+    if radicand.is_number and radicand.is_negative:
+        return sympy.real_root(radicand, index)
+    return sympy.root(radicand, index)
+
+
+def factorial(sympy: Any, n: Any) -> Any:
+    """Build a factorial."""
+    return sympy.factorial(n, evaluate=bool(not n.is_number or n < LARGEST_POWER))
