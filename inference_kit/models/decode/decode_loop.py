@@ -18,9 +18,10 @@ from loguru import logger
 
 from inference_kit.errors import EngineError, first_line
 from inference_kit.models.decode.kv_cache import Layers, SlotCache
+from inference_kit.models.decode.masks import build_mask
 from inference_kit.models.decode.prefix_store import Ids, PromptStore
 from inference_kit.models.decode.sequences import Row, choose
-from inference_kit.models.local.attention import mask_of, refused, sliding_windows
+from inference_kit.models.local.architecture import read_windows, refuse_architecture
 from inference_kit.models.local.devices import out_of_memory
 from inference_kit.records import GenerationConfig
 
@@ -54,7 +55,7 @@ class DecodeLoop:
         self.live: list[Row] = []
         self._all_slots = slots
         self._read = PromptStore(max(STORED_TOKENS, STORED_TOKENS_A_SLOT * slots))
-        self._windows = sliding_windows(model.config)
+        self._windows = read_windows(model.config)
         self._begin()
 
     def _begin(self) -> None:
@@ -84,7 +85,7 @@ class DecodeLoop:
         except (AttributeError, IndexError, TypeError, ValueError) as error:
             reason = first_line(error) or type(error).__name__
         if reason:
-            raise refused(self.model.config, reason)
+            refuse_architecture(self.model.config, reason)
         self.live = []
         self._read.clear()
         self._begin()
@@ -145,7 +146,9 @@ class DecodeLoop:
 
     def _logits(self, tokens: "Tensor", positions: "Tensor", cache: SlotCache, length: int) -> "Tensor":
         """Run (rows, new tokens) through the model; return the logits after each row's last one."""
-        masks = {window: mask_of(positions, length, window, self.model.dtype) for window in set(self._windows.values())}
+        masks = {
+            window: build_mask(positions, length, window, self.model.dtype) for window in set(self._windows.values())
+        }
         named = {name: masks[window] for name, window in self._windows.items()}
         mask = named if len(named) > 1 else next(iter(named.values()))
         output = self.model(

@@ -18,10 +18,11 @@ from inference_kit.models.batching import Loop, Pump
 from inference_kit.models.decode.decode_loop import DecodeLoop
 from inference_kit.models.decode.detokenize import HALF_SIGN
 from inference_kit.models.decode.local_model import LocalModel, ModelSettings
+from inference_kit.models.decode.masks import set_attention
 from inference_kit.models.decode.sequences import Row
 from inference_kit.models.decode.tensor_parallel import ParallelLoop, Share, check_size
 from inference_kit.models.local.adapters import put_on
-from inference_kit.models.local.attention import FLASH, choose_attention, in_slots
+from inference_kit.models.local.attention import choose_attention
 from inference_kit.models.local.devices import Placement
 from inference_kit.models.local.loading import load_model
 from inference_kit.models.local.quantization import check_quantization
@@ -163,8 +164,7 @@ class HuggingFace(LocalModel):
             quantized = check_quantization(self._bits, self.weights.whole_config) is not None
             merge = not quantized if self._merge is None else self._merge
             model = put_on(model, self.weights, self.adapters, merge=merge)
-        if self._attention in FLASH:
-            model.set_attn_implementation(in_slots(self._attention))
+        set_attention(model, self._attention)
         return model
 
     def _share(self) -> Share:

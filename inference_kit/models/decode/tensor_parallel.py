@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.decode.decode_loop import DecodeLoop
 from inference_kit.models.decode.detokenize import ReplyText
+from inference_kit.models.decode.masks import set_attention
 from inference_kit.models.decode.sampling import Sureness
 from inference_kit.models.decode.sequences import Row
-from inference_kit.models.local.attention import FLASH, in_slots
 from inference_kit.models.local.devices import Placement, choose_device
 from inference_kit.models.local.loading import load_model
 from inference_kit.models.local.weights import Weights
@@ -240,8 +240,7 @@ def _loop(rank: int, size: int, meeting: str, share: Share) -> DecodeLoop:
         tensor_parallel=True,
         trust_remote_code=share.trust_remote_code,
     )
-    if share.attention in FLASH:
-        model.set_attn_implementation(in_slots(share.attention))
+    set_attention(model, share.attention)
     loop = DecodeLoop(model, slots=share.slots, eos=share.eos)
     loop.check()
     return loop

@@ -1,20 +1,14 @@
-"""Attention: which kernel computes it, and what a query may see of the slot cache.
+"""Attention: which kernel computes it.
 
-Why: every row of the decode loop has its own length, so what hides the rest is the loop's to say: a mask for PyTorch's
-kernels, a length for each row for flash attention.
-Promises: a kernel that is not there is refused by name, never replaced by another; an architecture that keeps something
-else than keys and values is refused.
+Why: whether a package is missing, or a device cannot run a kernel, is known before gigabytes of weights are read.
+Promises: a kernel that is not there is refused by name, never replaced by another.
 """
 
 from collections.abc import Mapping
-from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from inference_kit.errors import UserError
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 FLASH = {
     "flash_attention_2": ("flash_attn", "pip install flash-attn --no-build-isolation"),
@@ -23,12 +17,9 @@ FLASH = {
 """Kernels that come in packages of their own: the module, and how to get it."""
 KERNELS = ("auto", "sdpa", "eager", *FLASH)
 
-NOT_KEYS_AND_VALUES = ("mamba", "mamba2", "rwkv", "falcon_mamba", "recurrent_gemma", "bloom", "mpt", "xlstm")
-"""Architectures with a recurrent state, or with positions that only a two-dimensional mask can tell (ALiBi)."""
-
 
 def choose_attention(wanted: str, config: Mapping[str, Any]) -> str | None:
-    """The attention kernel by `transformers`' name; `auto` (None) is sdpa where the architecture has it, else eager.
+    """Choose the attention kernel by `transformers`' name; None is sdpa where the architecture has it, else eager.
 
     Raises:
         UserError: for an unknown kernel, one whose package is missing, and for sdpa with soft-capped attention scores,
@@ -73,79 +64,3 @@ def check_flash(kernel: str | None, device: str, dtype: Any) -> None:
             where="--attn-implementation",
             fix="Use auto or sdpa.",
         )
-
-
-def in_slots(kernel: str | None) -> str | None:
-    """The kernel's name for the decode loop: flash attention is told each row's length instead of a mask."""
-    if kernel not in FLASH:
-        return kernel
-    from transformers import AttentionInterface
-
-    package = import_module(FLASH[kernel][0])
-
-    def attend(
-        module: Any,
-        query: "Tensor",
-        key: "Tensor",
-        value: "Tensor",
-        _mask: Any,
-        *,
-        position_ids: "Tensor",
-        scaling: float | None = None,
-        sliding_window: int | None = None,
-        softcap: float | None = None,
-        **_: Any,
-    ) -> "tuple[Tensor, None]":
-        """Rows end with their newest token, which is the last of their queries."""
-        output = package.flash_attn_with_kvcache(
-            query.transpose(1, 2),
-            key.transpose(1, 2),
-            value.transpose(1, 2),
-            cache_seqlens=(position_ids[:, -1] + 1).int(),
-            softmax_scale=scaling,
-            causal=True,
-            window_size=(sliding_window - 1, 0) if sliding_window else (-1, -1),
-            softcap=softcap or 0.0,
-        )
-        return output, None
-
-    name = f"slots_{kernel[-1]}"
-    AttentionInterface.register(name, attend)
-    return name
-
-
-def sliding_windows(config: Any) -> dict[str, int | None]:
-    """The kinds of attention layers and their windows, None for full attention.
-
-    Raises:
-        UserError: for an architecture that keeps something else than keys and values.
-    """
-    config = config.get_text_config()
-    window = getattr(config, "sliding_window", None)
-    kinds = set(getattr(config, "layer_types", None) or ["sliding_attention" if window else "full_attention"])
-    known = {"full_attention": None, "sliding_attention": window}
-    if not kinds <= set(known) or config.model_type in NOT_KEYS_AND_VALUES:
-        raise refused(config, "it has another kind of state")
-    return {kind: known[kind] for kind in sorted(kinds)}
-
-
-def refused(config: Any, reason: str) -> UserError:
-    """The error for an architecture that the slot cache cannot hold."""
-    kind = config.get_text_config().model_type
-    return UserError(
-        f"architecture {kind!r} does not keep plain keys and values for each token ({reason})",
-        where="--model-path",
-        fix="This engine cannot run it; use a server or vLLM.",
-    )
-
-
-def mask_of(positions: "Tensor", length: int, window: int | None, dtype: Any) -> "Tensor":
-    """(rows, 1, queries, length), to be added to attention scores: 0 where a query may look, else very negative."""
-    import torch
-
-    places = torch.arange(length, device=positions.device)
-    seen = places <= positions[:, :, None]
-    if window is not None:
-        seen &= places > positions[:, :, None] - window
-    hidden = torch.finfo(dtype).min
-    return torch.zeros(seen.shape, dtype=dtype, device=positions.device).masked_fill_(~seen, hidden)[:, None]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from inference_kit.errors import UserError
-from inference_kit.models.local.attention import sliding_windows
+from inference_kit.models.local.architecture import read_windows
 from inference_kit.reward_models.local.encoded_text import EncodedText
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def can_reuse_prefixes(model: Any) -> bool:
     from transformers import DynamicCache
 
     try:
-        if set(sliding_windows(model.config).values()) != {None}:
+        if set(read_windows(model.config).values()) != {None}:
             return False
         ids = torch.arange(8, device=model.device)[None] * 7 % model.config.get_text_config().vocab_size
         mask, positions = torch.ones_like(ids), torch.arange(8, device=model.device)[None]

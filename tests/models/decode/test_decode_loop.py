@@ -13,7 +13,7 @@ from inference_kit.models.decode import decode_loop as decoding
 from inference_kit.models.decode import kv_cache
 from inference_kit.models.decode.decode_loop import DecodeLoop
 from inference_kit.models.decode.sequences import Row
-from inference_kit.models.local.attention import sliding_windows
+from inference_kit.models.local.architecture import read_windows
 from inference_kit.records import GenerationConfig
 
 SAMPLED = GenerationConfig(temperature=1.0)
@@ -179,9 +179,9 @@ def test_architectures_without_keys_and_values_are_refused_by_name() -> None:
     from transformers import LlamaConfig, MambaConfig
 
     with pytest.raises(UserError, match="'mamba' does not keep plain keys and values"):
-        sliding_windows(MambaConfig())
-    assert sliding_windows(LlamaConfig()) == {"full_attention": None}
-    assert sliding_windows(tiny_models.CONFIGS["gemma3"]()) == {
+        read_windows(MambaConfig())
+    assert read_windows(LlamaConfig()) == {"full_attention": None}
+    assert read_windows(tiny_models.CONFIGS["gemma3"]()) == {
         "full_attention": None,
         "sliding_attention": tiny_models.WINDOW,
     }

@@ -1,0 +1,41 @@
+"""Architecture: which kinds of attention layers a model has, and whether they keep plain keys and values.
+
+Why: caches of keys and values, of engines and of reward models, hold what most architectures keep, but not all.
+Promises: an architecture that keeps something else is refused by name.
+"""
+
+from typing import Any, NoReturn
+
+from inference_kit.errors import UserError
+
+NOT_KEYS_AND_VALUES = ("mamba", "mamba2", "rwkv", "falcon_mamba", "recurrent_gemma", "bloom", "mpt", "xlstm")
+"""Architectures with a recurrent state, or with positions that only a two-dimensional mask can tell (ALiBi)."""
+
+
+def read_windows(config: Any) -> dict[str, int | None]:
+    """Read the kinds of attention layers and their sliding windows, None for full attention.
+
+    Raises:
+        UserError: for an architecture that keeps something else than keys and values.
+    """
+    config = config.get_text_config()
+    window = getattr(config, "sliding_window", None)
+    kinds = set(getattr(config, "layer_types", None) or ["sliding_attention" if window else "full_attention"])
+    known = {"full_attention": None, "sliding_attention": window}
+    if not kinds <= set(known) or config.model_type in NOT_KEYS_AND_VALUES:
+        refuse_architecture(config, "it has another kind of state")
+    return {kind: known[kind] for kind in sorted(kinds)}
+
+
+def refuse_architecture(config: Any, reason: str) -> NoReturn:
+    """Refuse an architecture that the slot cache cannot hold.
+
+    Raises:
+        UserError: with the reason.
+    """
+    kind = config.get_text_config().model_type
+    raise UserError(
+        f"architecture {kind!r} does not keep plain keys and values for each token ({reason})",
+        where="--model-path",
+        fix="This engine cannot run it; use a server or vLLM.",
+    )
