@@ -1,7 +1,7 @@
-"""What a user can mend, as one line: what is wrong, where, and what to do.
+"""Errors that a user can mend, as one line: what is wrong, where, and what to do.
 
 Why: a wrong path deserves one sentence, a bug deserves a traceback, and nothing in between.
-Promises: the command line prints a `UserError` as one line and exits with 2; every other exception is a bug.
+Promises: the command line prints a `UserError` as one line and exits with code 2. Every other exception is a bug.
 """
 
 
@@ -33,13 +33,13 @@ class NoRoom(EngineError):
 
 
 class RunStopped(Exception):
-    """A limit of the whole run is reached, and this is its name; everything finished is kept."""
+    """A limit of the whole run is reached; the message names it. Everything finished is kept."""
 
 
 class BudgetSpent(Exception):
-    """A problem's tokens or calls are used up, or its context; the solver keeps what was written until then."""
+    """A problem's tokens or calls, or the model's context, are used up; the solver keeps what was written so far."""
 
 
 def first_line(error: Exception) -> str:
-    """What an error of another library says first; the rest is rarely for the user."""
+    """Return the first line of another library's error; the rest is rarely for the user."""
     return str(error).strip().split("\n", 1)[0]

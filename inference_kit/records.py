@@ -1,9 +1,7 @@
 """The records that pass between the parts of the house.
 
-Why: a problem walks from file to answer as a handful of small frozen values, so every part can be read, tested and
-stored alone.
-Promises: nothing here is changed after it is made; what is stored has `to_json` and `from_json`, and the round trip is
-exact.
+Why: a problem goes from file to answer as a handful of small frozen values, so each part can be read and tested alone.
+Promises: records are frozen. What is stored has `to_json` and `from_json`, and the round trip is exact.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,9 +13,12 @@ SCHEMA = 1
 
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "boundary", "error"]
+"""Why a completion ended: by itself or at a `stop` text, at the token limit, at a step boundary, or with an error."""
+
 AnswerKind = Literal["math", "number", "choice", "text"]
 Index = int | str
 Gold = str | tuple[str, ...] | None
+"""The gold answer, several of which any is right, or None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +30,21 @@ class Message:
     images: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
+        """Return the chat message as an object; `images` is left out where there are none."""
         shown: dict[str, Any] = {"role": self.role, "content": self.content}
         return shown | {"images": list(self.images)} if self.images else shown
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Message":
+        """Read a chat message, an object with `role`, `content` and perhaps `images`."""
         return cls(data["role"], data["content"], tuple(data.get("images", ())))
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One item of a data set; `answer` is the gold answer, several where any is right, None where there is none.
+    """One item of a data set; `answer` is the gold answer.
 
-    `bare_question` is the last message without the prompt template around it, empty where that is not known; it is not
+    `bare_question` is the last message without the prompt template around it, empty where that is not known. It is not
     stored.
     """
 
@@ -54,7 +57,7 @@ class Problem:
 
     @property
     def question(self) -> str:
-        """What a reward model shows above the solution: the bare question, or all that the user said last."""
+        """What a reward model shows above the solution: the bare question, else the user's last message."""
         said = next((message.content for message in reversed(self.messages) if message.role == "user"), "")
         return self.bare_question or said
 
@@ -63,10 +66,10 @@ class Problem:
 class GenerationConfig:
     """How an engine writes. Temperature 0 is greedy.
 
-    `stop` texts end a completion and are cut from it; `boundary` ends a step and stays at its end (finish reason
-    `boundary`). `logprobs` asks for the log-probability of what was written, summed; `token_details` for how sure the
-    model was of each token. With `branch_first` a completion begins with the first token of rank `seed` (0 is the
-    likeliest) and goes on as the other settings say.
+    `top_k` 0, `top_p` 1 and `min_p` 0 restrict nothing. `stop` texts end a completion and are cut from it. `boundary`
+    ends a step and stays at its end (finish reason `boundary`). `logprobs` asks for the log-probability of the
+    completion, `token_details` for that of each token and how sure the model was of it. With `branch_first` the first
+    token is the one of rank `seed` (0 is the likeliest); the others follow the settings.
     """
 
     max_new_tokens: int = 1024
@@ -84,6 +87,7 @@ class GenerationConfig:
     branch_first: bool = False
 
     def to_json(self) -> dict[str, Any]:
+        """Return all settings by name; this is part of what a call is keyed by."""
         return _fields(self) | {"stop": list(self.stop)}
 
 
@@ -91,8 +95,8 @@ class GenerationConfig:
 class Prompt:
     """What an engine is asked: conversation, the part of the reply that exists, a seed for each completion wanted.
 
-    `prefix_tokens` are the ids of `prefix` as the engine wrote them, so that a continuation never re-reads its own text
-    in other tokens; empty where the prefix was not written by this engine.
+    `prefix_tokens` are the ids of `prefix` as the engine generated them, so that a continuation does not tokenize its
+    own text in another way. They are empty where this engine did not generate the prefix.
     """
 
     messages: tuple[Message, ...]
@@ -110,9 +114,9 @@ class Prompt:
 class Token:
     """One generated token and how sure the model was of it, before temperature and truncation.
 
-    `margin` is the probability of the likeliest token less that of the second; `confidence` the mean of -ln p over the
-    20 likeliest tokens (DeepConf, arXiv:2508.15260); `certainty` the divergence KL(uniform || p) over the vocabulary in
-    nats (arXiv:2502.18581), None where the engine sees only the likeliest tokens.
+    `logprob` is in nats. `margin` is the probability of the likeliest token less that of the second. `confidence` is
+    the mean of -ln p over the 20 likeliest tokens (DeepConf, arXiv:2508.15260). `certainty` is KL(uniform || p) over
+    the vocabulary in nats (arXiv:2502.18581), None where the engine sees only the likeliest tokens.
     """
 
     text: str
@@ -122,6 +126,7 @@ class Token:
     certainty: float | None = None
 
     def to_json(self) -> list[Any]:
+        """Return the fields as a list, in their order, because there are thousands of tokens."""
         return [self.text, self.logprob, self.margin, self.confidence, self.certainty]
 
 
@@ -129,9 +134,9 @@ class Token:
 class Completion:
     """What an engine wrote.
 
-    `tokens` counts generated tokens and `prompt_tokens` what its call had read by then; `logprob` is the sum over the
+    `tokens` counts generated tokens, `prompt_tokens` what its call had read by then. `logprob` is the sum over the
     generated tokens in nats, None if unknown. `token_ids` are kept where the text may be continued (finish reason
-    `boundary` or `length`), else empty; `details` where they were asked for.
+    `boundary` or `length`), else empty. `details` are kept where they were asked for.
     """
 
     text: str
@@ -143,6 +148,7 @@ class Completion:
     details: tuple[Token, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
+        """Return all fields by name; `details` is left out where there are none."""
         shown = _fields(self) | {
             "token_ids": list(self.token_ids),
             "details": [each.to_json() for each in self.details],
@@ -151,6 +157,7 @@ class Completion:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Completion":
+        """Read what `to_json` wrote; unknown keys are skipped."""
         lists = {
             "token_ids": tuple(data.get("token_ids", ())),
             "details": tuple(Token(*each) for each in data.get("details", ())),
@@ -160,7 +167,7 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class StepScores:
-    """What a reward model said of one solution: a score in [0, 1] for each step or one for all, and tokens read."""
+    """What a reward model says of one solution: a score in [0, 1] for each step or one for the whole; tokens read."""
 
     scores: tuple[float, ...]
     tokens: int = 0
@@ -170,8 +177,8 @@ class StepScores:
 class Node:
     """One step in the tree of a problem. `path` holds ordinals from the root.
 
-    A root has no parent and no text, and `messages` is the conversation that it begins; a problem has one, and one more
-    for each further turn.
+    A root has no parent and no text; its `messages` are the conversation that its descendants reply to. A problem has
+    one root, and one more for each further turn.
     """
 
     text: str = ""
@@ -186,7 +193,7 @@ class Node:
 
     @property
     def finished(self) -> bool:
-        """No more text can follow: the model stopped, or its room is used up."""
+        """Whether no more text can follow: the model stopped, or its token limit is reached."""
         return self.finish_reason != "boundary"
 
     @property
@@ -201,7 +208,7 @@ class Node:
 
     @property
     def root(self) -> "Node":
-        """The node that begins this one's turn."""
+        """The root of this node's turn."""
         node = self
         while node.parent is not None:
             node = node.parent
@@ -214,7 +221,7 @@ class Node:
 
     @property
     def whole_tokens(self) -> int:
-        """Generated tokens from the root to the end of this node."""
+        """The number of generated tokens from the root to the end of this node."""
         return sum(node.tokens for node in self.lineage)
 
 
@@ -222,10 +229,10 @@ class Node:
 class Candidate:
     """A whole solution, ready for the vote.
 
-    Equal answers share a `group` number, -1 where there is no answer. `score` is the aggregate of the step scores, None
-    without a reward model. `finish_reason` is `length` where the solution was cut off. `self_certainty` is the mean
-    certainty of its tokens, `tail_confidence` the mean confidence of the last 2048 of them, `answer_margin` the mean
-    margin of the tokens of its answer; None where the engine was not asked or cannot say.
+    Equal answers share a `group` number, -1 where there is no answer. `score` aggregates the step scores, None without
+    a reward model. `finish_reason` is `length` where the solution was cut off. `self_certainty` is the mean certainty
+    of its tokens, `tail_confidence` the mean confidence of the last 2048 of them, `answer_margin` the mean margin of
+    the tokens of its answer. These three are None where the engine was not asked or cannot say.
     """
 
     text: str
@@ -242,10 +249,12 @@ class Candidate:
     answer_margin: float | None = None
 
     def to_json(self) -> dict[str, Any]:
+        """Return all fields by name."""
         return _fields(self) | {"steps": list(self.steps), "step_scores": list(self.step_scores)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Candidate":
+        """Read what `to_json` wrote; unknown keys are skipped, missing ones take their defaults."""
         lists = {name: tuple(data.get(name, ())) for name in ("steps", "step_scores")}
         return cls(**{**_known(cls, data), **lists})
 
@@ -254,9 +263,9 @@ class Candidate:
 class Usage:
     """What a problem cost.
 
-    A call is one completion or one scored solution. Cached calls and tokens were answered from the call log of another
-    run; what an earlier, interrupted process of the same run paid for counts as paid by this run, so that a resumed run
-    reports the same figures as an undisturbed one.
+    A call is one completion or one scored solution. Cached calls and tokens come from the call log of another run. What
+    an earlier, interrupted process of the same run paid counts as paid by this run, so that a resumed run reports the
+    same figures as an undisturbed one.
     """
 
     prompt_tokens: int = 0
@@ -282,19 +291,21 @@ class Usage:
         )
 
     def to_json(self) -> dict[str, int]:
+        """Return all counts by name."""
         return _fields(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Usage":
+        """Read what `to_json` wrote; unknown keys are skipped, missing ones count 0."""
         return cls(**_known(cls, data))
 
 
 @dataclass(frozen=True, slots=True)
 class TreeNode:
-    """One node of a stored search tree, in the order they were made.
+    """One node of a stored search tree, whose nodes stand in the order in which they were generated.
 
-    The node above it has the path without its last number. `notes` are what the method computed, such as visits and
-    value; `candidate` is the place of the candidate that ends here, -1 where none does.
+    Its parent's path is its own without the last number. `notes` are what the method computed, such as visits and
+    value. `candidate` is the position of the candidate that ends here, -1 where none does.
     """
 
     path: tuple[int, ...]
@@ -307,6 +318,7 @@ class TreeNode:
     notes: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
+        """Return all fields by name."""
         return _fields(self) | {
             "path": list(self.path),
             "step_scores": list(self.step_scores),
@@ -315,13 +327,14 @@ class TreeNode:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "TreeNode":
+        """Read what `to_json` wrote; unknown keys are skipped."""
         lists = {name: tuple(data.get(name, ())) for name in ("path", "step_scores")}
         return cls(**{**_known(cls, data), **lists})
 
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """What a solver made of a problem: its candidates in the order they were made, their cost, and the tree if kept."""
+    """What a solver returns for a problem: candidates in the order of the method, their cost, and the tree if kept."""
 
     candidates: tuple[Candidate, ...]
     usage: Usage
@@ -332,9 +345,8 @@ class Solution:
 class Record:
     """What is stored for one problem.
 
-    `error` is the one line that says why it failed, None where it did not; `tree` is empty unless it was kept.
-    `seconds` is what the problem took, `run_seconds` how long its run had worked when it was done, over all processes
-    of the run.
+    `error` is the one line that says why it failed, None where it did not. `tree` is empty unless it was kept.
+    `seconds` is what the problem took, `run_seconds` how long all processes of its run had worked by then.
     """
 
     index: Index
@@ -359,7 +371,7 @@ class Record:
         seconds: float = 0.0,
         run_seconds: float = 0.0,
     ) -> "Record":
-        """The record of a problem that was solved, or that failed with `error`."""
+        """Build the record of a problem that was solved, or that failed with `error`."""
         alone = len(problem.messages) == 1 and not problem.messages[0].images
         return cls(
             index=problem.index,
@@ -376,6 +388,7 @@ class Record:
         )
 
     def to_json(self) -> dict[str, Any]:
+        """Return all fields by name, after the schema; `tree` is left out where it is empty."""
         return {
             "schema": SCHEMA,
             "index": self.index,
@@ -392,6 +405,7 @@ class Record:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Record":
+        """Read what `to_json` wrote; unknown keys are skipped, so that later versions can add some."""
         return cls(
             **{
                 **_known(cls, data),
@@ -410,10 +424,10 @@ def message_list(text_or_messages: str | Sequence[Mapping[str, Any]]) -> tuple[M
 
 
 def _known(cls: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
-    """The entries of `data` that `cls` has a field for, so that files with further keys stay readable."""
+    """Return the entries of `data` that `cls` has a field for, so that files with further keys stay readable."""
     return {name: data[name] for name in cls.__match_args__ if name in data}
 
 
 def _fields(record: Any) -> dict[str, Any]:
-    """The fields of a flat record by name; `dataclasses.asdict` would copy every value first."""
+    """Return the fields of a flat record by name; `dataclasses.asdict` would copy every value first."""
     return {name: getattr(record, name) for name in record.__match_args__}
