@@ -15,13 +15,20 @@ def by_name(name: str) -> Callable[..., Any]:
     return lambda sympy, *arguments: getattr(sympy, name)(*arguments)
 
 
+def of_several(name: str) -> Callable[..., Any]:
+    """Make a constructor of sympy's own one of this name, which wants more than two arguments as a sequence."""
+    return lambda sympy, *arguments: getattr(sympy, name)(*(arguments if len(arguments) == 2 else [arguments]))
+
+
 def bounded(name: str) -> Callable[..., Any]:
     """Make a constructor of what has a body, a variable and bounds for it."""
     return lambda sympy, body, variable, *bounds: getattr(sympy, name)(body, (variable, *bounds))
 
 
 def power(sympy: Any, base: Any, exponent: Any) -> Any:
-    """Build a power."""
+    """Build a power; with a rational exponent of odd denominator a negative base has its real value."""
+    if exponent.is_Rational and exponent.q % 2 and exponent.q > 1 and base.is_number and base.is_negative:
+        return power(sympy, sympy.real_root(base, exponent.q), sympy.Integer(exponent.p))
     small = not exponent.is_number or (exponent.is_finite and abs(exponent) < LARGEST_POWER)
     return sympy.Pow(base, exponent, evaluate=bool(small))
 

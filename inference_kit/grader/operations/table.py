@@ -107,14 +107,14 @@ _WHOLE_NUMBERS: dict[str, Operation] = {
         arity=SEVERAL,
         domain="whole",
         exact=rationals.of_whole_numbers(math.gcd),
-        sympy=constructors.by_name("gcd"),
+        sympy=constructors.of_several("gcd"),
     ),
     "lcm": Operation(
         functions=("lcm", "LCM"),
         arity=SEVERAL,
         domain="whole",
         exact=rationals.of_whole_numbers(math.lcm),
-        sympy=constructors.by_name("lcm"),
+        sympy=constructors.of_several("lcm"),
     ),
     "mod": Operation(
         signs=(r"\mod", r"\bmod", r"\pmod"),
@@ -227,7 +227,7 @@ _FUNCTIONS: dict[str, Operation] = {
     "Re": Operation(functions=("Re",), number=lambda at, a: complexes.real_part(a)),
     "Im": Operation(functions=("Im",), number=lambda at, a: a.imag if hasattr(a, "imag") else 0),
     "arg": Operation(functions=("arg", "Arg"), sympy=constructors.by_name("arg")),
-    "sgn": Operation(functions=("sgn", "sign")),
+    "sgn": Operation(functions=("sgn", "sign"), sympy=constructors.by_name("sign")),
     "deg": Operation(functions=("deg",)),
     "dim": Operation(functions=("dim",)),
 }

@@ -95,7 +95,8 @@ def _phrase(words: str) -> list[str]:
     if words in SINGLE_LETTERS:
         return [f'"{words}']
     if (
-        low in FUNCTIONS
+        words in FUNCTIONS
+        or low in FUNCTIONS
         or low in SYNONYMS
         or (len(words) == 1 and words.isascii())
         or re.fullmatch(r"[-+]?[\d.,:%/$\\ ]+", words)
