@@ -24,7 +24,7 @@ from inference_kit.errors import BudgetSpent, NoRoom, UserError
 from inference_kit.flow import all_of
 from inference_kit.grader import GraderPool, extract
 from inference_kit.models.base import Engine
-from inference_kit.models.local.images import file_digest
+from inference_kit.models.local.images import digest_file
 from inference_kit.records import (
     Completion,
     FinishReason,
@@ -417,7 +417,7 @@ def derive_seed(run_seed: int, index: Index, path: tuple[int, ...]) -> int:
 def _images_of(messages: Sequence[Message]) -> dict[str, dict[str, str]]:
     """What a key says besides of images in files, by their content; nothing where there is none."""
     names = [name for message in messages for name in message.images]
-    digests = {name: digest for name in names if (digest := file_digest(name))}
+    digests = {name: digest for name in names if (digest := digest_file(name))}
     return {"images": digests} if digests else {}
 
 

@@ -7,7 +7,7 @@ import pytest
 import tiny_models
 
 from inference_kit.errors import EngineError, UserError
-from inference_kit.models.local.chat_text import chat_text, dress, stop_ids
+from inference_kit.models.local.chat_text import render_chat, set_chat_template, split_stops
 from inference_kit.records import Message
 from inference_kit.templates.chat_templates import chat_templates, load_chat_template
 
@@ -74,9 +74,9 @@ def tokenizer(tmp_path: Path) -> Any:
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_template_renders_what_was_published(name: str, tokenizer: Any) -> None:
     """LF-02."""
-    dress(tokenizer, load_chat_template(name, None), "tiny")
-    assert chat_text(tokenizer, TURNS) == PUBLISHED[name]
-    assert chat_text(tokenizer, (SYSTEM, *TURNS)).startswith(WITH_SYSTEM[name])
+    set_chat_template(tokenizer, load_chat_template(name, None), "tiny")
+    assert render_chat(tokenizer, TURNS) == PUBLISHED[name]
+    assert render_chat(tokenizer, (SYSTEM, *TURNS)).startswith(WITH_SYSTEM[name])
 
 
 def test_all_templates_are_tested() -> None:
@@ -86,8 +86,8 @@ def test_all_templates_are_tested() -> None:
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_tokenizer_without_ends_leaves_them_out(name: str, tokenizer: Any) -> None:
     tokenizer.bos_token = tokenizer.eos_token = None
-    dress(tokenizer, load_chat_template(name, None), "tiny")
-    assert chat_text(tokenizer, TURNS) == PUBLISHED[name].replace("<s>", "").replace("</s>", "")
+    set_chat_template(tokenizer, load_chat_template(name, None), "tiny")
+    assert render_chat(tokenizer, TURNS) == PUBLISHED[name].replace("<s>", "").replace("</s>", "")
 
 
 def test_an_unknown_name_is_an_error_with_the_nearest() -> None:
@@ -105,9 +105,9 @@ def test_a_template_that_does_not_suit_the_tokenizer_is_said(tokenizer: Any, cap
 
     said: list[str] = []
     sink = logger.add(said.append, level="WARNING", format="{message}")
-    dress(tokenizer, load_chat_template("qwen", None), "tiny")
+    set_chat_template(tokenizer, load_chat_template("qwen", None), "tiny")
     tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>"]})
-    dress(tokenizer, load_chat_template("qwen", None), "tiny")
+    set_chat_template(tokenizer, load_chat_template("qwen", None), "tiny")
     logger.remove(sink)
     assert [line.strip() for line in said] == [
         "template qwen does not match this model: the tokenizer of tiny has no <|im_start|>, <|im_end|>"
@@ -116,10 +116,10 @@ def test_a_template_that_does_not_suit_the_tokenizer_is_said(tokenizer: Any, cap
 
 def test_stop_words_are_tokens_where_the_tokenizer_has_them_and_texts_where_not(tokenizer: Any) -> None:
     template = load_chat_template("llama3", None)
-    assert stop_ids(tokenizer, template) == (frozenset(), ("<|eot_id|>", "<|eom_id|>"))
+    assert split_stops(tokenizer, template) == (frozenset(), ("<|eot_id|>", "<|eom_id|>"))
     tokenizer.add_special_tokens({"additional_special_tokens": ["<|eot_id|>"]})
-    assert stop_ids(tokenizer, template) == ({tokenizer.convert_tokens_to_ids("<|eot_id|>")}, ("<|eom_id|>",))
-    assert stop_ids(tokenizer, None) == (frozenset(), ())
+    assert split_stops(tokenizer, template) == ({tokenizer.convert_tokens_to_ids("<|eot_id|>")}, ("<|eom_id|>",))
+    assert split_stops(tokenizer, None) == (frozenset(), ())
 
 
 def test_a_file_is_a_template_with_or_without_a_header(tokenizer: Any, tmp_path: Path) -> None:
@@ -129,8 +129,8 @@ def test_a_file_is_a_template_with_or_without_a_header(tokenizer: Any, tmp_path:
     template = load_chat_template(None, str(own))
     assert template is not None
     assert template.stop == ("END",)
-    dress(tokenizer, template, "tiny")
-    assert chat_text(tokenizer, TURNS) == "Q: Hi"
+    set_chat_template(tokenizer, template, "tiny")
+    assert render_chat(tokenizer, TURNS) == "Q: Hi"
     for text in ("{# a remark #}x", "{# [1] #}x", "x"):
         own.write_text(text)
         found = load_chat_template(None, str(own))
@@ -142,7 +142,7 @@ def test_a_file_that_is_no_template_is_one_line(tokenizer: Any, tmp_path: Path) 
     own = tmp_path / "own.jinja"
     own.write_text("ok\n{% if %}")
     with pytest.raises(UserError, match=r"own\.jinja:2: the chat template is no Jinja"):
-        dress(tokenizer, load_chat_template(None, str(own)), "tiny")
+        set_chat_template(tokenizer, load_chat_template(None, str(own)), "tiny")
     own.write_bytes(b"\xff\xfe\xfa")
     with pytest.raises(UserError, match="cannot be read: it is not UTF-8"):
         load_chat_template(None, str(own))
@@ -155,10 +155,10 @@ def test_a_template_from_the_internet_reaches_no_python(tokenizer: Any, tmp_path
     own = tmp_path / "own.jinja"
     own.write_text("{{ messages.__class__.__mro__[1].__subclasses__() }}")
     with pytest.raises(UserError, match=r"own\.jinja: the chat template is not let out of its sandbox: .*__class__"):
-        dress(tokenizer, load_chat_template(None, str(own)), "tiny")
+        set_chat_template(tokenizer, load_chat_template(None, str(own)), "tiny")
     tokenizer.chat_template = own.read_text()
     with pytest.raises(UserError, match=r"tiny: the chat template is not let out of its sandbox"):
-        dress(tokenizer, None, "tiny")
+        set_chat_template(tokenizer, None, "tiny")
 
 
 @pytest.mark.parametrize(
@@ -177,9 +177,9 @@ def test_a_template_from_the_internet_reaches_no_python(tokenizer: Any, tmp_path
 def test_a_template_that_fails_is_one_line_for_its_problem(text: str, tokenizer: Any, tmp_path: Path) -> None:
     own = tmp_path / "own.jinja"
     own.write_text(text)
-    dress(tokenizer, load_chat_template(None, str(own)), "tiny")
+    set_chat_template(tokenizer, load_chat_template(None, str(own)), "tiny")
     with pytest.raises(EngineError, match=r"the chat template refuses these messages: .") as caught:
-        chat_text(tokenizer, TURNS)
+        render_chat(tokenizer, TURNS)
     assert "\n" not in str(caught.value)
 
 

@@ -22,7 +22,7 @@ from inference_kit.models.decode.masks import build_mask
 from inference_kit.models.decode.prefix_store import Ids, PromptStore
 from inference_kit.models.decode.sequences import Row, choose
 from inference_kit.models.local.architecture import read_windows, refuse_architecture
-from inference_kit.models.local.devices import out_of_memory
+from inference_kit.models.local.devices import is_out_of_memory
 from inference_kit.records import GenerationConfig
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class DecodeLoop:
         try:
             return self._step()
         except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             reason = first_line(error)
         return self._halve(reason)  # out here the exception, which holds on to what did not fit, is gone

@@ -21,7 +21,7 @@ from inference_kit.models.decode.local_model import LocalModel, ModelSettings
 from inference_kit.models.decode.masks import set_attention
 from inference_kit.models.decode.sequences import Row
 from inference_kit.models.decode.tensor_parallel import ParallelLoop, Share, check_size
-from inference_kit.models.local.adapters import put_on
+from inference_kit.models.local.adapters import apply_adapters
 from inference_kit.models.local.attention import choose_attention
 from inference_kit.models.local.devices import Placement
 from inference_kit.models.local.loading import load_model
@@ -163,7 +163,7 @@ class HuggingFace(LocalModel):
         if self.adapters:
             quantized = check_quantization(self._bits, self.weights.whole_config) is not None
             merge = not quantized if self._merge is None else self._merge
-            model = put_on(model, self.weights, self.adapters, merge=merge)
+            model = apply_adapters(model, self.weights, self.adapters, merge=merge)
         set_attention(model, self._attention)
         return model
 

@@ -16,9 +16,9 @@ from loguru import logger
 from inference_kit.errors import EngineError, NoRoom, UserError
 from inference_kit.models.base import Engine
 from inference_kit.models.decode.detokenize import ReplyText
-from inference_kit.models.local.adapters import Adapter, base_and_adapters, tell_other_bases
-from inference_kit.models.local.chat_text import chat_text, dress, stop_ids
-from inference_kit.models.local.hub import from_huggingface
+from inference_kit.models.local.adapters import Adapter, resolve_adapters, warn_of_other_bases
+from inference_kit.models.local.chat_text import render_chat, set_chat_template, split_stops
+from inference_kit.models.local.hub import fetch_from_huggingface
 from inference_kit.models.local.loading import load_tokenizer
 from inference_kit.models.local.weights import Weights
 from inference_kit.records import GenerationConfig, Message, Prompt
@@ -80,7 +80,7 @@ class ModelSettings:
 class LocalModel(Engine):
     """A model by folder or hub id, or a LoRA adapter, which brings its base."""
 
-    fetch = staticmethod(from_huggingface)
+    fetch = staticmethod(fetch_from_huggingface)
 
     def __init__(self, model_path: str, model: ModelSettings) -> None:
         self.separator = model.separator
@@ -92,12 +92,12 @@ class LocalModel(Engine):
     @cached_property
     def weights(self) -> Weights:
         """The model itself: what was given, or the base of the adapter that was given."""
-        return base_and_adapters(self._given, self._adapter_path, self._base_model)[0]
+        return resolve_adapters(self._given, self._adapter_path, self._base_model)[0]
 
     @cached_property
     def adapters(self) -> tuple[Adapter, ...]:
         """What is put on the model."""
-        return base_and_adapters(self._given, self._adapter_path, self._base_model)[1]
+        return resolve_adapters(self._given, self._adapter_path, self._base_model)[1]
 
     def identity_of(self, kind: str, *settings: str) -> str:
         """Names and digests of weights and adapters, what else changes replies, and a chat template of one's own."""
@@ -116,7 +116,7 @@ class LocalModel(Engine):
                     where="--model-path",
                     fix="Give a model whose name ends in ForCausalLM; one that scores solutions is a --reward-model.",
                 )
-        tell_other_bases(self.weights, self.adapters)
+        warn_of_other_bases(self.weights, self.adapters)
         if left_out := [name for name in NOT_APPLIED if self.weights.generation.get(name) not in NEUTRAL_VALUES]:
             logger.warning(
                 "generation_config.json of {} sets {}, which this engine cannot apply",
@@ -141,7 +141,7 @@ class LocalModel(Engine):
 
     def render(self, messages: Sequence[Message]) -> str:
         """The prompt with the chat template applied; needs the tokenizer, not the weights."""
-        return chat_text(self.tokenizer, messages)
+        return render_chat(self.tokenizer, messages)
 
     @cached_property
     def tokenizer(self) -> Any:
@@ -151,7 +151,7 @@ class LocalModel(Engine):
             lenders.append(Weights(self._base_model, flag="--base-model", fetch=self.fetch))
         lender = next((weights for weights in lenders if weights.has_tokenizer), self.weights)
         tokenizer = load_tokenizer(lender, trust_remote_code=self._trust_remote_code)
-        dress(tokenizer, self._template, self.weights.name)
+        set_chat_template(tokenizer, self._template, self.weights.name)
         return tokenizer
 
     @cached_property
@@ -160,11 +160,11 @@ class LocalModel(Engine):
         given = [self.weights.generation.get("eos_token_id"), self.weights.config.get("eos_token_id")]
         ids = [each for value in given for each in (value if isinstance(value, list) else [value])]
         own = frozenset(each for each in [*ids, self.tokenizer.eos_token_id] if each is not None)
-        return own | stop_ids(self.tokenizer, self._template)[0]
+        return own | split_stops(self.tokenizer, self._template)[0]
 
     def with_stops(self, config: GenerationConfig) -> GenerationConfig:
         """The settings with the stop texts of the chat template."""
-        stop = stop_ids(self.tokenizer, self._template)[1]
+        stop = split_stops(self.tokenizer, self._template)[1]
         return replace(config, stop=(*config.stop, *stop)) if stop else config
 
     def text_of(self, prompt: Prompt) -> ReplyText:
@@ -178,7 +178,7 @@ class LocalModel(Engine):
                 f"the messages hold images, and {type(self).__name__} reads text only",
                 fix="Use --model vision with a model that reads images, or a server.",
             )
-        rendered = chat_text(self.tokenizer, prompt.messages)
+        rendered = render_chat(self.tokenizer, prompt.messages)
         ids = self._encode(rendered)
         if prompt.prefix_tokens:
             prefix = prompt.prefix_tokens

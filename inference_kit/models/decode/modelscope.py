@@ -5,10 +5,10 @@ Promises: what was fetched before, and a local folder, need neither the network 
 """
 
 from inference_kit.models.decode.huggingface import HuggingFace
-from inference_kit.models.local.hub import from_modelscope
+from inference_kit.models.local.hub import fetch_from_modelscope
 
 
 class ModelScope(HuggingFace):
     """A model of ModelScope by its id, or a local folder; everything else is as with `huggingface`."""
 
-    fetch = staticmethod(from_modelscope)
+    fetch = staticmethod(fetch_from_modelscope)

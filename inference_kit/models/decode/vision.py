@@ -18,9 +18,9 @@ from inference_kit.models.base import Capabilities, Engine
 from inference_kit.models.decode.detokenize import ReplyText
 from inference_kit.models.decode.huggingface import HuggingFace
 from inference_kit.models.decode.sequences import Row, choose
-from inference_kit.models.local.chat_text import chat_text
-from inference_kit.models.local.devices import out_of_memory
-from inference_kit.models.local.images import open_image, placed
+from inference_kit.models.local.chat_text import render_chat
+from inference_kit.models.local.devices import is_out_of_memory
+from inference_kit.models.local.images import mark_images, open_image
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Vision(HuggingFace):
         """The prompt with the chat template applied and a mark for each image."""
         if self._template is not None or not self._processor.chat_template:
             mark = self._mark
-            return chat_text(self.tokenizer, [placed(message, mark) for message in messages])
+            return render_chat(self.tokenizer, [mark_images(message, mark) for message in messages])
         turns = [{"role": message.role, "content": _parts(message)} for message in messages]
         text: str = self._processor.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
         return text
@@ -100,7 +100,7 @@ class Vision(HuggingFace):
         try:
             _generate(self._seeing, _continued(inputs, prefix), rows, self.end_ids)
         except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             reason = first_line(error)
         if reason:  # out here the exception, which holds on to what did not fit, is gone
@@ -136,7 +136,7 @@ class Vision(HuggingFace):
 
 def _parts(message: Message) -> str | list[dict[str, str]]:
     """Text and images in their order, as the chat templates of such models read them."""
-    pieces = placed(message, "\0").content.split("\0")
+    pieces = mark_images(message, "\0").content.split("\0")
     parts: list[dict[str, str]] = []
     for number, piece in enumerate(pieces):
         parts += [{"type": "image"}] * (number > 0) + [{"type": "text", "text": piece}] * bool(piece)

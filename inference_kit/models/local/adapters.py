@@ -1,8 +1,9 @@
-"""Adapters: LoRA weights of a few megabytes, put on the base model that they were trained on.
+"""Adapters: LoRA weights of a few megabytes, applied to the base model that they were trained on.
 
 Why: fine-tuned models are shared as what changed; a folder of that kind should load like any model.
-Promises: an adapter for another base is refused with both names and the first thing that does not fit, or told where
-only its name says so; several adapters add up, in the order given; the digest changes when an adapter does.
+Promises: an adapter whose shapes do not fit the base is refused with both names and the first layer that does not fit;
+where only the name of its base differs, there is a warning. Several adapters add up, in the order given. The digest
+changes when an adapter does.
 """
 
 import hashlib
@@ -16,8 +17,8 @@ from typing import Any
 from loguru import logger
 
 from inference_kit.errors import UserError, first_line
-from inference_kit.models.local.hub import Fetch, from_huggingface, is_local
-from inference_kit.models.local.weights import ADAPTER_CONFIG, Weights, read_object, sampled_digest
+from inference_kit.models.local.hub import Fetch, fetch_from_huggingface, is_local
+from inference_kit.models.local.weights import ADAPTER_CONFIG, Weights, digest_samples, read_json_object
 
 WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 
@@ -28,7 +29,7 @@ class Adapter:
 
     path: str
     flag: str = "--adapter-path"
-    fetch: Fetch = from_huggingface
+    fetch: Fetch = fetch_from_huggingface
 
     @cached_property
     def folder(self) -> Path:
@@ -40,7 +41,7 @@ class Adapter:
         folder = Path(self.path).expanduser() if is_local(self.path) else self.fetch(self.path, None, None, self.flag)
         if not folder.is_dir():
             raise UserError("no such folder", where=self.path, fix=f"Set {self.flag} to a folder with an adapter.")
-        if not (folder / ADAPTER_CONFIG).is_file() or not self._weight_files(folder):
+        if not (folder / ADAPTER_CONFIG).is_file() or not self._find_weight_files(folder):
             there = ", ".join(sorted(each.name for each in folder.iterdir())[:8]) or "nothing"
             raise UserError(
                 "no adapter in this folder",
@@ -57,7 +58,7 @@ class Adapter:
             UserError: for an adapter that is no LoRA.
         """
         path = self.folder / ADAPTER_CONFIG
-        config = read_object(path)
+        config = read_json_object(path)
         kind = config.get("peft_type")
         if kind != "LORA":
             raise UserError(f"an adapter of kind {kind}; this engine loads LORA", where=str(path))
@@ -72,19 +73,19 @@ class Adapter:
     def digest(self) -> str:
         """16 hex digits over configuration and weights."""
         found = hashlib.sha256((self.folder / ADAPTER_CONFIG).read_bytes())
-        for path in self._weight_files(self.folder):
-            found.update(sampled_digest(path))
+        for path in self._find_weight_files(self.folder):
+            found.update(digest_samples(path))
         return found.hexdigest()[:16]
 
     @staticmethod
-    def _weight_files(folder: Path) -> list[Path]:
+    def _find_weight_files(folder: Path) -> list[Path]:
         return [folder / name for name in WEIGHTS if (folder / name).is_file()]
 
 
-def base_and_adapters(
+def resolve_adapters(
     given: Weights, adapter_path: str | None, base_model: str | None
 ) -> tuple[Weights, tuple[Adapter, ...]]:
-    """The base model, and what is put on it: `given` itself where it is an adapter, then those of `adapter_path`.
+    """Find the base model and its adapters: `given` itself where it is one, then those of `adapter_path`.
 
     Raises:
         UserError: where an adapter does not say what its base is and nobody else does.
@@ -102,15 +103,18 @@ def base_and_adapters(
     return Weights(base, flag="--base-model", fetch=given.fetch), (first, *adapters)
 
 
-def tell_other_bases(base: Weights, adapters: Sequence[Adapter]) -> None:
-    """Warn of each adapter that names another base than it is put on; one of the same shapes would fit."""
+def warn_of_other_bases(base: Weights, adapters: Sequence[Adapter]) -> None:
+    """Warn of each adapter that names another base; it may fit all the same, by its shapes."""
     for adapter in adapters:
         if adapter.base and Path(adapter.base).name != base.name:
             logger.warning("adapter {} was made for {}, not for {}", adapter.name, adapter.base, base.name)
 
 
-def put_on(model: Any, base: Weights, adapters: Sequence[Adapter], *, merge: bool) -> Any:
-    """The model with its adapters, added into the weights or, where not `merge`, computed beside them.
+def apply_adapters(model: Any, base: Weights, adapters: Sequence[Adapter], *, merge: bool) -> Any:
+    """Apply adapters to a model: added into its weights, or computed beside them where not `merge`.
+
+    Returns:
+        The model to run, which is another object than `model`.
 
     Raises:
         UserError: for an adapter that was made for another model.
@@ -120,7 +124,7 @@ def put_on(model: Any, base: Weights, adapters: Sequence[Adapter], *, merge: boo
     names = [f"adapter_{number}" for number in range(len(adapters))]
     adapted: Any = None
     for name, adapter in zip(names, adapters, strict=True):
-        layers = _fitting_layers(model, base, adapter)
+        layers = _check_layers(model, base, adapter)
         try:
             if adapted is None:
                 adapted = PeftModel.from_pretrained(model, str(adapter.folder), adapter_name=name)
@@ -128,16 +132,19 @@ def put_on(model: Any, base: Weights, adapters: Sequence[Adapter], *, merge: boo
                 adapted.load_adapter(str(adapter.folder), adapter_name=name)
         except (RuntimeError, ValueError) as error:  # such as for a vocabulary that was enlarged, saved whole beside it
             reason = str(error).strip().split("\n")
-            raise _misfit(base, adapter, reason[min(1, len(reason) - 1)].strip()) from error
-        if without := _layers_of(adapted, name) - layers:
-            raise _misfit(base, adapter, f"the base has {min(without)}, and the adapter has nothing for it")
+            raise _explain_misfit(base, adapter, reason[min(1, len(reason) - 1)].strip()) from error
+        if without := _find_adapted_layers(adapted, name) - layers:
+            raise _explain_misfit(base, adapter, f"the base has {min(without)}, and the adapter has nothing for it")
         logger.info("adapter {} is on {}", adapter.name, base.name)
     adapted.base_model.set_adapter(names)
     return adapted.merge_and_unload() if merge else adapted.base_model.model
 
 
-def _fitting_layers(model: Any, base: Weights, adapter: Adapter) -> set[str]:
-    """The layers that an adapter has matrices for, each compared with the layer that it belongs to."""
+def _check_layers(model: Any, base: Weights, adapter: Adapter) -> set[str]:
+    """Compare each matrix of an adapter with its layer of the base, and return the names of these layers.
+
+    Of a layer that maps `in` numbers to `out`, LoRA learns B A with A of (rank, in) and B of (out, rank).
+    """
     from peft import load_peft_weights
     from safetensors import SafetensorError
 
@@ -154,23 +161,23 @@ def _fitting_layers(model: Any, base: Weights, adapter: Adapter) -> set[str]:
         layer, found, matrix = key.removeprefix("base_model.model.").partition(".lora_")
         if not found or matrix[0] not in "AB":
             continue
-        wanted = _sizes(model, layer)
+        wanted = _find_sizes(model, layer)
         size = tensor.shape[1] if matrix[0] == "A" else tensor.shape[0]
         if wanted is None or size != wanted["AB".index(matrix[0])]:
             there = "the base has no such layer" if wanted is None else f"the base's layer is {list(wanted)}"
-            raise _misfit(base, adapter, f"{layer}.lora_{matrix[0]} is {list(tensor.shape)} and {there}")
+            raise _explain_misfit(base, adapter, f"{layer}.lora_{matrix[0]} is {list(tensor.shape)} and {there}")
         layers.add(layer)
     return layers
 
 
-def _layers_of(adapted: Any, name: str) -> set[str]:
-    """The layers that were prepared for the adapter of that name."""
+def _find_adapted_layers(adapted: Any, name: str) -> set[str]:
+    """Find the layers that peft prepared for the adapter of that name."""
     layers = adapted.base_model.model.named_modules()
     return {layer for layer, module in layers if name in getattr(module, "lora_A", ())}
 
 
-def _sizes(model: Any, layer: str) -> tuple[int, int] | None:
-    """How many numbers go into a layer and come out of it; None where there is no such layer."""
+def _find_sizes(model: Any, layer: str) -> tuple[int, int] | None:
+    """Return how many numbers go into a layer and come out of it; None where there is no such layer."""
     try:
         module = model.get_submodule(layer)
     except AttributeError:
@@ -180,7 +187,7 @@ def _sizes(model: Any, layer: str) -> tuple[int, int] | None:
     return tuple(module.weight.shape)
 
 
-def _misfit(base: Weights, adapter: Adapter, reason: str) -> UserError:
+def _explain_misfit(base: Weights, adapter: Adapter, reason: str) -> UserError:
     made_for = f"It was made for {adapter.base}: set that as" if adapter.base else "Set the model it was made for as"
     return UserError(
         f"adapter {adapter.name} does not fit {base.name}: {reason}",

@@ -1,8 +1,8 @@
-"""Conversations as a model reads them: the chat template that holds, and messages rendered with it.
+"""Conversations as a model reads them: its chat template, and messages rendered with it.
 
 Why: engines and reward models show the same conversation; they should agree to the letter on how.
-Promises: a template that the tokenizer does not fit is said once; templates run in a sandbox; a template that refuses
-messages fails that problem alone.
+Promises: a template with tokens that the tokenizer lacks is warned of once; templates run in a sandbox; a template that
+refuses messages fails that problem alone.
 """
 
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ MISHAPS = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionE
 """What the expressions of a template may end in, besides Jinja's own errors."""
 
 
-def dress(tokenizer: Any, template: ChatTemplate | None, model_name: str) -> None:
-    """Give the tokenizer the template that was asked for, and look at the one that holds.
+def set_chat_template(tokenizer: Any, template: ChatTemplate | None, model_name: str) -> None:
+    """Give the tokenizer the template that was asked for, and try the one that it has then.
 
     Raises:
         UserError: where it is no Jinja, or reaches for what the sandbox keeps from it.
@@ -48,8 +48,8 @@ def dress(tokenizer: Any, template: ChatTemplate | None, model_name: str) -> Non
         logger.debug("{} refuses an empty message, which may be about this message alone: {}", name, error)
 
 
-def stop_ids(tokenizer: Any, template: ChatTemplate | None) -> tuple[frozenset[int], tuple[str, ...]]:
-    """What ends a reply in this template: ids of special tokens, and the texts that are no token."""
+def split_stops(tokenizer: Any, template: ChatTemplate | None) -> tuple[frozenset[int], tuple[str, ...]]:
+    """Split what ends a reply in this template into ids of special tokens and texts that are no token."""
     vocabulary = tokenizer.get_vocab()
     stops = template.stop if template else ()
     return (
@@ -58,13 +58,13 @@ def stop_ids(tokenizer: Any, template: ChatTemplate | None) -> tuple[frozenset[i
     )
 
 
-def chat_text(tokenizer: Any, messages: Sequence[Message], *, asks: bool = True) -> str:
-    """The prompt as the model reads it: the chat template applied, or the contents one a paragraph without one.
+def render_chat(tokenizer: Any, messages: Sequence[Message], *, add_generation_prompt: bool = True) -> str:
+    """Render messages as the model reads them: by the chat template, or one a paragraph where there is none.
 
     Args:
-        tokenizer: The model's, with the template that holds.
+        tokenizer: The model's, with its chat template.
         messages: The conversation.
-        asks: The text ends where the model's reply begins.
+        add_generation_prompt: End the text where the model's reply begins.
 
     Raises:
         EngineError: where the template refuses the messages, such as a system message that the model does not know.
@@ -75,7 +75,7 @@ def chat_text(tokenizer: Any, messages: Sequence[Message], *, asks: bool = True)
         return "\n\n".join(message.content for message in messages)
     turns = [{"role": message.role, "content": message.content} for message in messages]
     try:
-        text: str = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=asks)
+        text: str = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=add_generation_prompt)
     except (TemplateError, *MISHAPS) as error:
         raise EngineError(
             f"the chat template refuses these messages: {str(error) or type(error).__name__}",

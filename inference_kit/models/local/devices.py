@@ -29,7 +29,7 @@ class Placement:
 
 
 def choose_device(wanted: str) -> str:
-    """The device to use: `auto` takes CUDA, then MPS, then the CPU.
+    """Choose the device: `auto` takes CUDA, then MPS, then the CPU.
 
     Raises:
         UserError: where the wanted one is not there.
@@ -47,7 +47,7 @@ def choose_device(wanted: str) -> str:
 
 
 def choose_dtype(wanted: str, device: str, config: Mapping[str, Any]) -> Any:
-    """The torch type of the weights: `auto` takes the model's own on an accelerator and float32 on the CPU."""
+    """Choose the torch type of the weights: `auto` is the model's own on an accelerator, and float32 on the CPU."""
     import torch
 
     types = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
@@ -59,8 +59,8 @@ def choose_dtype(wanted: str, device: str, config: Mapping[str, Any]) -> Any:
     return torch.float32 if device == "cpu" else types.get(own, torch.bfloat16)
 
 
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that the device, or the machine, has no memory left."""
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error says that the device, or the machine, has no memory left."""
     import torch
 
     words = ("out of memory", "not enough memory", "can't allocate memory")

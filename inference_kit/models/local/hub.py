@@ -12,17 +12,21 @@ from urllib.request import Request, urlopen
 
 from inference_kit.errors import UserError, first_line
 
-SMALL = ("*.json", "*.jinja", "*.model")
+SMALL_PATTERNS = ("*.json", "*.jinja", "*.model")
 """What is fetched to know a model without its weights."""
 
 SECONDS_TO_ANSWER = 10.0
 
 Fetch = Callable[[str, str | None, Sequence[str] | None, str], Path]
-"""(id, revision, patterns or None for all, the flag that gave the id) to a folder; a `UserError` where it fails."""
+"""Fetches (id, revision, patterns or None for all files, the flag that gave the id) into a folder, which it returns."""
 
 
-def from_huggingface(repository: str, revision: str | None, patterns: Sequence[str] | None, flag: str) -> Path:
-    """The folder of a Hugging Face id."""
+def fetch_from_huggingface(repository: str, revision: str | None, patterns: Sequence[str] | None, flag: str) -> Path:
+    """Fetch a model of Hugging Face by its id, and return the folder.
+
+    Raises:
+        UserError: where it cannot be fetched.
+    """
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
@@ -33,11 +37,11 @@ def from_huggingface(repository: str, revision: str | None, patterns: Sequence[s
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         reason = f"{constants.ENDPOINT} does not answer within {SECONDS_TO_ANSWER:g} s" if silent else first_line(error)
         command = f"hf download {repository} --local-dir FOLDER"
-        raise _not_fetched(repository, "hub id", command, flag, reason) from error
+        raise _explain_not_fetched(repository, "hub id", command, flag, reason) from error
 
 
 def _is_silent(address: str) -> bool:
-    """Whether a server neither answers nor refuses; `huggingface_hub` would wait for it without end."""
+    """Tell whether a server neither answers nor refuses; `huggingface_hub` would wait for it without end."""
     try:
         with urlopen(Request(address, method="HEAD"), timeout=SECONDS_TO_ANSWER):
             return False
@@ -49,8 +53,12 @@ def _is_silent(address: str) -> bool:
         return False
 
 
-def from_modelscope(repository: str, revision: str | None, patterns: Sequence[str] | None, flag: str) -> Path:
-    """The folder of a ModelScope id; what was fetched before is found without a network."""
+def fetch_from_modelscope(repository: str, revision: str | None, patterns: Sequence[str] | None, flag: str) -> Path:
+    """Fetch a model of ModelScope by its id, and return the folder; what is here already needs no network.
+
+    Raises:
+        UserError: where it cannot be fetched, or the package is missing.
+    """
     try:
         from modelscope import snapshot_download
         from modelscope_hub.errors import CacheError, HubError
@@ -62,6 +70,7 @@ def from_modelscope(repository: str, revision: str | None, patterns: Sequence[st
         ) from error
 
     def snapshot(*, here: bool) -> Path:
+        """Take the files from this machine only, or from the network as well."""
         allowed = list(patterns) if patterns else None
         return Path(snapshot_download(repository, revision=revision, allow_patterns=allowed, local_files_only=here))
 
@@ -72,15 +81,15 @@ def from_modelscope(repository: str, revision: str | None, patterns: Sequence[st
             return snapshot(here=False)
     except (HubError, OSError, ValueError) as error:
         command = f"modelscope download {repository} --local_dir FOLDER"
-        raise _not_fetched(repository, "ModelScope id", command, flag, first_line(error)) from error
+        raise _explain_not_fetched(repository, "ModelScope id", command, flag, first_line(error)) from error
 
 
 def is_local(path: str) -> bool:
-    """Whether the path is a folder of this machine (or is meant to be one)."""
+    """Tell whether the path is a folder of this machine, or is meant to be one."""
     return path.startswith((".", "/", "~")) or Path(path).expanduser().exists()
 
 
-def _not_fetched(repository: str, kind: str, command: str, flag: str, reason: str) -> UserError:
+def _explain_not_fetched(repository: str, kind: str, command: str, flag: str, reason: str) -> UserError:
     return UserError(
         f"{repository!r} is no folder here and could not be fetched as a {kind} ({reason})",
         where=flag,

@@ -1,6 +1,6 @@
 """Loading: tokenizers and models of `transformers`, from weights to what can be run.
 
-Why: what the library would say late, in many lines or not at all is found here and said in one.
+Why: the library reports a fault late, in many lines or not at all; here it is one line that says how to mend it.
 Promises: weights that are damaged, too large, or not all of their model are refused, never filled up with random
 numbers; a damaged file is named.
 """
@@ -15,13 +15,13 @@ from loguru import logger
 
 from inference_kit.errors import UserError, first_line
 from inference_kit.models.local.attention import check_flash, choose_attention
-from inference_kit.models.local.devices import Placement, choose_device, choose_dtype, out_of_memory
-from inference_kit.models.local.quantization import check_quantization, quantization_config
+from inference_kit.models.local.devices import Placement, choose_device, choose_dtype, is_out_of_memory
+from inference_kit.models.local.quantization import build_quantization_config, check_quantization
 from inference_kit.models.local.weights import Weights
 
 
 def load_tokenizer(weights: Weights, *, trust_remote_code: bool = False) -> Any:
-    """The tokenizer of `weights`.
+    """Load the tokenizer of `weights`.
 
     Raises:
         UserError: where there is none, or it does not load.
@@ -48,12 +48,19 @@ def load_model(
     tensor_parallel: bool = False,
     trust_remote_code: bool = False,
 ) -> Any:
-    """A model of `weights` by the `transformers` auto class of that name, ready to run.
+    """Load a model by the `transformers` auto class of that name, ready to run.
 
-    With `tensor_parallel`, this process's share of it, by the architecture's own plan.
+    Args:
+        weights: The model.
+        auto_class: Such as AutoModelForCausalLM.
+        placement: Device and number format.
+        attention: The attention kernel, as in `choose_attention`.
+        quantization_bit: 4 or 8 to quantise the weights while they load, 0 to leave them.
+        tensor_parallel: Load this process's share of each layer, by the architecture's own plan.
+        trust_remote_code: Run code that comes with the weights.
 
     Raises:
-        UserError: where the weights, the device, its memory or the number format are not to be had.
+        UserError: where the weights, the device, its memory or the number format are not available.
     """
     import transformers
     from safetensors import SafetensorError
@@ -72,7 +79,7 @@ def load_model(
             dtype=number_format,
             attn_implementation=kernel,
             device_map=placement.device_map or ({"": place} if quantized else None),
-            quantization_config=quantization_config(quantization_bit, number_format),
+            quantization_config=build_quantization_config(quantization_bit, number_format),
             distributed_config=DistributedConfig(tp_plan="auto") if tensor_parallel else None,
             trust_remote_code=trust_remote_code,
             ignore_mismatched_sizes=True,
@@ -82,15 +89,17 @@ def load_model(
         if placement.device_map is None and not quantized and not tensor_parallel:
             model.to(place)
     except (OSError, ValueError, ImportError, MemoryError, RuntimeError, SafetensorError, UnpicklingError) as error:
-        raise (_too_large(folder, place, error) if out_of_memory(error) else _not_loaded(folder, error)) from error
-    if auto_class != "AutoModel":  # a bare model never has what stands on it
-        _tell_left_out(model, folder, report["unexpected_keys"])
+        if is_out_of_memory(error):
+            raise _explain_too_large(folder, place, error) from error
+        raise _explain_not_loaded(folder, error) from error
+    if auto_class != "AutoModel":  # a model without a head has no place for the head's weights, as it should be
+        _warn_of_left_out(model, folder, report["unexpected_keys"])
     logger.info("{} is loaded: {}, {}", weights.name, model.device, model.dtype)
     return model.eval()
 
 
 def _silence_transformers() -> None:
-    """Its warnings are about what is checked here."""
+    """Turn off the warnings of `transformers`, which are about what is checked here."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -121,7 +130,7 @@ def _check_complete(folder: Path, report: Mapping[str, Any]) -> None:
         )
 
 
-def _tell_left_out(model: Any, folder: Path, names: Collection[str]) -> None:
+def _warn_of_left_out(model: Any, folder: Path, names: Collection[str]) -> None:
     """Warn of weights that the model has no place for."""
     if names:
         logger.warning(
@@ -133,8 +142,8 @@ def _tell_left_out(model: Any, folder: Path, names: Collection[str]) -> None:
         )
 
 
-def _too_large(folder: Path, place: str, error: Exception) -> UserError:
-    """The error for weights that the memory cannot hold."""
+def _explain_too_large(folder: Path, place: str, error: Exception) -> UserError:
+    """Build the error for weights that the memory cannot hold."""
     return UserError(
         f"the weights do not fit into the memory of {place} ({first_line(error)})",
         where=str(folder),
@@ -143,8 +152,8 @@ def _too_large(folder: Path, place: str, error: Exception) -> UserError:
     )
 
 
-def _not_loaded(folder: Path, error: Exception) -> UserError:
-    """The error for weights that do not load; a damaged file is named."""
+def _explain_not_loaded(folder: Path, error: Exception) -> UserError:
+    """Build the error for weights that do not load; it names a damaged file."""
     from safetensors import SafetensorError, safe_open
 
     if isinstance(error, UnpicklingError):

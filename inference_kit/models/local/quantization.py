@@ -1,4 +1,4 @@
-"""Quantised weights: what a model's own configuration or `quantization_bit` asks of the packages that are here.
+"""Quantised weights: which packages a model's own configuration, or `quantization_bit`, needs.
 
 Why: the loader's own message about a missing package comes late and in many lines.
 Promises: the package that is missing is named before weights are read; weights that are quantised already are not
@@ -25,7 +25,7 @@ BITS = (0, 4, 8)
 
 
 def check_quantization(bits: int, config: Mapping[str, Any]) -> str | None:
-    """The kind of quantised weights that will be loaded, None for plain ones.
+    """Check that quantised weights can be loaded, and return their kind; None for plain ones.
 
     Raises:
         UserError: where its package is missing, and for `bits` that bitsandbytes does not know or that come second.
@@ -50,8 +50,8 @@ def check_quantization(bits: int, config: Mapping[str, Any]) -> str | None:
     return kind
 
 
-def quantization_config(bits: int, dtype: Any) -> Any:
-    """What `transformers` takes to quantise plain weights while it loads them; None for 0 bits."""
+def build_quantization_config(bits: int, dtype: Any) -> Any:
+    """Build what tells `transformers` to quantise plain weights while it loads them; None for 0 bits."""
     if not bits:
         return None
     from transformers import BitsAndBytesConfig

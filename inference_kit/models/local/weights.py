@@ -17,16 +17,19 @@ from pathlib import Path
 from typing import Any
 
 from inference_kit.errors import EngineError, UserError
-from inference_kit.models.local.hub import SMALL, Fetch, from_huggingface, is_local
+from inference_kit.models.local.hub import SMALL_PATTERNS, Fetch, fetch_from_huggingface, is_local
 
 SMALL_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "tokenizer.model")
+"""What is digested besides the weights."""
 INDEX_FILES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")
 WHOLE_FILES = ("model.safetensors", "pytorch_model.bin")
 PIECES, PIECE_BYTES = 256, 1 << 18
+"""How much of a large file is digested."""
 ADAPTER_CONFIG = "adapter_config.json"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json")
 CONTEXT_NAMES = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length", "n_ctx")
+"""What architectures call the longest sequence."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Weights:
     path: str
     revision: str | None = None
     flag: str = "--model-path"
-    fetch: Fetch = from_huggingface
+    fetch: Fetch = fetch_from_huggingface
 
     @property
     def is_local(self) -> bool:
@@ -44,9 +47,9 @@ class Weights:
         return is_local(self.path)
 
     @cached_property
-    def _found(self) -> Path:
+    def _any_folder(self) -> Path:
         """The folder, whatever is in it; of a hub id the small files are fetched."""
-        folder = Path(self.path).expanduser() if self.is_local else self._fetched(SMALL)
+        folder = Path(self.path).expanduser() if self.is_local else self._fetch(SMALL_PATTERNS)
         if not folder.is_dir():
             raise UserError(
                 "no such folder", where=self.path, fix=f"Set {self.flag} to a folder with weights, or a hub id."
@@ -56,12 +59,12 @@ class Weights:
     @property
     def is_adapter(self) -> bool:
         """Whether there is an adapter and no model."""
-        return (self._found / ADAPTER_CONFIG).is_file() and not (self._found / "config.json").is_file()
+        return (self._any_folder / ADAPTER_CONFIG).is_file() and not (self._any_folder / "config.json").is_file()
 
     @property
     def has_tokenizer(self) -> bool:
         """Whether a tokenizer comes with it."""
-        return any((self._found / name).is_file() for name in TOKENIZER_FILES)
+        return any((self._any_folder / name).is_file() for name in TOKENIZER_FILES)
 
     @cached_property
     def folder(self) -> Path:
@@ -70,7 +73,7 @@ class Weights:
         Raises:
             UserError: naming what is missing.
         """
-        folder = self._found
+        folder = self._any_folder
         if not (folder / "config.json").is_file():
             there = ", ".join(sorted(each.name for each in folder.iterdir())[:8]) or "nothing"
             raise UserError(
@@ -82,13 +85,13 @@ class Weights:
         return folder
 
     def whole_folder(self) -> Path:
-        """The folder with the weights as well; those of a hub id are fetched now.
+        """Return the folder with the weights as well; those of a hub id are fetched now.
 
         Raises:
             UserError: where the folder holds no weights, or not all.
         """
-        folder = self.folder if self.is_local else self._fetched(None)
-        if not self._weight_files(folder):
+        folder = self.folder if self.is_local else self._fetch(None)
+        if not self._find_weight_files(folder):
             raise UserError(
                 "no weights in this folder",
                 where=str(folder),
@@ -102,12 +105,12 @@ class Weights:
         return folder
 
     def tokenizer_folder(self) -> Path:
-        """The folder with the tokenizer; all files of a hub id are fetched now.
+        """Return the folder with the tokenizer; all files of a hub id are fetched now.
 
         Raises:
             UserError: where there is none.
         """
-        folder = self._found if self.is_local else self._fetched(None)
+        folder = self._any_folder if self.is_local else self._fetch(None)
         if not self.has_tokenizer:
             raise UserError(
                 f"no tokenizer in this folder (none of {', '.join(TOKENIZER_FILES)})",
@@ -118,7 +121,7 @@ class Weights:
 
     def _check_no_parts(self, folder: Path) -> None:
         """Refuse the parts of weights where no index says what is in each."""
-        parts = [path for path in self._weight_files(folder) if "-of-" in path.name]
+        parts = [path for path in self._find_weight_files(folder) if "-of-" in path.name]
         if parts:
             index = INDEX_FILES[parts[0].suffix == ".bin"]
             raise UserError(
@@ -128,8 +131,8 @@ class Weights:
             )
 
     def _check_parts(self, index: Path) -> None:
-        """See that all files are there that an index names."""
-        named = set(self._json(index.name).get("weight_map", {}).values())
+        """Refuse weights of which a file is missing that the index names."""
+        named = set(self._read_json(index.name).get("weight_map", {}).values())
         missing = sorted(name for name in named if not (index.parent / name).is_file())
         if missing or not named:
             found = f"{len(missing)} of {len(named)} files are missing, such as {missing[0]}" if missing else "is empty"
@@ -144,17 +147,17 @@ class Weights:
     @cached_property
     def whole_config(self) -> Mapping[str, Any]:
         """config.json."""
-        return self._json("config.json")
+        return self._read_json("config.json")
 
     @property
     def architectures(self) -> tuple[str, ...]:
         """The names of the model's classes; empty where config.json does not tell."""
-        return tuple(self._json("config.json").get("architectures") or ())
+        return tuple(self._read_json("config.json").get("architectures") or ())
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The names of a classification head's labels; two where config.json does not tell, as in `transformers`."""
-        names: Mapping[str, str] = self._json("config.json").get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
+        names: Mapping[str, str] = self._read_json("config.json").get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
         return tuple(names[number] for number in sorted(names, key=int))
 
     @property
@@ -168,7 +171,7 @@ class Weights:
         return int(self.config.get("vocab_size") or sys.maxsize)
 
     def check_ids(self, ids: Sequence[int]) -> None:
-        """Refuse a text with tokens that the model has nothing for.
+        """Refuse a text with tokens that are not in the model's vocabulary.
 
         Raises:
             EngineError: with both sizes.
@@ -182,7 +185,7 @@ class Weights:
     @cached_property
     def generation(self) -> Mapping[str, Any]:
         """generation_config.json, empty where there is none."""
-        return self._json("generation_config.json") if (self.folder / "generation_config.json").is_file() else {}
+        return self._read_json("generation_config.json") if (self.folder / "generation_config.json").is_file() else {}
 
     @cached_property
     def digest(self) -> str:
@@ -190,10 +193,10 @@ class Weights:
         found = hashlib.sha256()
         if not self.is_local:
             found.update(f"{self.path}@{self.folder.name}".encode())
-        for path in [self.folder / name for name in SMALL_FILES] + self._weight_files(self.folder) * self.is_local:
+        for path in [self.folder / name for name in SMALL_FILES] + self._find_weight_files(self.folder) * self.is_local:
             if path.is_file():
                 found.update(f"{path.name}:{path.stat().st_size}:".encode())
-                found.update(sampled_digest(path))
+                found.update(digest_samples(path))
         return found.hexdigest()[:16]
 
     @property
@@ -202,19 +205,19 @@ class Weights:
         return Path(self.path).expanduser().name
 
     @staticmethod
-    def _weight_files(folder: Path) -> list[Path]:
+    def _find_weight_files(folder: Path) -> list[Path]:
         found = (path for pattern in WEIGHT_FILES for path in folder.glob(pattern))
         return sorted(path for path in found if not path.name.startswith("adapter_model"))
 
-    def _json(self, name: str) -> Mapping[str, Any]:
-        return read_object(self.folder / name)
+    def _read_json(self, name: str) -> Mapping[str, Any]:
+        return read_json_object(self.folder / name)
 
-    def _fetched(self, patterns: Sequence[str] | None) -> Path:
+    def _fetch(self, patterns: Sequence[str] | None) -> Path:
         return self.fetch(self.path, self.revision, patterns, self.flag)
 
 
-def read_object(path: Path) -> Mapping[str, Any]:
-    """The JSON object in one of a model's small files.
+def read_json_object(path: Path) -> Mapping[str, Any]:
+    """Read the JSON object in one of a model's small files.
 
     Raises:
         UserError: where there is none.
@@ -228,8 +231,8 @@ def read_object(path: Path) -> Mapping[str, Any]:
     return data
 
 
-def sampled_digest(path: Path) -> bytes:
-    """The digest of a file; of a large one, of pieces at even distances, which lie in every layer."""
+def digest_samples(path: Path) -> bytes:
+    """Digest a file; of a large one, pieces at even distances, so that each layer is in it."""
     size = path.stat().st_size
     found = hashlib.sha256()
     with path.open("rb") as file:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Annotated, Any
 
-from inference_kit.models.local.chat_text import chat_text
+from inference_kit.models.local.chat_text import render_chat
 from inference_kit.models.local.devices import Placement
 from inference_kit.records import Problem
 from inference_kit.registry import flatten_settings
@@ -58,7 +58,7 @@ class Likelihood(TransformerRewardModel):
 
     def encode_solution(self, problem: Problem, steps: Sequence[str]) -> EncodedText:
         """Encode the whole chat as a policy would read it, then the steps; the first position ends the prompt."""
-        prompt = self.encode(chat_text(self.tokenizer, problem.messages))
+        prompt = self.encode(render_chat(self.tokenizer, problem.messages))
         return EncodedText.from_pieces([prompt, *(self.encode(step + self.separator) for step in steps)])
 
     def build_forward(self) -> BatchedForward:

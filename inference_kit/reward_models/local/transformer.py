@@ -15,8 +15,8 @@ from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
 from inference_kit.errors import EngineError, UserError, first_line
-from inference_kit.models.local.chat_text import chat_text
-from inference_kit.models.local.devices import Placement, out_of_memory
+from inference_kit.models.local.chat_text import render_chat
+from inference_kit.models.local.devices import Placement, is_out_of_memory
 from inference_kit.models.local.loading import load_model, load_tokenizer
 from inference_kit.models.local.weights import Weights
 from inference_kit.records import Message, Problem, Role, StepScores
@@ -110,7 +110,7 @@ class TransformerRewardModel(RewardModel, ABC):
             with torch.inference_mode():
                 return self.compute_raw_scores(texts) if texts else []
         except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             reason = first_line(error)
         # Out here the exception, which holds on to what did not fit, is gone; each text is tried alone next.
@@ -217,7 +217,7 @@ class TransformerRewardModel(RewardModel, ABC):
                 f"the tokenizer has no chat template, and {self.kind} shows a chat", where=self._weights.path
             )
         messages = [Message(role, content) for role, content in turns]
-        return chat_text(self.tokenizer, messages, asks=turns[-1][0] != "assistant")
+        return render_chat(self.tokenizer, messages, add_generation_prompt=turns[-1][0] != "assistant")
 
     @cached_property
     def tokenizer(self) -> Any:

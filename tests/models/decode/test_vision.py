@@ -16,7 +16,7 @@ from inference_kit.errors import EngineError, UserError
 from inference_kit.models.decode import vision
 from inference_kit.models.decode.huggingface import HuggingFace
 from inference_kit.models.decode.vision import Vision
-from inference_kit.models.local.images import open_image, placed
+from inference_kit.models.local.images import mark_images, open_image
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
 
 GREEDY = GenerationConfig(max_new_tokens=16, temperature=0.0)
@@ -123,7 +123,7 @@ def test_images_stand_where_the_text_says(engine: Vision, images: list[str]) -> 
     assert "USER: <image>\nWhat? ASSISTANT:" in vicuna.render(ask("What?", images[0]).messages)
     assert write(vicuna, [ask("What?", images[0])], GREEDY)[0][0].tokens > 0
     with pytest.raises(EngineError, match="the text has 1 places <image> for 2 images"):
-        placed(Message("user", "<image>", tuple(images)), "*")
+        mark_images(Message("user", "<image>", tuple(images)), "*")
 
 
 def test_an_image_that_cannot_be_read_fails_its_problem_alone(
