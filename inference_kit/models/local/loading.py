@@ -51,8 +51,7 @@ def load_model(
     """Load a model by the `transformers` auto class of that name, ready to run.
 
     Args:
-        weights: The model.
-        auto_class: Such as AutoModelForCausalLM.
+        weights, auto_class: The model, and its class such as AutoModelForCausalLM.
         placement: Device and number format.
         attention: The attention kernel, as in `choose_attention`.
         quantization_bit: 4 or 8 to quantise the weights while they load, 0 to leave them.
@@ -89,9 +88,7 @@ def load_model(
         if placement.device_map is None and not quantized and not tensor_parallel:
             model.to(place)
     except (OSError, ValueError, ImportError, MemoryError, RuntimeError, SafetensorError, UnpicklingError) as error:
-        if is_out_of_memory(error):
-            raise _explain_too_large(folder, place, error) from error
-        raise _explain_not_loaded(folder, error) from error
+        raise _explain(error, folder, place) from error
     if auto_class != "AutoModel":  # a model without a head has no place for the head's weights, as it should be
         _warn_of_left_out(model, folder, report["unexpected_keys"])
     logger.info("{} is loaded: {}, {}", weights.name, model.device, model.dtype)
@@ -142,8 +139,10 @@ def _warn_of_left_out(model: Any, folder: Path, names: Collection[str]) -> None:
         )
 
 
-def _explain_too_large(folder: Path, place: str, error: Exception) -> UserError:
-    """Build the error for weights that the memory cannot hold."""
+def _explain(error: Exception, folder: Path, place: str) -> UserError:
+    """Build the error for weights that do not load, or that the memory cannot hold."""
+    if not is_out_of_memory(error):
+        return _explain_not_loaded(folder, error)
     return UserError(
         f"the weights do not fit into the memory of {place} ({first_line(error)})",
         where=str(folder),
