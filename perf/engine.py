@@ -107,7 +107,7 @@ def _ours(engine: HuggingFace, prompts: Sequence[Prompt], config: GenerationConf
     async def all_at_once() -> int:
         return sum(await asyncio.gather(*map(write, prompts)))
 
-    engine._load()._loop._read.clear()
+    engine._load()._loop.prefixes.clear()
     return Speed.of(lambda: asyncio.run(all_at_once()))
 
 

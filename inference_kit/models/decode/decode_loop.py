@@ -19,7 +19,7 @@ from loguru import logger
 from inference_kit.errors import EngineError, first_line
 from inference_kit.models.decode.kv_cache import Layers, SlotCache
 from inference_kit.models.decode.masks import build_mask
-from inference_kit.models.decode.prefix_store import Ids, PromptStore
+from inference_kit.models.decode.prefix_cache import Ids, PrefixCache
 from inference_kit.models.decode.sequences import Row, choose
 from inference_kit.models.local.architecture import read_windows, refuse_architecture
 from inference_kit.models.local.devices import is_out_of_memory
@@ -54,7 +54,7 @@ class DecodeLoop:
         self.waiting: deque[Row] = deque()
         self.live: list[Row] = []
         self._all_slots = slots
-        self._read = PromptStore(max(STORED_TOKENS, STORED_TOKENS_A_SLOT * slots))
+        self.prefixes = PrefixCache(max(STORED_TOKENS, STORED_TOKENS_A_SLOT * slots))
         self._windows = read_windows(model.config)
         self._begin()
 
@@ -87,7 +87,7 @@ class DecodeLoop:
         if reason:
             refuse_architecture(self.model.config, reason)
         self.live = []
-        self._read.clear()
+        self.prefixes.clear()
         self._begin()
 
     @property
@@ -129,7 +129,7 @@ class DecodeLoop:
                 self._remember(row)
         for row in ended:
             self._remove(row)
-        self._read.trim()
+        self.prefixes.trim()
         return ended
 
     def _forward(self) -> "Tensor":
@@ -141,7 +141,7 @@ class DecodeLoop:
         positions = torch.tensor(lengths, device=device)[:, None]
         tokens = torch.tensor([row.newest for row in self.live], device=device)[:, None]
         longest = max(lengths) + 1
-        self._cache.aim(positions, longest)
+        self._cache.set_positions(positions, longest)
         return self._logits(tokens, positions, self._cache, longest)
 
     def _logits(self, tokens: "Tensor", positions: "Tensor", cache: SlotCache, length: int) -> "Tensor":
@@ -164,10 +164,10 @@ class DecodeLoop:
 
     def _remember(self, row: Row) -> None:
         """Keep what a step has computed, for those that go on from it."""
-        parent = row.read if row.read in self._read else None
+        parent = row.read if row.read in self.prefixes else None
         start = len(row.read) if parent is not None else 0
-        layers = self._cache.read(self.live.index(row), start, row.length)
-        self._read.add((*row.prompt, *row.written[:-1]), layers, parent)
+        layers = self._cache.copy_out(self.live.index(row), start, row.length)
+        self.prefixes.add((*row.prompt, *row.written[:-1]), layers, parent)
 
     def _remove(self, row: Row) -> None:
         """Free a row's slot; the last live row moves into it."""
@@ -189,26 +189,26 @@ class DecodeLoop:
             families.setdefault(row.read, []).append(slot)
         for ids, slots in families.items():
             if ids:
-                self._cache.write(slots, self._read.whole(ids))
-        self._read.trim()
+                self._cache.copy_in(slots, self.prefixes.get(ids))
+        self.prefixes.trim()
         for row in chosen:  # only now, so that none is lost or counted as read where memory ran out above
             self.waiting.popleft()
             self.live.append(row)
 
     def _read_prompts(self, chosen: Sequence[Row]) -> None:
         """Read the prompts of `chosen` that are not stored, together with those that come next in the queue."""
-        missing = dict.fromkeys(row.read for row in chosen if row.read and row.read not in self._read)
+        missing = dict.fromkeys(row.read for row in chosen if row.read and row.read not in self.prefixes)
         if not missing:
             return
         wanted = PROMPTS_AT_ONCE if self.slots > 1 else 1
         for row in islice(self.waiting, len(chosen), len(chosen) + ROWS_AHEAD):
             if len(missing) >= wanted:
                 break
-            if row.read and row.read not in self._read:
+            if row.read and row.read not in self.prefixes:
                 missing[row.read] = None
         batch: list[_ToRead] = []
         for ids in sorted(missing, key=len):
-            each = _ToRead(ids, *self._read.shared_prefix(ids[:-1]))
+            each = _ToRead(ids, *self.prefixes.find_shared(ids[:-1]))
             if batch and len(each.rest) * (len(batch) + 1) > self._tokens_at_once:
                 self._read_batch(batch)
                 batch = []
@@ -224,21 +224,21 @@ class DecodeLoop:
         cache = SlotCache(len(batch))
         for slot, each in enumerate(batch):
             if each.layers:
-                cache.write([slot], each.layers)
+                cache.copy_in([slot], each.layers)
         tokens = torch.tensor([[0] * (width - len(each.rest)) + list(each.rest) for each in batch], device=device)
         places = [[longest] * (width - len(each.rest)) + list(range(each.start, len(each.ids))) for each in batch]
         written_to = torch.tensor(places, device=device)
         positions = written_to.masked_fill(written_to == longest, 0)
         for start in range(0, width, CHUNK_TOKENS):
             part = slice(start, start + CHUNK_TOKENS)
-            cache.aim(written_to[:, part], longest + 1)
+            cache.set_positions(written_to[:, part], longest + 1)
             self._logits(tokens[:, part], positions[:, part], cache, longest + 1)
         for slot, each in enumerate(batch):
-            self._read.add(each.ids, cache.read(slot, 0, len(each.ids)))
+            self.prefixes.add(each.ids, cache.copy_out(slot, 0, len(each.ids)))
 
     def _halve(self, reason: str) -> list[Row]:
         """Go on with half the rows; a single one that does not fit fails, and the others get all slots back."""
-        self._read.clear()
+        self.prefixes.clear()
         if self.slots == self._tokens_at_once == 1:
             row = self.live.pop() if self.live else self.waiting.popleft()
             row.error = EngineError(

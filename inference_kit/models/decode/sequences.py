@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from inference_kit.errors import EngineError
-from inference_kit.models.decode.prefix_store import Ids
+from inference_kit.models.decode.prefix_cache import Ids
 from inference_kit.models.decode.sampling import History, Sureness, has_penalty, sample, sureness, uniforms
 from inference_kit.records import FinishReason, GenerationConfig
 

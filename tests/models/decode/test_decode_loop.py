@@ -97,13 +97,13 @@ def test_running_out_of_memory_halves_the_slots_and_changes_no_result(
     assert loop.slots == 16 >> len(calls)
 
 
-@pytest.mark.parametrize(("place", "call"), [("SlotCache.write", 5), ("_grown", 2)])
+@pytest.mark.parametrize(("place", "call"), [("SlotCache.copy_in", 5), ("_grow", 2)])
 def test_running_out_of_memory_in_the_cache_changes_no_result(
     place: str, call: int, model: Any, expected: list[list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """New rows whose keys and values were not written yet, and a cache that had grown in some layers only."""
     calls = iter(range(1, 1000))
-    owner, name = (kv_cache.SlotCache, "write") if "." in place else (kv_cache, place)
+    owner, name = (kv_cache.SlotCache, "copy_in") if "." in place else (kv_cache, place)
     real = getattr(owner, name)
 
     def fails_once(*given: Any) -> Any:
