@@ -8,7 +8,7 @@ from typing import Any
 from inference_kit.cli.registries import Registries
 from inference_kit.cli.stored import entries_of
 from inference_kit.grader import GraderPool
-from inference_kit.report.comparison import compare, show
+from inference_kit.report.comparison import compare_results, format_comparison
 from inference_kit.store.atomic import write_atomically
 
 
@@ -25,8 +25,8 @@ def add_parser(subparsers: Any) -> None:
 def execute(arguments: argparse.Namespace, registries: Registries) -> int:
     """Print the four cells and the three lists."""
     with GraderPool() as grader:
-        found = compare(entries_of(arguments.a, grader), entries_of(arguments.b, grader))
-    print(show(found, (str(arguments.a), str(arguments.b)), shown=max(0, arguments.show)))
+        found = compare_results(entries_of(arguments.a, grader), entries_of(arguments.b, grader))
+    print(format_comparison(found, (str(arguments.a), str(arguments.b)), shown=max(0, arguments.show)))
     if arguments.output:
         with write_atomically(arguments.output) as file:
             json.dump(found.to_json(), file, ensure_ascii=False, indent=1)

@@ -16,7 +16,7 @@ from inference_kit.dataset.files import LocatedRow
 from inference_kit.dataset.sources import Source, resolve_source
 from inference_kit.errors import UserError
 from inference_kit.records import Index, Message, Problem
-from inference_kit.templates import fill, filled_in, load_prompt
+from inference_kit.templates import fill, load_prompt, strip_template
 
 QUESTION_NAMES = ("question", "input", "problem")
 """Placeholders of a prompt template that stand for the question."""
@@ -154,7 +154,7 @@ class Dataset(ABC):
     def _add_bare_question(self, problem: Problem) -> Problem:
         """Add the question without the prompt template around it, for reward models that show it so."""
         names = (*QUESTION_NAMES, "choices")
-        bare = filled_in(self.template, names, problem.question).strip()
+        bare = strip_template(self.template, names, problem.question).strip()
         return problem if bare == problem.question else replace(problem, bare_question=bare)
 
     def _rename_fields(self, row: Row) -> Row:

@@ -1,1 +1,1 @@
-"""Reports: tables and comparisons from stored files; no model, no search."""
+"""Reports: tables, comparisons and trees from stored files, without a model or a search."""

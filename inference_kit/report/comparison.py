@@ -1,8 +1,8 @@
-"""Compare two result files of one data set, problem by problem.
+"""Comparison of two result files of one data set, problem by problem.
 
-Why: two accuracies hide which problems moved; the four cells show them.
-Promises: results are joined on `index`; what only one side has is counted and left out; different data sets are
-refused.
+Why: two accuracies hide which problems changed; a table of right and wrong on both sides shows them.
+Promises: results are joined on `index`. Problems that only one side has are counted and left out. Different data sets
+are refused.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,11 +13,12 @@ from inference_kit.errors import UserError
 from inference_kit.report.tables import table
 
 Entry = Mapping[str, Any]
+"""One of the `results` of a final file."""
 
 
 @dataclass(slots=True)
 class Comparison:
-    """The four cells: how many problems both solve, and the pairs of result entries of the other three."""
+    """Problems by right and wrong on both sides; all but those that both solve are kept, as pairs of entries."""
 
     both_right: int = 0
     only_a: list[tuple[Entry, Entry]] = field(default_factory=list)
@@ -28,31 +29,32 @@ class Comparison:
 
     @property
     def matched(self) -> int:
-        """Problems that both sides have."""
+        """The number of problems that both sides have."""
         return self.both_right + len(self.only_a) + len(self.only_b) + len(self.both_wrong)
 
     def to_json(self) -> dict[str, Any]:
+        """Return the counts and, of each kept pair, index, input, gold answer and both predictions."""
         return {
             "matched": self.matched,
             "both_right": self.both_right,
-            "a_right_b_wrong": [_pair(*pair) for pair in self.only_a],
-            "a_wrong_b_right": [_pair(*pair) for pair in self.only_b],
-            "both_wrong": [_pair(*pair) for pair in self.both_wrong],
+            "a_right_b_wrong": [_summarize(*pair) for pair in self.only_a],
+            "a_wrong_b_right": [_summarize(*pair) for pair in self.only_b],
+            "both_wrong": [_summarize(*pair) for pair in self.both_wrong],
             "unmatched_a": self.unmatched_a,
             "unmatched_b": self.unmatched_b,
         }
 
 
-def compare(a: Iterable[Entry], b: Iterable[Entry]) -> Comparison:
+def compare_results(a: Iterable[Entry], b: Iterable[Entry]) -> Comparison:
     """Join two lists of result entries on their index.
 
     Raises:
-        UserError: where no problem is on both sides, or the same index asks another question: not the same data set.
+        UserError: where the data sets differ: no index is on both sides, or one stands for two questions.
     """
     found = Comparison()
-    others = {_key(entry): entry for entry in b}
+    others = {_typed_index(entry): entry for entry in b}
     for entry in a:
-        other = others.pop(_key(entry), None)
+        other = others.pop(_typed_index(entry), None)
         if other is None:
             found.unmatched_a += 1
             continue
@@ -71,8 +73,14 @@ def compare(a: Iterable[Entry], b: Iterable[Entry]) -> Comparison:
     return found
 
 
-def show(found: Comparison, names: tuple[str, str], *, shown: int) -> str:
-    """The counts, and the first `shown` problems of each of the three lists."""
+def format_comparison(found: Comparison, names: tuple[str, str], *, shown: int) -> str:
+    """Format the counts and the first `shown` problems of each of the three lists, for a terminal.
+
+    Args:
+        found: The comparison.
+        names: Of the two sides.
+        shown: Problems of each list; 0 shows counts only.
+    """
     total = found.matched
     counts = [
         ["both right", str(found.both_right)],
@@ -93,31 +101,32 @@ def show(found: Comparison, names: tuple[str, str], *, shown: int) -> str:
     for title, pairs in lists.items():
         if pairs and shown:
             rest = f" (the first {shown} of {len(pairs)})" if len(pairs) > shown else ""
-            parts += ["", title + rest, _listing(pairs[:shown])]
+            parts += ["", title + rest, _format_pairs(pairs[:shown])]
     return "\n".join(parts)
 
 
-def _listing(pairs: Sequence[tuple[Entry, Entry]]) -> str:
+def _format_pairs(pairs: Sequence[tuple[Entry, Entry]]) -> str:
     rows = [
         [
             str(a["index"]),
-            _short(a["input"], 60),
-            *(_short(value, 20) for value in (a["gold"], a["prediction"], b["prediction"])),
+            _shorten(a["input"], 60),
+            *(_shorten(value, 20) for value in (a["gold"], a["prediction"], b["prediction"])),
         ]
         for a, b in pairs
     ]
     return table(("index", "input", "gold", "A", "B"), rows, left=2)
 
 
-def _pair(a: Entry, b: Entry) -> dict[str, Any]:
+def _summarize(a: Entry, b: Entry) -> dict[str, Any]:
     shown = {key: a[key] for key in ("index", "input", "gold")}
     return shown | {"a": a["prediction"], "b": b["prediction"]}
 
 
-def _short(value: Any, width: int) -> str:
+def _shorten(value: Any, width: int) -> str:
     text = " ".join(str("-" if value is None else value).split())
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
-def _key(entry: Entry) -> tuple[str, Any]:
+def _typed_index(entry: Entry) -> tuple[str, Any]:
+    """Return the index with its type, because 1 and "1" are two problems."""
     return type(entry["index"]).__name__, entry["index"]

@@ -1,11 +1,14 @@
-"""Plain text tables, and numbers as people read them: the same in a terminal, a log and an issue."""
+"""Plain text tables, and numbers as people read them.
+
+Why: a table should look the same in a terminal, a log and an issue.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
-    """Align `rows` under `headers`; the first `left` columns to the left, the others to the right."""
+    """Format `rows` under `headers`; the first `left` columns are aligned left, the others right."""
     widths = [max(len(row[column]) for row in [headers, *rows]) for column in range(len(headers))]
 
     def line(cells: Sequence[str]) -> str:
@@ -19,17 +22,17 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 
 
 
 def percent(share: float | None) -> str:
-    """A share of 1 as percent with one decimal; a dash where it is unknown."""
+    """Format a share in [0, 1] as percent with one decimal; a dash where it is unknown."""
     return "-" if share is None else f"{100 * share:.1f} %"
 
 
 def interval(bounds: Sequence[float] | None) -> str:
-    """A confidence interval in percent."""
+    """Format a confidence interval in [0, 1] as percent; a dash where it is unknown."""
     return "-" if bounds is None else f"[{100 * bounds[0]:.1f}, {100 * bounds[1]:.1f}]"
 
 
 def accuracy_row(name: str, metrics: Mapping[str, Any]) -> list[str]:
-    """One line of an accuracy table: name, accuracy, interval, correct of total, failed, tokens of a problem."""
+    """Build the row of an accuracy table, under `ACCURACY_HEADERS`, from the metrics of a final file."""
     tokens = metrics["generated_tokens"] + metrics["cached_tokens"]
     return [
         name,

@@ -11,7 +11,7 @@ from inference_kit.search.tools import search_beam
 
 
 async def beam_search(context: Context, *, beam_width: int = 4, n: int = 4, max_steps: int = 40) -> list[Node]:
-    """Keep the best partial solutions of each round; a whole one leaves to the pool of candidates.
+    """Keep the best partial solutions of each round; a whole one becomes a candidate.
 
     Args:
         beam_width: Live paths kept in each round.

@@ -1,6 +1,6 @@
 """Best-of-N: write N whole solutions independently; the vote picks the answer.
 
-Why: the yardstick of every other method, and the pool from which all votes and smaller N are read off.
+Why: it is the yardstick of every other method, and all votes and smaller N are read off its candidates.
 Source: Cobbe et al. 2021, "Training verifiers to solve math word problems", arXiv:2110.14168.
 """
 
@@ -9,7 +9,7 @@ from inference_kit.records import Node
 
 
 async def best_of_n(context: Context, *, n: int = 16) -> list[Node]:
-    """Write `n` solutions in one go.
+    """Write `n` independent solutions; they are scored where there is a reward model.
 
     Args:
         n: Candidates for each problem.

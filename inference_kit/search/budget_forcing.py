@@ -1,6 +1,6 @@
-"""Budget forcing: make a model think longer by taking its end of thinking away, or shorter by putting it there.
+"""Budget forcing: make a model think longer by replacing its end of thinking, or shorter by inserting it.
 
-Why: it sets how much thought is spent without training, which is the plainest axis of compute there is.
+Why: it sets how many tokens are spent on thinking, without training.
 Source: Muennighoff et al. 2025, "s1: Simple test-time scaling", arXiv:2501.19393.
 """
 
@@ -27,11 +27,11 @@ async def budget_forcing(
     Args:
         n: Solutions.
         waits: How often an end of thinking that comes too early is replaced at the most.
-        min_thinking_tokens: Thinking that ends before this is made to go on; unset, every end is too early.
-        max_thinking_tokens: Thinking is cut off here and must answer; unset, there is no such bound.
+        min_thinking_tokens: Thinking that ends before this goes on; unset, every end is too early.
+        max_thinking_tokens: Thinking is cut off here, and the model must answer; unset, there is no such bound.
         end_of_thinking: The model's mark; a model that ends its whole reply without one has also ended its thinking.
-        wait_text: What takes the place of an end of thinking.
-        answer_text: What follows the end of thinking that is put where the model was cut off.
+        wait_text: What replaces an end of thinking.
+        answer_text: What follows the end of thinking that is inserted where the model was cut off.
     """
 
     async def think(nodes: list[Node]) -> list[Node]:
@@ -47,13 +47,13 @@ async def budget_forcing(
 
     thoughts = await think([context.root] * n)
     for _ in range(waits):
-        early = [place for place, thought in enumerate(thoughts) if too_early(thought)]
-        pushed = [
-            context.rewrite(thoughts[place], thoughts[place].text.partition(end_of_thinking)[0] + wait_text)
-            for place in early
+        early = [position for position, thought in enumerate(thoughts) if too_early(thought)]
+        extended = [
+            context.rewrite(thoughts[position], thoughts[position].text.partition(end_of_thinking)[0] + wait_text)
+            for position in early
         ]
-        for place, longer in zip(early, await think(pushed), strict=True):
-            thoughts[place] = longer
+        for position, longer in zip(early, await think(extended), strict=True):
+            thoughts[position] = longer
     thoughts = [
         thought
         if thought.finished or ended(thought)

@@ -1,6 +1,6 @@
-"""CoT-decoding: branch on the first token, go on greedily, and trust the answer that the model was surest of.
+"""CoT-decoding: branch on the first token, go on greedily, and take the answer that the model was surest of.
 
-Why: a chain of thought is often there without being asked for, behind the second or third likeliest first word.
+Why: a model often writes a chain of thought unasked behind the second or third likeliest first token.
 Source: Wang, Zhou 2024, "Chain-of-thought reasoning without prompting", arXiv:2402.10200.
 """
 

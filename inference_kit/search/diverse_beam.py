@@ -1,8 +1,8 @@
-"""Diverse beam search: a beam in groups, where a later group loses score for what earlier ones chose.
+"""Diverse beam search: the beam is split into groups, and a step loses score for being like one of an earlier group.
 
-Why: a beam's survivors are often the same step in other words; the penalty spends their places on other ideas.
-Source: Vijayakumar et al. 2016, "Diverse beam search", arXiv:1610.02424; here with steps for tokens and a verifier for
-likelihood.
+Why: a beam's survivors are often the same step in other words; the penalty gives their places to other ideas.
+Source: Vijayakumar et al. 2016, "Diverse beam search", arXiv:1610.02424; here steps stand for tokens and a verifier for
+the likelihood.
 """
 
 from typing import Annotated
@@ -27,7 +27,7 @@ async def diverse_beam(
         beam_width: Live paths kept in each round, over all groups.
         n: Next steps tried for each of them; the root gets `beam_width` times as many.
         groups: Groups that choose one after the other, each a share of the beam.
-        diversity: What a step loses for being the same as one that an earlier group chose; half for half the words.
+        diversity: What a step loses for having all words of one that an earlier group chose; half for half of them.
         max_steps: Rounds after which those still open are written to their end.
     """
 
@@ -36,18 +36,19 @@ async def diverse_beam(
         for group in range(groups):
             earlier, share = list(chosen), len(range(group, width, groups))
             taken = {node.path for node in earlier}
-            left = [node for node in ranked if node.path not in taken]  # in order of rank, by which ties go
-            chosen += sorted(left, key=lambda node: _worth(context, node, earlier, diversity), reverse=True)[:share]
+            left = [node for node in ranked if node.path not in taken]  # in order of rank, which decides ties
+            chosen += sorted(left, key=lambda node: _penalize(context, node, earlier, diversity), reverse=True)[:share]
         return chosen
 
     return await search_beam(context, context.best_first, keep, beam_width=beam_width, n=n, max_steps=max_steps)
 
 
-def _worth(context: Context, node: Node, earlier: list[Node], diversity: float) -> float:
-    return context.score_of(node) - diversity * max((_likeness(node, other) for other in earlier), default=0.0)
+def _penalize(context: Context, node: Node, earlier: list[Node], diversity: float) -> float:
+    """Return the node's score less `diversity` times its similarity to the most similar node of earlier groups."""
+    return context.score_of(node) - diversity * max((_word_overlap(node, other) for other in earlier), default=0.0)
 
 
-def _likeness(a: Node, b: Node) -> float:
-    """The share of words that two steps have in common, of all their words."""
+def _word_overlap(a: Node, b: Node) -> float:
+    """Return the Jaccard similarity of the words of two steps, in [0, 1]."""
     ours, theirs = set(a.text.split()), set(b.text.split())
     return len(ours & theirs) / len(ours | theirs) if ours | theirs else 1.0

@@ -1,6 +1,6 @@
 """DVTS, diverse verifier tree search: independent trees, each of which keeps its one best step.
 
-Why: paths of a beam soon share their beginning; trees that do not compete stay different, which pays for large n.
+Why: the paths of a beam soon share their first steps. Trees that do not compete stay different, which pays for large n.
 Source: Beeching, Tunstall, Rush 2024, "Scaling test-time compute with open models", Hugging Face.
 """
 
@@ -10,7 +10,7 @@ from inference_kit.search.tools import write_to_end
 
 
 async def dvts(context: Context, *, beam_width: int = 4, n: int = 4, max_steps: int = 40) -> list[Node]:
-    """Grow independent trees by their best step; where that one is whole, so are the candidates of its round.
+    """Grow independent trees by their best steps; a tree ends with the whole solutions of a round whose best is one.
 
     Args:
         beam_width: Trees.

@@ -1,6 +1,6 @@
 """Greedy chain of thought: one solution, always the likeliest next token.
 
-Why: the baseline of every curve, and the only method that needs no seed.
+Why: it is the baseline of every curve, and the only method that needs no seed.
 Source: Wei et al. 2022, "Chain-of-thought prompting elicits reasoning in large language models", arXiv:2201.11903.
 """
 

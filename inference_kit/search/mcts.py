@@ -1,7 +1,7 @@
-"""Monte Carlo tree search over steps: each simulation goes down to a leaf, writes its children and values it.
+"""Monte Carlo tree search over steps: each simulation selects a leaf, writes its children and values it.
 
 Why: unlike a beam it can return to a path that it left.
-Promises: one leaf at a time is the sequential search; a whole solution is visited once; rollouts are candidates too.
+Promises: with `leaves` 1 it is the sequential search. A whole solution is visited once. Rollouts are candidates too.
 Source: Silver et al. 2017, arXiv:1712.01815; with a verifier Hao et al. 2023, "RAP", arXiv:2305.14992.
 """
 
@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from inference_kit.context import Context
 from inference_kit.records import Node
 from inference_kit.search.tools import write_to_end
-from inference_kit.search.tree import Place, Rule
+from inference_kit.search.tree import TreePlace, TreePolicy
 
 
 async def mcts(
@@ -32,21 +32,21 @@ async def mcts(
     Args:
         iterations: Simulations, each of which values one leaf and writes its children.
         n: Next steps tried below a leaf.
-        c_puct: Weight of curiosity against value.
+        c_puct: Weight of exploration against value.
         max_depth: Steps after which a leaf is written to its end instead of expanded.
         leaves: Simulations in flight at once; a leaf in flight counts as a visit of value 0.
-        selection: uct, or puct, which weighs curiosity by the model's own probability of a step.
+        selection: uct, or puct, which weighs exploration by the model's own probability of a step.
         first_play: What an unvisited child is worth: more than any visited one, its parent's value, or its own score.
         value: What a leaf is worth: its own score, or that of a rollout from it.
         backup: A node is worth the mean of the values below it, or the highest.
     """
-    root, rule = Place(context.root), Rule(context, c_puct, selection, first_play, backup)
+    root, policy = TreePlace(context.root), TreePolicy(context, c_puct, selection, first_play, backup)
     solutions: list[Node] = []
     left = iterations
     while left > 0 and not root.closed:
-        paths: list[list[Place]] = []
+        paths: list[list[TreePlace]] = []
         while len(paths) < min(leaves, left) and not root.closed:
-            paths.append(rule.path_to_leaf(root))
+            paths.append(policy.select_path(root))
         left -= len(paths)
         growing = [path[-1] for path in paths if not path[-1].node.finished]
         solutions += await _expand(context, growing, n, max_depth)
@@ -54,13 +54,17 @@ async def mcts(
         solutions += rollouts
         valued = {place.node.path: end for place, end in zip(growing, rollouts, strict=False)}
         for path in paths:
-            rule.back_up(path, context.score_of(valued.get(path[-1].node.path, path[-1].node)))
-    best_open = await context.best_first([place.node for place in root.open_leaves()])
+            policy.backpropagate(path, context.score_of(valued.get(path[-1].node.path, path[-1].node)))
+    best_open = await context.best_first([place.node for place in root.iterate_open_leaves()])
     return solutions or await write_to_end(context, best_open[:1])
 
 
-async def _expand(context: Context, leaves: list[Place], n: int, max_depth: int) -> list[Node]:
-    """Write and score the children of `leaves`; return the whole solutions among them."""
+async def _expand(context: Context, leaves: list[TreePlace], n: int, max_depth: int) -> list[Node]:
+    """Write and score the children of `leaves`; return the whole solutions among them.
+
+    A leaf at `max_depth` gets one child, which is written to its end. The prior of a child is its share, among its
+    siblings, of the geometric mean probability of a token: exp(logprob / tokens).
+    """
     growing = [leaf for leaf in leaves if len(leaf.node.lineage) < max_depth]
     ending = [leaf for leaf in leaves if len(leaf.node.lineage) >= max_depth]
     families = await context.expand_each([leaf.node for leaf in growing], n)
@@ -70,6 +74,7 @@ async def _expand(context: Context, leaves: list[Place], n: int, max_depth: int)
     for leaf, family in zip([*growing, *ending], families, strict=True):
         likelihoods = [exp((child.logprob or 0.0) / max(1, child.tokens)) for child in family]
         leaf.children = [
-            Place(child, likelihood / sum(likelihoods)) for child, likelihood in zip(family, likelihoods, strict=True)
+            TreePlace(child, likelihood / sum(likelihoods))
+            for child, likelihood in zip(family, likelihoods, strict=True)
         ]
     return [child for child in children if child.finished]

@@ -1,6 +1,6 @@
 """Self-consistency: sample solutions until their majority answer is settled.
 
-Why: easy problems agree after a few samples, so most of the tokens of a fixed n change nothing.
+Why: on easy problems a few samples agree, and more of them change nothing.
 Source: Wang et al. 2022, arXiv:2203.11171; adaptive Aggarwal et al. 2023, arXiv:2305.11860; early-stopping windows Li
 et al. 2024, "ESC", arXiv:2401.10480.
 """
@@ -13,6 +13,7 @@ from inference_kit.estimates import beta_majority, dirichlet_majority
 from inference_kit.records import Node
 
 FIRST_CHECK = 2
+"""Solutions before the first look at their majority."""
 
 
 async def self_consistency(
@@ -33,17 +34,18 @@ async def self_consistency(
         window: Solutions drawn at once under esc, which stops where they all have one answer.
     """
     solutions: list[Node] = []
-    at_once = {"never": n, "esc": window}
+    batches = {"never": n, "esc": window}
     while len(solutions) < n:
-        wave = at_once.get(stopping, max(1, FIRST_CHECK - len(solutions)))
-        solutions += await context.complete([context.root], min(wave, n - len(solutions)))
-        if _settled(await context.groups(solutions), stopping, certainty, window):
+        batch = batches.get(stopping, max(1, FIRST_CHECK - len(solutions)))
+        solutions += await context.complete([context.root], min(batch, n - len(solutions)))
+        if _is_settled(await context.groups(solutions), stopping, certainty, window):
             break
     await context.score_if_possible(solutions)
     return solutions
 
 
-def _settled(groups: list[int], stopping: str, certainty: float, window: int) -> bool:
+def _is_settled(groups: list[int], stopping: str, certainty: float, window: int) -> bool:
+    """Return whether sampling can stop, from the number of each solution's answer; -1 is no answer."""
     if stopping == "esc":
         last = groups[-window:]
         return len(last) == window and last[0] >= 0 and len(set(last)) == 1

@@ -1,8 +1,8 @@
-"""The statistics of a search tree: which leaf to visit next, and what its value does to the nodes above it.
+"""The statistics of a search tree: selection of the leaf to visit next, and backpropagation of its value.
 
 Why: these are the formulas of the papers, apart from what is generated when.
-Promises: equal children are taken in the order in which they were made; a leaf in flight counts as a visit of value 0;
-a subtree that holds nothing left to visit is closed. Values are never negative and never change sign.
+Promises: of equal children the one that was generated first is taken. A leaf in flight counts as a visit of value 0
+(virtual loss). A subtree with nothing left to visit is closed. Values are never negative and never change sign.
 Source: UCT Kocsis, Szepesvari 2006; PUCT Silver et al. 2017, arXiv:1712.01815; virtual loss Chaslot et al. 2008.
 """
 
@@ -14,12 +14,16 @@ from inference_kit.context import Context
 from inference_kit.records import Node
 
 C_BASE = 19652
-"""How many visits it takes until PUCT's curiosity grows (AlphaZero)."""
+"""Visits after which PUCT's exploration begins to grow (AlphaZero's pb_c_base)."""
 
 
 @dataclass(slots=True)
-class Place:
-    """A node with its statistics; `prior` is the model's own probability of it among its siblings."""
+class TreePlace:
+    """A node with its statistics.
+
+    `prior` is the model's own probability of the node among its siblings, `total` and `highest` are taken over the
+    values of its visits. It is `closed` where no leaf below it is left to visit.
+    """
 
     node: Node
     prior: float = 1.0
@@ -27,10 +31,10 @@ class Place:
     total: float = 0.0
     highest: float = 0.0
     closed: bool = False
-    children: list["Place"] = field(default_factory=list)
+    children: list["TreePlace"] = field(default_factory=list)
 
-    def open_leaves(self) -> Iterator["Place"]:
-        """The places below that are not expanded, in the order of the tree."""
+    def iterate_open_leaves(self) -> Iterator["TreePlace"]:
+        """Yield the leaves below that are not finished, depth first, in the order of generation."""
         waiting = [self]
         while waiting:
             place = waiting.pop()
@@ -40,8 +44,8 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """How a child is chosen, and what a node is worth; the settings of `mcts`."""
+class TreePolicy:
+    """How a child is selected and what a node is worth; the settings are those of `mcts`."""
 
     context: Context
     c_puct: float
@@ -49,44 +53,54 @@ class Rule:
     first_play: str
     backup: str
 
-    def path_to_leaf(self, root: Place) -> list[Place]:
-        """Go from the root to a leaf; the visit counts now, its value when it is known."""
+    def select_path(self, root: TreePlace) -> list[TreePlace]:
+        """Select a leaf and return the path to it; its visit counts now, its value once it is known."""
         path = [root]
         while path[-1].children:
-            above = path[-1]
-            open_children = [child for child in above.children if not child.closed]
-            path.append(max(open_children, key=lambda child: self._bid(above, child)))
+            parent = path[-1]
+            open_children = [child for child in parent.children if not child.closed]
+            path.append(max(open_children, key=lambda child: self._upper_bound(parent, child)))
         for place in path:
             place.visits += 1
         _close(path)
         return path
 
-    def back_up(self, path: list[Place], value: float) -> None:
-        """Give the leaf's value to every node of its path."""
+    def backpropagate(self, path: list[TreePlace], value: float) -> None:
+        """Add the leaf's value to every node of its path, and note visits and value in the stored tree."""
         for place in path:
             place.total += value
             place.highest = max(place.highest, value)
             self.context.note(place.node, visits=place.visits, value=self._value(place))
         _close(path)
 
-    def _bid(self, above: Place, child: Place) -> float:
-        if self.selection == "puct":
-            curiosity = log((above.visits + C_BASE + 1) / C_BASE) + self.c_puct
-            return self._worth(above, child) + curiosity * child.prior * sqrt(above.visits) / (1 + child.visits)
-        return self._worth(above, child) + self.c_puct * sqrt(log(above.visits) / max(1, child.visits))
+    def _upper_bound(self, parent: TreePlace, child: TreePlace) -> float:
+        """Return what selection maximizes: the child's value plus a bonus for having few visits.
 
-    def _worth(self, above: Place, child: Place) -> float:
+        With Q the value, N visits, P the prior and c the constant `c_puct`::
+
+            UCT:  Q + c sqrt(ln N(parent) / N(child))
+            PUCT: Q + (ln((N(parent) + C_BASE + 1) / C_BASE) + c) P sqrt(N(parent)) / (1 + N(child))
+        """
+        if self.selection == "puct":
+            exploration = log((parent.visits + C_BASE + 1) / C_BASE) + self.c_puct
+            bonus = exploration * child.prior * sqrt(parent.visits) / (1 + child.visits)
+        else:
+            bonus = self.c_puct * sqrt(log(parent.visits) / max(1, child.visits))
+        return self._estimate(parent, child) + bonus
+
+    def _estimate(self, parent: TreePlace, child: TreePlace) -> float:
+        """Return the child's value; before its first visit, what `first_play` says (first-play urgency)."""
         if child.visits:
             return self._value(child)
         if self.first_play == "parent":
-            return self._value(above)
+            return self._value(parent)
         return inf if self.first_play == "unvisited" else self.context.score_of(child.node)
 
-    def _value(self, place: Place) -> float:
+    def _value(self, place: TreePlace) -> float:
         return place.highest if self.backup == "max" else place.total / place.visits
 
 
-def _close(path: list[Place]) -> None:
-    """Bring `closed` up to date from the leaf upwards: all children are closed, or there is none to visit."""
+def _close(path: list[TreePlace]) -> None:
+    """Update `closed` from the leaf upwards: a place is closed where all its children are, so also without children."""
     for place in reversed(path):
         place.closed = all(child.closed for child in place.children)

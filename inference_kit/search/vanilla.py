@@ -1,6 +1,6 @@
-"""Vanilla chain of thought: one solution, sampled at the temperature set.
+"""Vanilla chain of thought: one solution, sampled at the run's temperature.
 
-Why: what a model gives when it is simply asked; a mean sample of best-of-N.
+Why: it is what a model answers when it is simply asked, and its accuracy is that of a mean sample of best-of-N.
 Source: Wei et al. 2022, "Chain-of-thought prompting elicits reasoning in large language models", arXiv:2201.11903.
 """
 
@@ -9,5 +9,5 @@ from inference_kit.records import Node
 
 
 async def vanilla(context: Context) -> list[Node]:
-    """Write one solution at the temperature set."""
+    """Write one solution at the run's temperature."""
     return await context.complete([context.root], 1)

@@ -1,8 +1,8 @@
-"""Templates: texts with `{name}` in them, found by name or path and filled literally.
+"""Prompt templates: texts with `{name}` in them, found by name or path and filled literally.
 
 Why: what a model is asked decides what it answers, so the wording is a file that anyone can read and replace.
-Promises: only the names asked for are replaced, once, from left to right; every other brace stays as it is, and what is
-filled in is never looked at again. The line break that ends a file is not part of its text.
+Promises: only the given names are replaced, in one pass. Every other brace stays as it is, and what was filled in is
+not searched for names. The line break that ends a file is not part of its text.
 """
 
 import re
@@ -18,15 +18,19 @@ PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 def prompt_templates() -> dict[str, str]:
-    """The prompt templates that ship with the house: name and text."""
+    """Read the prompt templates that ship with the house: text by name."""
     return {path.stem: _read(path) for path in sorted(PROMPT_FOLDER.glob("*.txt"))}
 
 
 def load_prompt(name_or_path: str, *, where: str = "") -> str:
-    """Return the text of a prompt template, by its name or by the path of a file; `where` names the setting in errors.
+    """Read the text of a prompt template, by its name or the path of a file.
+
+    Args:
+        name_or_path: A name goes before a path.
+        where: The setting that gave it, for the error.
 
     Raises:
-        UserError: where there is neither, naming the known ones and the nearest.
+        UserError: where there is neither; it names the known ones and the nearest.
     """
     names = [path.stem for path in PROMPT_FOLDER.glob("*.txt")]
     if name_or_path in names:
@@ -42,18 +46,24 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     return PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), template)
 
 
-def filled_in(template: str, names: tuple[str, ...], text: str) -> str:
-    """What stands in `text` from the template's first `{name}` to its last; all of it where it is not of `template`."""
-    before, after = _around(template, names)
+def strip_template(template: str, names: tuple[str, ...], text: str) -> str:
+    """Return the part of a filled template between what stands before its first `{name}` and behind its last.
+
+    Args:
+        template: The template before it was filled.
+        names: Placeholders that count.
+        text: The filled template; a text that is not made from `template` is returned whole.
+    """
+    before, after = _split_around(template, names)
     is_filled = len(text) >= len(before) + len(after) and text.startswith(before) and text.endswith(after)
     return text[len(before) : len(text) - len(after)] if is_filled else text
 
 
 @cache
-def _around(template: str, names: tuple[str, ...]) -> tuple[str, str]:
-    """What stands before the first `{name}` and after the last one."""
-    places = [found.span() for found in PLACEHOLDER.finditer(template) if found[1] in names]
-    return (template[: places[0][0]], template[places[-1][1] :]) if places else ("", "")
+def _split_around(template: str, names: tuple[str, ...]) -> tuple[str, str]:
+    """Return what stands before the first `{name}` and behind the last one."""
+    spans = [found.span() for found in PLACEHOLDER.finditer(template) if found[1] in names]
+    return (template[: spans[0][0]], template[spans[-1][1] :]) if spans else ("", "")
 
 
 def _read(path: Path) -> str:

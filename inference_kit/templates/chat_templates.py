@@ -1,10 +1,10 @@
-"""Chat templates by name or file: Jinja that turns messages into the text a model was trained on.
+"""Chat templates by name or file: Jinja that turns messages into the text format a model was trained on.
 
-Why: a model without a template of its own, or with the wrong one, answers badly and says nothing; the usual ones should
-be a word on the command line.
-Promises: a template that ships renders what its models' authors published; its first line may be a comment that holds
-a JSON object with the texts that end a reply (`stop`) and the tokens a fitting tokenizer has (`tokens`). Rendering is
-the tokenizer's, in a sandbox.
+Why: a model without a chat template, or with the wrong one, answers badly and reports nothing. The usual ones should be
+a word on the command line.
+Promises: a template that ships renders what its models' authors published. Its first line may be a comment with a JSON
+object: `stop`, the texts that end a reply, and `tokens`, which the tokenizer must have. The tokenizer renders it, in a
+sandbox.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ HEADER = re.compile(r"\A\{#-?(.*?)-?#\}", flags=re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class ChatTemplate:
-    """A chat template: its Jinja text, what ends a reply besides the model's own end, and the tokens it is made for."""
+    """A chat template: Jinja text, texts that end a reply besides the model's own end, and tokens that it needs."""
 
     name: str
     text: str
@@ -33,17 +33,17 @@ class ChatTemplate:
 
     @property
     def digest(self) -> str:
-        """16 hex digits of the text."""
+        """16 hexadecimal digits that identify the text."""
         return hashlib.sha256(self.text.encode()).hexdigest()[:16]
 
 
 def chat_templates() -> list[str]:
-    """The names of the templates that ship with the house."""
+    """List the names of the templates that ship with the house."""
     return sorted(path.stem for path in CHAT_FOLDER.glob("*.jinja"))
 
 
 def load_chat_template(name: str | None, path: str | None) -> ChatTemplate | None:
-    """The template of that name, or in that file; None where neither is given, for the tokenizer's own.
+    """Read the template of a name or a file; None where neither is given, which means the tokenizer's own.
 
     Raises:
         UserError: where both are given, the name is unknown, or the file is no template.
@@ -72,10 +72,10 @@ def _read(path: Path, name: str) -> ChatTemplate:
         given = {}  # a comment of another kind
     if not isinstance(given, dict):
         given = {}
-    return ChatTemplate(name, text, _texts(given, "stop", name), _texts(given, "tokens", name))
+    return ChatTemplate(name, text, _read_texts(given, "stop", name), _read_texts(given, "tokens", name))
 
 
-def _texts(header: Mapping[str, Any], key: str, name: str) -> tuple[str, ...]:
+def _read_texts(header: Mapping[str, Any], key: str, name: str) -> tuple[str, ...]:
     given = header.get(key, [])
     if not isinstance(given, list) or not all(isinstance(each, str) and each for each in given):
         raise UserError(f"{key} must be a list of texts that are not empty, got {given!r}", where=f"{name}:1")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from inference_kit.errors import UserError
-from inference_kit.templates import fill, filled_in, load_prompt, prompt_templates
+from inference_kit.templates import fill, load_prompt, prompt_templates, strip_template
 
 
 def test_the_boxed_prompt_is_what_the_bundled_model_was_trained_on() -> None:
@@ -65,7 +65,7 @@ def test_every_template_asks_a_question() -> None:
 
 def test_what_was_filled_in_is_found_again() -> None:
     names = ("question", "choices")
-    assert filled_in("Q: {question}\nA:", names, "Q: 1 + 1?\nA:") == "1 + 1?"
-    assert filled_in("{question}\n{choices}\nBox {it}.", names, "Which?\n(A) 1\nBox {it}.") == "Which?\n(A) 1"
-    assert filled_in("Q: {question}", names, "Another text") == "Another text"
-    assert filled_in("aa{question}aa", names, "aaa") == "aaa"
+    assert strip_template("Q: {question}\nA:", names, "Q: 1 + 1?\nA:") == "1 + 1?"
+    assert strip_template("{question}\n{choices}\nBox {it}.", names, "Which?\n(A) 1\nBox {it}.") == "Which?\n(A) 1"
+    assert strip_template("Q: {question}", names, "Another text") == "Another text"
+    assert strip_template("aa{question}aa", names, "aaa") == "aaa"
