@@ -41,9 +41,9 @@ def explain(pool: GraderPool, gold: str, response: str) -> Iterator[str]:
         yield f"candidate   {place} of {len(found)}: {_short(candidate)}{'  (strict)' if place == len(found) else ''}"
     yield f"gold        {_short(clean(gold))}  read as {_short(shown(parse(gold)))}"
     for candidate in found:
-        verdict = pool.verdict(gold, candidate)
+        comparison = pool.compare(gold, candidate)
         yield f"answer      {_short(clean(candidate))}  read as {_short(shown(parse(candidate)))}"
-        yield f"verdict     {'equal' if verdict.equal else 'not equal'}, by {verdict.method}"
+        yield f"verdict     {'equal' if comparison.equal else 'not equal'}, by {comparison.method}"
     grade = pool.grade(gold, response)
     if grade.extracted is not None:
         yield f"similarity  {similarity(gold, grade.extracted):.3f}"

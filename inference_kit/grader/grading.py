@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inference_kit.grader.comparing.texts import Verdict, same_writing
+from inference_kit.grader.comparing.texts import Comparison, same_writing
 from inference_kit.grader.finding.choice import is_choice
 from inference_kit.grader.finding.extract import candidates
+from inference_kit.grader.verdicts import NO, UNKNOWN
 from inference_kit.records import AnswerKind
 
 MOST_CANDIDATES = 400
@@ -18,7 +19,7 @@ WRAPPING = 40
 """Characters by which a response that is nothing but the gold answer may be longer."""
 
 
-Compare = Callable[[str, str, AnswerKind], Verdict]
+Compare = Callable[[str, str, AnswerKind], Comparison]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,12 @@ class Grade:
     method: str
 
 
-def grade_item(item: GradeItem, compare: Compare) -> Grade:
-    """Grade a response: its last candidate first, then, by the lenient rule, the others from the end."""
+def grade_item(item: GradeItem, compare: Compare) -> Grade | None:
+    """Grade a response: its last candidate first, then, by the lenient rule, the others from the end.
+
+    Returns:
+        None where the grade hangs on a comparison that `compare` leaves unknown.
+    """
     golds = item.golds
     if any(len(item.response) < len(gold) + WRAPPING and same_writing(gold, item.response) for gold in golds):
         return Grade(True, True, item.response, "string")
@@ -70,22 +75,27 @@ def grade_item(item: GradeItem, compare: Compare) -> Grade:
         found = candidates(item.response, item.kind, item.choices)
     if not found:
         return Grade(False, False, None, "no_answer")
-    last = _any_gold(golds, found[-1], item.kind, compare)
+    last = _compare_with_any(golds, found[-1], item.kind, compare)
+    if last.verdict is UNKNOWN:
+        return None
     if last.equal or item.strict:
         return Grade(last.equal, last.equal, found[-1], last.method)
     for candidate in found[-2 : -MOST_CANDIDATES - 2 : -1]:
-        verdict = _any_gold(golds, candidate, item.kind, compare)
-        if verdict.equal:
-            return Grade(True, False, candidate, verdict.method)
-        if verdict.method == "timeout":  # one response may cost a time limit, not one for each of its boxes
+        other = _compare_with_any(golds, candidate, item.kind, compare)
+        if other.verdict is UNKNOWN:
+            return None
+        if other.equal:
+            return Grade(True, False, candidate, other.method)
+        if other.method == "timeout":  # one response may cost a time limit, not one for each of its boxes
             return Grade(False, False, found[-1], "timeout")
     return Grade(False, False, found[-1], last.method)
 
 
-def _any_gold(golds: Sequence[str], answer: str, kind: AnswerKind, compare: Compare) -> Verdict:
-    verdict = Verdict(False, "no_gold")
+def _compare_with_any(golds: Sequence[str], answer: str, kind: AnswerKind, compare: Compare) -> Comparison:
+    """Return the first comparison that is not a no, else the last one."""
+    comparison = Comparison(NO, "no_gold")
     for gold in golds:
-        verdict = compare(gold, answer, kind)
-        if verdict.equal:
+        comparison = compare(gold, answer, kind)
+        if comparison.verdict is not NO:
             break
-    return verdict
+    return comparison

@@ -1,7 +1,7 @@
 """Compare two values by what they are: units, words, relations, sets, structures, and at last expressions.
 
 Why: each kind of answer has one convention (docs/grading.md), and a structure is only as equal as its parts.
-Promises: symmetric; what only a proof can tell goes to `settle`, which raises `Unsettled` outside a worker.
+Promises: symmetric; what only a proof can tell goes to `settle`, which knows nothing outside a worker.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -11,7 +11,7 @@ from inference_kit.grader.comparing.intervals import reals, same_reals, turned
 from inference_kit.grader.comparing.matrices import folded, line_of
 from inference_kit.grader.comparing.members import members_of, spread
 from inference_kit.grader.comparing.naming import alike, name_of, named_value, stated
-from inference_kit.grader.proving.equality import Unsettled, same_number, same_ratio
+from inference_kit.grader.proving.equality import same_number, same_ratio
 from inference_kit.grader.proving.exact import exact
 from inference_kit.grader.reading.parse import COMMAND
 from inference_kit.grader.reading.tokens import MOST_CHARACTERS
@@ -40,11 +40,12 @@ from inference_kit.grader.values import (
     number,
     symbols_of,
 )
+from inference_kit.grader.verdicts import NO, UNKNOWN, YES, Verdict, all_equal, any_equal, decide
 from inference_kit.grader.vocabulary import NUMBER_WORDS
 
 MOST_ITEMS = 64
 
-Settle = Callable[[Value, Value, str], bool]
+Settle = Callable[[Value, Value, str], Verdict]
 """Decides whether two expressions are `same`, or in a constant `ratio`, or in a `positive` one."""
 
 
@@ -54,13 +55,13 @@ class Comparer:
 
     settle: Settle
 
-    def same(self, a: Value, b: Value) -> bool:
+    def same(self, a: Value, b: Value) -> Verdict:
         """Say whether two values are the same answer."""
         if a == b:
-            return True
+            return YES
         a, b = simplified(a), simplified(b)
         if a == b:
-            return True
+            return YES
         for rule in (
             self._units,
             self._texts,
@@ -80,62 +81,40 @@ class Comparer:
             return self._expressions(a, b)
         if isinstance(a, Unparsed) or isinstance(b, Unparsed):
             return self._unknown(a, b)
-        return False
+        return NO
 
-    def all_same(self, pairs: Iterable[tuple[Value, Value]]) -> bool:
-        """Whether all pairs are the same; one that differs decides before one that is unsettled."""
-        waiting: Unsettled | None = None
-        for a, b in pairs:
-            try:
-                if not self.same(a, b):
-                    return False
-            except Unsettled as unsettled:
-                waiting = unsettled
-        if waiting is not None:
-            raise waiting
-        return True
+    def all_same(self, pairs: Iterable[tuple[Value, Value]]) -> Verdict:
+        """Say whether all pairs are the same."""
+        return all_equal(self.same(a, b) for a, b in pairs)
 
-    def any_same(self, a: Value, others: Iterable[Value]) -> bool:
-        """Whether one of the others is the same as a."""
-        waiting: Unsettled | None = None
-        for other in others:
-            try:
-                if self.same(a, other):
-                    return True
-            except Unsettled as unsettled:
-                waiting = unsettled
-        if waiting is not None:
-            raise waiting
-        return False
+    def same_in_order(self, first: Sequence[Value], second: Sequence[Value]) -> Verdict:
+        """Say whether two sequences have the same values at the same places."""
+        return all_equal(map(self.same, first, second)) if len(first) == len(second) else NO
 
-    def same_members(self, first: Sequence[Value], second: Sequence[Value]) -> bool:
-        """Whether each value has an equal on the other side; order and repetition do not count."""
+    def any_same(self, a: Value, others: Iterable[Value]) -> Verdict:
+        """Say whether one of the others is the same as a."""
+        return any_equal(self.same(a, other) for other in others)
+
+    def same_members(self, first: Sequence[Value], second: Sequence[Value]) -> Verdict:
+        """Say whether each value has an equal on the other side; order and repetition do not count."""
         if max(len(first), len(second)) > MOST_ITEMS:
-            return len(first) == len(second) and self.all_same(zip(first, second, strict=True))
-        waiting: Unsettled | None = None
-        for some, others in ((first, second), (second, first)):
-            for value in some:
-                try:
-                    if not self.any_same(value, others):
-                        return False
-                except Unsettled as unsettled:
-                    waiting = unsettled
-        if waiting is not None:
-            raise waiting
-        return True
+            return self.same_in_order(first, second)
+        return all_equal(
+            self.any_same(value, others) for some, others in ((first, second), (second, first)) for value in some
+        )
 
     # Rules: each decides about its own kind of value, and leaves the rest by returning None.
 
-    def _units(self, a: Value, b: Value) -> bool | None:
+    def _units(self, a: Value, b: Value) -> Verdict | None:
         """A unit on one side only is dropped; two known units must be the same."""
         if isinstance(a, Measure) and isinstance(b, Measure):
             if a.unit != b.unit and a.unit.split("^")[0] in NAMES and b.unit.split("^")[0] in NAMES:
-                return False
+                return NO
             return self.same(a.value, b.value)
         if isinstance(a, Measure):
             if isinstance(b, Apply) and b.head == "mul" and b.args[-1] == Sym(a.unit):  # 3.5 m is no product here
                 b = b.args[0] if len(b.args) == 2 else Apply("mul", b.args[:-1])
-            return not isinstance(b, Text) and self.same(a.value, b)
+            return NO if isinstance(b, Text) else self.same(a.value, b)
         if isinstance(b, Measure):
             return self._units(b, a)
         for head, scaled in (("percent", _hundredth), ("degree", _radians)):
@@ -149,13 +128,13 @@ class Comparer:
                 return self.any_same(without, [with_sign.args[0], scaled(with_sign.args[0])])
         return None
 
-    def _texts(self, a: Value, b: Value) -> bool | None:
+    def _texts(self, a: Value, b: Value) -> Verdict | None:
         if not (isinstance(a, Text) or isinstance(b, Text)):
             return None
         words = [_as_words(value) for value in (a, b)]
-        return words[0] is not None and words[0] == words[1]
+        return decide(words[0] is not None and words[0] == words[1])
 
-    def _plus_minus(self, a: Value, b: Value) -> bool | None:
+    def _plus_minus(self, a: Value, b: Value) -> Verdict | None:
         """An expression with a plus-minus sign is the list of its two values."""
         both_signs = [spread(value) for value in (a, b)]
         if both_signs[0] is None and both_signs[1] is None:
@@ -163,7 +142,7 @@ class Comparer:
         members = [found or members_of(value) for found, value in zip(both_signs, (a, b), strict=True)]
         return self.same_members(*members)
 
-    def _relations(self, a: Value, b: Value) -> bool | None:
+    def _relations(self, a: Value, b: Value) -> Verdict | None:
         """Equations up to order and a factor; one that only names its value, and that value; inequalities as sets."""
         if isinstance(a, Relation) and isinstance(b, Relation):
             return self._two_relations(a, b)
@@ -174,9 +153,9 @@ class Comparer:
         value = named_value(relation)
         if value is not None:
             return self.same(value, other)
-        return same_reals(relation, other) or False
+        return decide(same_reals(relation, other) is True)
 
-    def _two_relations(self, a: Relation, b: Relation) -> bool:
+    def _two_relations(self, a: Relation, b: Relation) -> Verdict:
         names = name_of(a), name_of(b)
         values = named_value(a), named_value(b)
         if values[0] is not None and values[1] is not None and (None in names or alike(*names)):
@@ -187,98 +166,89 @@ class Comparer:
             and (values[0] is None) != (values[1] is None)
             and "=" in (*a.signs, *b.signs)
         ):
-            return False
+            return NO
         described = same_reals(a, b)
         if described is not None:
-            return described
+            return decide(described)
         if len(a.signs) != 1 or len(b.signs) != 1:
             return self._same_chain(a, b)
         return self._same_balance(a, b)
 
-    def _same_chain(self, a: Relation, b: Relation) -> bool:
+    def _same_chain(self, a: Relation, b: Relation) -> Verdict:
         turned_b = Relation(tuple(turned(sign) for sign in reversed(b.signs)), tuple(reversed(b.sides)))
         for other in (b, turned_b):
             if a.signs == other.signs:
-                return self.all_same(zip(a.sides, other.sides, strict=True))
-        return False
+                return self.same_in_order(a.sides, other.sides)
+        return NO
 
-    def _same_balance(self, a: Relation, b: Relation) -> bool:
+    def _same_balance(self, a: Relation, b: Relation) -> Verdict:
         """Two equations or inequalities: the same sides, or differences in a constant ratio."""
         signs = a.signs[0], b.signs[0]
         if signs[0] != signs[1] and signs[0] != turned(signs[1]):
-            return False
+            return NO
         straight, crossed = list(zip(a.sides, b.sides, strict=True)), list(zip(a.sides, b.sides[::-1], strict=True))
         pairs = ([straight] if signs[0] == signs[1] else []) + ([crossed] if signs[0] == turned(signs[1]) else [])
         for each in pairs:
             if all(left == right for left, right in each):
-                return True
+                return YES
         if signs[0] not in ("=", "!=", "<", "<=", ">", ">=") or not all(map(is_expression, (*a.sides, *b.sides))):
-            return any(self.all_same(each) for each in pairs)
+            return any_equal(map(self.all_same, pairs))
         first = _difference(*a.sides)
         second = _difference(*b.sides) if signs[0] == signs[1] else _difference(*b.sides[::-1])
         how = "ratio" if signs[0] in ("=", "!=") else "positive"
-        try:
-            return same_ratio(first, second, positive=how == "positive")
-        except Unsettled:
-            return self.settle(first, second, how)
+        known = same_ratio(first, second, positive=how == "positive")
+        return self.settle(first, second, how) if known is UNKNOWN else known
 
-    def _real_sets(self, a: Value, b: Value) -> bool | None:
+    def _real_sets(self, a: Value, b: Value) -> Verdict | None:
         """Sets of reals, where at least one side can be nothing else."""
         if not any(map(_is_real_set, (a, b))):
             return None
-        decided = same_reals(a, b)
-        if decided is not None:
-            return decided
+        described = same_reals(a, b)
+        if described is not None:
+            return decide(described)
         if isinstance(a, Apply) and isinstance(b, Apply) and a.head == b.head == "union":
             return self.same_members(_united(a), _united(b))
         if isinstance(a, Apply) and isinstance(b, Apply) and a.head == b.head:
-            return self.all_same(zip(a.args, b.args, strict=True))
+            return self.same_in_order(a.args, b.args)
         if isinstance(a, Builder) and isinstance(b, Builder):
-            return self.same(a.element, b.element) and self.same(a.condition, b.condition)
+            return self.same_in_order((a.element, a.condition), (b.element, b.condition))
         for builder, other in ((a, b), (b, a)):
             if isinstance(builder, Builder) and not isinstance(other, Builder):
-                return self.same(builder.condition, other) if isinstance(other, Relation) else False
-        return False
+                return self.same(builder.condition, other) if isinstance(other, Relation) else NO
+        return NO
 
-    def _matrices(self, a: Value, b: Value) -> bool | None:
+    def _matrices(self, a: Value, b: Value) -> Verdict | None:
         if isinstance(a, Matrix) and isinstance(b, Matrix):
-            if [len(row) for row in a.rows] != [len(row) for row in b.rows]:
-                return False
-            return self.all_same(
-                pair for row, other in zip(a.rows, b.rows, strict=True) for pair in zip(row, other, strict=True)
-            )
+            return all_equal(map(self.same_in_order, a.rows, b.rows)) if len(a.rows) == len(b.rows) else NO
         for matrix, other in ((a, b), (b, a)):
             if isinstance(matrix, Matrix):
                 line = line_of(matrix)
                 return (
-                    isinstance(other, Bracketed)
-                    and line is not None
-                    and len(line) == len(other.items)
-                    and self.all_same(zip(line, other.items, strict=True))
+                    self.same_in_order(line, other.items) if line is not None and isinstance(other, Bracketed) else NO
                 )
         return None
 
-    def _bases(self, a: Value, b: Value) -> bool | None:
+    def _bases(self, a: Value, b: Value) -> Verdict | None:
         """Digits in the same base; without a base on one side, the digits or the value."""
         if isinstance(a, Based) and isinstance(b, Based):
-            return a.base == b.base and a.digits.lstrip("0") == b.digits.lstrip("0")
+            return decide(a.base == b.base and a.digits.lstrip("0") == b.digits.lstrip("0"))
         for based, other in ((a, b), (b, a)):
             if isinstance(based, Based):
                 value = exact(other) if is_expression(other) else None
-                return value is not None and value in (
-                    _digits_value(based.digits, 10),
-                    _digits_value(based.digits, based.base),
-                )
+                meanings = (_digits_value(based.digits, 10), _digits_value(based.digits, based.base))
+                return decide(value is not None and value in meanings)
         return None
 
-    def _ratios(self, a: Value, b: Value) -> bool | None:
+    def _ratios(self, a: Value, b: Value) -> Verdict | None:
         if isinstance(a, Ratio) and isinstance(b, Ratio):
             if len(a.parts) != len(b.parts):
-                return False
-            return self.all_same(zip(a.parts, b.parts, strict=True)) or self._proportional(a, b)
+                return NO
+            same = self.same_in_order(a.parts, b.parts)
+            return YES if same is not YES and self._proportional(a, b) else same
         for ratio, other in ((a, b), (b, a)):
             if isinstance(ratio, Ratio):
-                return len(ratio.parts) == 2 and is_expression(other) and self.same(Apply("div", ratio.parts), other)
+                two_parts = len(ratio.parts) == 2 and is_expression(other)
+                return self.same(Apply("div", ratio.parts), other) if two_parts else NO
         return None
 
     def _proportional(self, a: Ratio, b: Ratio) -> bool:
@@ -290,39 +260,35 @@ class Comparer:
         first, second = known[: len(a.parts)], known[len(a.parts) :]
         return all(x * second[0] == y * first[0] for x, y in zip(first, second, strict=True))
 
-    def _several(self, a: Value, b: Value) -> bool | None:
+    def _several(self, a: Value, b: Value) -> Verdict | None:
         """Lists and sets: the same members; a list and a tuple: the same in order."""
         if not any(isinstance(value, ListOf | SetOf) for value in (a, b)):
             return None
         for several, other in ((a, b), (b, a)):
             if isinstance(other, Bracketed):
                 return (
-                    isinstance(several, ListOf)
-                    and len(several.items) == len(other.items)
-                    and self.all_same(zip(map(stated, several.items), other.items, strict=True))
+                    self.same_in_order([*map(stated, several.items)], other.items)
+                    if isinstance(several, ListOf)
+                    else NO
                 )
         return self.same_members(members_of(a), members_of(b))
 
-    def _structures(self, a: Value, b: Value) -> bool | None:
+    def _structures(self, a: Value, b: Value) -> Verdict | None:
         if isinstance(a, Bracketed) and isinstance(b, Bracketed):
-            if len(a.items) != len(b.items) or (len(a.items) == 2 and _ends(a) != _ends(b)):
-                return False
-            return self.all_same(zip(a.items, b.items, strict=True))
+            return NO if len(a.items) == 2 and _ends(a) != _ends(b) else self.same_in_order(a.items, b.items)
         return None
 
-    def _expressions(self, a: Value, b: Value) -> bool:
+    def _expressions(self, a: Value, b: Value) -> Verdict:
         if contains(a, "union", "intersection", "difference") or contains(b, "union", "intersection", "difference"):
-            return False
-        try:
-            return same_number(a, b)
-        except Unsettled:
-            return self.settle(a, b, "same")
+            return NO
+        known = same_number(a, b)
+        return self.settle(a, b, "same") if known is UNKNOWN else known
 
-    def _unknown(self, a: Value, b: Value) -> bool:
+    def _unknown(self, a: Value, b: Value) -> Verdict:
         """Mathematics that our parser does not know, on one side at least."""
         texts = [value.text for value in (a, b) if isinstance(value, Unparsed)]
         if any(len(text) > MOST_CHARACTERS or not _is_mathematics(text) for text in texts):
-            return False
+            return NO
         return self.settle(a, b, "same")
 
 

@@ -1,7 +1,7 @@
 r"""Compare two answers as texts: the same writing, numbers, words and letters here, everything else by what it is.
 
 Why: most answers are settled by their writing or as numbers, in microseconds.
-Promises: symmetric; raises `Unsettled` where a worker has to decide, nothing else.
+Promises: symmetric; unknown only where a proof is needed and nobody is given who may prove it.
 """
 
 import re
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from inference_kit.grader.comparing.structures import Comparer, Settle
 from inference_kit.grader.finding.choice import letter_of
-from inference_kit.grader.proving.equality import Unsettled, same_number
+from inference_kit.grader.proving.equality import same_number
 from inference_kit.grader.proving.exact import exact
 from inference_kit.grader.reading.parse import clean, parse, squeezed
 from inference_kit.grader.reading.phrases import words_of
@@ -29,43 +29,42 @@ from inference_kit.grader.values import (
     Value,
     is_expression,
 )
+from inference_kit.grader.verdicts import UNKNOWN, YES, Verdict, decide
 from inference_kit.records import AnswerKind
-
-__all__ = ["Unsettled", "Verdict", "compare_texts", "compare_with", "equality_key"]
 
 LONG_WORD = re.compile(r"(?<!\\)\b[A-Za-z]{4}")
 
 
-class Verdict(NamedTuple):
+class Comparison(NamedTuple):
     """Whether two answers are equal, and how that was decided."""
 
-    equal: bool
+    verdict: Verdict
     method: str
 
-
-def compare_texts(gold: str, answer: str, kind: AnswerKind) -> Verdict:
-    """Compare two bare answers without a worker.
-
-    Raises:
-        Unsettled: where a worker has to decide.
-    """
-    return compare_with(gold, answer, kind, _unsettled)
+    @property
+    def equal(self) -> bool:
+        """Whether they are known to be equal."""
+        return self.verdict is YES
 
 
-def compare_with(gold: str, answer: str, kind: AnswerKind, settle: Settle) -> Verdict:
-    """Compare two bare answers, given a way to decide what needs a proof."""
+def _leave_open(a: Value, b: Value, how: str) -> Verdict:
+    return UNKNOWN
+
+
+def compare_texts(gold: str, answer: str, kind: AnswerKind, settle: Settle = _leave_open) -> Comparison:
+    """Compare two bare answers; what needs a proof is settled by `settle`, and else unknown."""
     if gold.strip() == answer.strip():
-        return Verdict(bool(gold.strip()), "string")
+        return Comparison(decide(bool(gold.strip())), "string")
     if kind == "choice":
-        return Verdict(_letter(gold) == _letter(answer), "choice")
+        return Comparison(decide(_letter(gold) == _letter(answer)), "choice")
     if kind == "text":
         return _compare_words(gold, answer)
     a, b = parse(gold), parse(answer)
     if isinstance(a, Num) and isinstance(b, Num):
-        return Verdict(same_number(a, b), "number")
+        return Comparison(same_number(a, b), "number")
     if same_writing(gold, answer):
-        return Verdict(True, "string")
-    return Verdict(Comparer(settle).same(a, b), method_of(a, b))
+        return Comparison(YES, "string")
+    return Comparison(Comparer(settle).same(a, b), method_of(a, b))
 
 
 def equality_key(answer: str, kind: AnswerKind) -> str:
@@ -94,10 +93,6 @@ def method_of(a: Value, b: Value) -> str:
     return "number" if rational else "symbolic"
 
 
-def _unsettled(a: Value, b: Value, how: str) -> bool:
-    raise Unsettled
-
-
 def same_writing(gold: str, answer: str) -> bool:
     """Whether two texts are the same but for space, dollars and sizes; words may differ in case."""
     a, b = squeezed(clean(gold)), squeezed(clean(answer))
@@ -110,11 +105,11 @@ def _letter(text: str) -> str:
     return letter_of(clean(text), whole=True) or clean(text).strip("() .").upper()
 
 
-def _compare_words(gold: str, answer: str) -> Verdict:
+def _compare_words(gold: str, answer: str) -> Comparison:
     a, b = parse(gold), parse(answer)
     if isinstance(a, Num) and isinstance(b, Num):
-        return Verdict(a == b, "number")
-    return Verdict(_letters_of(gold) == _letters_of(answer), "text")
+        return Comparison(decide(a == b), "number")
+    return Comparison(decide(_letters_of(gold) == _letters_of(answer)), "text")
 
 
 def _letters_of(text: str) -> str:

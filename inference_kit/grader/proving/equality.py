@@ -1,8 +1,7 @@
 """Whether two expressions have the same value: exact numbers, a proof in a prime field, numbers at some points.
 
 Why: in this order each step is cheaper and more certain than the next, and sympy is the last of all.
-Promises: True and False are final; `Unsettled` means that the numbers agree, or cannot be computed, and someone must
-prove it.
+Promises: yes and no are final; unknown means that the numbers agree, or cannot be computed, and someone must prove it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +15,7 @@ from inference_kit.grader.proving.exact import exact
 from inference_kit.grader.proving.numeric import Evaluator, float_evaluator
 from inference_kit.grader.proving.prime_field import fingerprint
 from inference_kit.grader.values import INFINITY, Apply, Num, Sym, Value, contains, symbols_of, walk
+from inference_kit.grader.verdicts import NO, UNKNOWN, YES, Verdict, all_equal, decide
 
 SEEDS = ("a", "b")
 NEARLY = 1e-9
@@ -31,32 +31,17 @@ COMPUTED = frozenset(name for name, operation in OPERATIONS.items() if operation
 NEEDS_WHOLE = tuple(name for name, operation in OPERATIONS.items() if operation.domain == "whole")
 
 
-class Unsettled(Exception):
-    """A comparison that cannot be decided here; a worker may."""
-
-
-def same_number(a: Value, b: Value) -> bool:
-    """Say whether two expressions are equal.
-
-    Raises:
-        Unsettled: where only a proof can tell.
-    """
+def same_number(a: Value, b: Value) -> Verdict:
+    """Say whether two expressions are equal; unknown where only a proof can tell."""
     exact_a, exact_b = exact(a), exact(b)
     if exact_a is not None and exact_b is not None:
-        return exact_a == exact_b or _is_rounded(a, exact_b) or _is_rounded(b, exact_a)
+        return decide(exact_a == exact_b or _is_rounded(a, exact_b) or _is_rounded(b, exact_a))
     if not (_is_computable(a) and _is_computable(b)):
-        return False
+        return NO
     proved = _same_in_field(a, b)
-    if proved is False:
-        return _is_rounded_root(a, b)
-    numeric = same_at_points(a, b)
-    if numeric is False:
-        return _is_rounded_root(a, b)
-    if proved and (numeric or numeric is None):
-        return True
-    if _is_rounded_root(a, b):
-        return True
-    raise Unsettled
+    if proved is NO or same_at_points(a, b) is NO:
+        return decide(_is_rounded_root(a, b))
+    return YES if proved is YES or _is_rounded_root(a, b) else UNKNOWN
 
 
 def _is_computable(value: Value) -> bool:
@@ -68,14 +53,10 @@ def _is_computable(value: Value) -> bool:
     )
 
 
-def same_ratio(a: Value, b: Value, *, positive: bool = False) -> bool:
-    """Say whether a is a nonzero constant times b; a positive one where asked for.
-
-    Raises:
-        Unsettled: where only a proof can tell.
-    """
+def same_ratio(a: Value, b: Value, *, positive: bool = False) -> Verdict:
+    """Say whether a is a nonzero constant times b, a positive one where asked for; unknown where only a proof tells."""
     if symbols_of(a) != symbols_of(b):
-        return False
+        return NO
     ratios = []
     for point in points([a, b]):
         values = [value_with(float_evaluator(point), side) for side in (a, b)]
@@ -83,26 +64,26 @@ def same_ratio(a: Value, b: Value, *, positive: bool = False) -> bool:
             continue
         ratios.append(values[0] / values[1])
     if len(ratios) < 3:
-        raise Unsettled
+        return UNKNOWN
     if any(abs(ratio - ratios[0]) > SURELY_NOT * abs(ratios[0]) for ratio in ratios):
-        return False
-    return not positive or ratios[0].real > 0
+        return NO
+    return decide(not positive or ratios[0].real > 0)
 
 
-def same_at_points(a: Value, b: Value) -> bool | None:
-    """Compare in double precision: False is sure, True means that all points agree, None that too few have values."""
+def same_at_points(a: Value, b: Value) -> Verdict:
+    """Compare in double precision: no is sure, yes means that all points agree, unknown that too few have values."""
     return agreement(a, b, float_evaluator, nearly=NEARLY, surely_not=SURELY_NOT)
 
 
 def agreement(
     a: Value, b: Value, evaluator_at: Callable[[Mapping[str, float]], Evaluator], *, nearly: float, surely_not: float
-) -> bool | None:
-    """Compare at several points: False where one tells them apart, True where all agree, None where too few count.
+) -> Verdict:
+    """Compare at several points: no where one tells them apart, yes where all agree, unknown where too few count.
 
     Points outside the real numbers (the root of a negative number on the way) count only where there are no others.
     """
     agreed = 0
-    outside: list[bool | None] = []
+    outside: list[Verdict] = []
     for point in points([a, b]):
         first, second = evaluator_at(point), evaluator_at(point)
         values = [value_with(first, a), value_with(second, b)]
@@ -110,27 +91,27 @@ def agreement(
             continue
         noise = max(first.cancelled, second.cancelled)
         if noise and nearly > MANY_DIGITS:
-            return None
+            return UNKNOWN
         close = _close(values[0], values[1], noise, nearly, surely_not)
         if point and (first.left_reals or second.left_reals):
-            outside.append(close if is_real(values[0]) == is_real(values[1]) else None)
-        elif close is False:
-            return False
+            outside.append(close if is_real(values[0]) == is_real(values[1]) else UNKNOWN)
+        elif close is NO:
+            return NO
         else:
-            agreed += close is True
+            agreed += close is YES
     if agreed and agreed + 1 >= len(outside):
-        return True
-    if agreed or not outside or None in outside:
-        return None
-    return all(outside)
+        return YES
+    if agreed or not outside or UNKNOWN in outside:
+        return UNKNOWN
+    return all_equal(outside)
 
 
-def _close(a: Any, b: Any, noise: Any, nearly: float, surely_not: float) -> bool | None:
+def _close(a: Any, b: Any, noise: Any, nearly: float, surely_not: float) -> Verdict:
     size = max(abs(a), abs(b), noise)
     difference = abs(a - b)
     if difference > surely_not * size:
-        return False
-    return True if difference <= nearly * size else None
+        return NO
+    return YES if difference <= nearly * size else UNKNOWN
 
 
 def points(values: list[Value]) -> Iterator[Mapping[str, Any]]:
@@ -170,16 +151,16 @@ def value_with(evaluator: Evaluator, expression: Value) -> Any:
         return None
 
 
-def _same_in_field(a: Value, b: Value) -> bool | None:
+def _same_in_field(a: Value, b: Value) -> Verdict:
     complete = True
     for seed in SEEDS:
         first, second = fingerprint(a, seed), fingerprint(b, seed)
         if first is None or second is None:
-            return None
+            return UNKNOWN
         complete = complete and first[1] and second[1]
         if first[0] != second[0]:
-            return False if complete else None
-    return True
+            return NO if complete else UNKNOWN
+    return YES
 
 
 def _is_rounded(decimal: Value, value: Fraction) -> bool:

@@ -9,13 +9,12 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from inference_kit.grader.comparing.texts import Verdict, compare_with
 from inference_kit.grader.operations.operation import NoValue
 from inference_kit.grader.operations.table import OPERATIONS
 from inference_kit.grader.proving.equality import agreement, points, value_with
 from inference_kit.grader.proving.numeric import Evaluator
 from inference_kit.grader.values import Apply, Num, Sym, Unparsed, Value, contains, symbols_of
-from inference_kit.records import AnswerKind
+from inference_kit.grader.verdicts import NO, UNKNOWN, YES, Verdict, decide
 
 DIGITS = 50
 AGREEING_DIGITS = 40
@@ -32,31 +31,27 @@ def load_sympy() -> None:
     import sympy  # noqa: F401
 
 
-def settle_texts(gold: str, answer: str, kind: AnswerKind) -> Verdict:
-    """Compare two answers with all means.
+def settle(a: Value, b: Value, how: str) -> Verdict:
+    """Decide what arithmetic could not: `same`, or in a constant `ratio`, or in a `positive` one; never unknown.
 
     Raises:
         NeedsSympy: where sympy has to be imported first.
     """
-    return compare_with(gold, answer, kind, settle)
-
-
-def settle(a: Value, b: Value, how: str) -> bool:
-    """Decide what arithmetic could not: `same`, or in a constant `ratio`, or in a `positive` one."""
     if isinstance(a, Unparsed) or isinstance(b, Unparsed):
-        return _same_foreign(a, b)
+        return decide(_same_foreign(a, b))
     if how != "same":
         with _many_digits():
-            return _same_ratio(a, b, positive=how == "positive")
+            return decide(_same_ratio(a, b, positive=how == "positive"))
     with _many_digits():
         agreed = _agree(a, b, None)
-        if not agreed and (contains(a, "log") or contains(b, "log")):
-            agreed = _agree(a, b, 10) or agreed  # log without a base is the natural one or the decimal one
-    if agreed is not None:
+        if agreed is not YES and (contains(a, "log") or contains(b, "log")):
+            decimal = _agree(a, b, 10)  # log without a base is the natural one or the decimal one
+            agreed = decimal if decimal is YES else agreed
+    if agreed is not UNKNOWN:
         return agreed
     if not any(symbols_of(value) or contains(value, *NEED_SYMPY) for value in (a, b)):
-        return False  # numbers beyond every limit, which sympy would only expand
-    return _same_sympy(a, b)
+        return NO  # numbers beyond every limit, which sympy would only expand
+    return decide(_same_sympy(a, b))
 
 
 def _many_digits() -> Any:
@@ -65,8 +60,8 @@ def _many_digits() -> Any:
     return mpmath.workdps(DIGITS)
 
 
-def _agree(a: Value, b: Value, log_base: Any) -> bool | None:
-    """Compare with many digits at several points; None where too few of them have values."""
+def _agree(a: Value, b: Value, log_base: Any) -> Verdict:
+    """Compare with many digits at several points; unknown where too few of them have values."""
     tolerance = 10.0**-AGREEING_DIGITS
     return agreement(a, b, lambda point: _evaluator(point, log_base), nearly=tolerance, surely_not=tolerance)
 

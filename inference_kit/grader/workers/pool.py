@@ -14,8 +14,9 @@ from itertools import islice
 from types import TracebackType
 from typing import Any
 
-from inference_kit.grader.comparing.texts import Unsettled, Verdict, compare_texts, equality_key
+from inference_kit.grader.comparing.texts import Comparison, compare_texts, equality_key
 from inference_kit.grader.grading import Grade, GradeItem, grade_item
+from inference_kit.grader.verdicts import NO, UNKNOWN, decide
 from inference_kit.grader.workers.process import WorkerDied, WorkerLate, WorkerProcess
 from inference_kit.records import AnswerKind
 
@@ -88,25 +89,23 @@ class GraderPool:
 
     def equal(self, a: str, b: str, kind: AnswerKind = "math") -> bool:
         """Say whether two bare answers are the same."""
-        return self.verdict(a, b, kind).equal
+        return self.compare(a, b, kind).equal
 
-    def verdict(self, gold: str, answer: str, kind: AnswerKind = "math") -> Verdict:
-        """Compare two bare answers and say how that was decided."""
-        try:
-            return compare_texts(gold, answer, kind)
-        except Unsettled:
-            return self._settle(gold, answer, kind)
+    def compare(self, gold: str, answer: str, kind: AnswerKind = "math") -> Comparison:
+        """Compare two bare answers and say how that was decided; never unknown."""
+        comparison = compare_texts(gold, answer, kind)
+        return self._settle(gold, answer, kind) if comparison.verdict is UNKNOWN else comparison
 
-    def _settle(self, gold: str, answer: str, kind: AnswerKind) -> Verdict:
+    def _settle(self, gold: str, answer: str, kind: AnswerKind) -> Comparison:
         """Let a worker decide."""
         job = {"job": "settle", "gold": gold, "answer": answer, "kind": kind}
         try:
             equal, method = self._ask(job, self.time_limit_seconds)
         except WorkerLate:
-            return Verdict(False, "timeout")
+            return Comparison(NO, "timeout")
         except WorkerDied:
-            return Verdict(False, "out_of_memory")
-        return Verdict(equal, method)
+            return Comparison(NO, "out_of_memory")
+        return Comparison(decide(equal), method)
 
     def group(self, answers: Sequence[str | None], kind: AnswerKind = "math") -> list[int]:
         """Number the groups of equal answers in order of first appearance; -1 where there is no answer."""
@@ -132,15 +131,17 @@ class GraderPool:
         """Grade one item; a response of many boxes gets a few proofs, and what is left over is not equal."""
         proofs_left = MOST_PROOFS
 
-        def compare(gold: str, answer: str, kind: AnswerKind) -> Verdict:
+        def compare(gold: str, answer: str, kind: AnswerKind) -> Comparison:
             nonlocal proofs_left
-            try:
-                return compare_texts(gold, answer, kind)
-            except Unsettled:
-                proofs_left -= 1
-            return self._settle(gold, answer, kind) if proofs_left >= 0 else Verdict(False, "timeout")
+            comparison = compare_texts(gold, answer, kind)
+            if comparison.verdict is not UNKNOWN:
+                return comparison
+            proofs_left -= 1
+            return self._settle(gold, answer, kind) if proofs_left >= 0 else Comparison(NO, "timeout")
 
-        return grade_item(item, compare)
+        grade = grade_item(item, compare)
+        assert grade is not None  # nothing is left unknown
+        return grade
 
     def _grade_few(self, items: Sequence[GradeItem]) -> Iterator[Grade]:
         hard: list[GradeItem] = []
@@ -198,11 +199,8 @@ class GraderPool:
 
 
 def grade_cheaply(item: GradeItem) -> Grade | None:
-    """Grade a item without a worker's help; None where that cannot be."""
-    try:
-        return grade_item(item, compare_texts)
-    except Unsettled:
-        return None
+    """Grade an item without a worker's help; None where that cannot be."""
+    return grade_item(item, compare_texts)
 
 
 def _chunks(first: list[GradeItem], following: list[GradeItem], rest: Iterator[GradeItem]) -> Iterator[list[GradeItem]]:

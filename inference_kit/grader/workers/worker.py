@@ -15,9 +15,9 @@ import sys
 from dataclasses import astuple
 from typing import Any
 
-from inference_kit.grader.comparing.texts import Verdict
+from inference_kit.grader.comparing.texts import compare_texts
 from inference_kit.grader.grading import GradeItem
-from inference_kit.grader.proving.symbolic import NeedsSympy, load_sympy, settle_texts
+from inference_kit.grader.proving.symbolic import NeedsSympy, load_sympy, settle
 from inference_kit.grader.workers.pool import grade_cheaply
 
 GRACE_SECONDS = 2.0
@@ -55,20 +55,25 @@ def _answer(job: dict[str, Any]) -> Any:
     return _settle(job)
 
 
-def _settle(job: dict[str, Any]) -> Verdict:
+def _settle(job: dict[str, Any]) -> tuple[bool, str]:
     """Compare two answers with all means; sympy is imported when the first answer needs it, outside the time limit."""
     try:
         try:
-            return settle_texts(job["gold"], job["answer"], job["kind"])
+            return _compare(job)
         except NeedsSympy:
             signal.setitimer(signal.ITIMER_REAL, LOADING_SECONDS)
             _send("loading")
             load_sympy()
             _send("loaded")
             signal.setitimer(signal.ITIMER_REAL, job["limit_seconds"] + GRACE_SECONDS)
-            return settle_texts(job["gold"], job["answer"], job["kind"])
+            return _compare(job)
     except (MemoryError, RecursionError):
-        return Verdict(False, "too_large")
+        return False, "too_large"
+
+
+def _compare(job: dict[str, Any]) -> tuple[bool, str]:
+    comparison = compare_texts(job["gold"], job["answer"], job["kind"], settle)
+    return comparison.equal, comparison.method
 
 
 def _send(answer: Any) -> None:

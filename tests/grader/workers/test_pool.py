@@ -67,7 +67,7 @@ def test_many_threads_share_a_pool() -> None:
 
 def test_a_worker_has_a_memory_limit() -> None:
     with GraderPool(workers=1, memory_limit_bytes=64 * 1024 * 1024) as pool:
-        assert pool.verdict(r"\unknown{x}", r"\unheard{y}").method in ("too_large", "out_of_memory")
+        assert pool.compare(r"\unknown{x}", r"\unheard{y}").method in ("too_large", "out_of_memory")
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
