@@ -8,6 +8,7 @@ begins the next at once, not when everybody who was answered at the same time is
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import aclosing
 from itertools import chain, islice
 from typing import Any, TypeVar
 
@@ -47,6 +48,41 @@ async def as_finished(jobs: Sequence[Coroutine[Any, Any, Result]]) -> AsyncGener
         for task in in_flight:
             task.cancel()
         await asyncio.gather(*in_flight, *done, return_exceptions=True)
+
+
+async def merged(sources: Sequence[AsyncGenerator[Item, None]]) -> AsyncGenerator[Item, None]:
+    """Read `sources` together and yield their items as they come.
+
+    Closing the iterator, or an exception of a source, closes the others and waits for them to end.
+    """
+    if len(sources) == 1:  # a task and a queue would cost more than many a source
+        async with aclosing(sources[0]) as only:
+            async for item in only:
+                yield item
+        return
+    arrived: asyncio.Queue[tuple[Item] | asyncio.Task[None]] = asyncio.Queue()
+
+    async def read(source: AsyncGenerator[Item, None]) -> None:
+        async with aclosing(source):
+            async for item in source:
+                arrived.put_nowait((item,))
+
+    tasks = [asyncio.create_task(read(source)) for source in sources]
+    for task in tasks:
+        task.add_done_callback(arrived.put_nowait)
+    try:
+        at_work = len(tasks)
+        while at_work:
+            news = await arrived.get()
+            if isinstance(news, tuple):
+                yield news[0]
+            else:
+                news.result()
+                at_work -= 1
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def all_of(jobs: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:

@@ -11,7 +11,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +42,21 @@ class Asked:
     body: Body
     headers: Mapping[str, str]
     at: float
+
+
+def stream_events(found: Body) -> Iterator[Body]:
+    """A whole answer, word by word; how each choice ended, and the usage, come last."""
+    for choice in found["choices"]:
+        index, of_chat = choice["index"], "message" in choice
+        text = choice["message"]["content"] if of_chat else choice["text"]
+        logprobs = choice.get("logprobs", {}).get("content", [])
+        for place, piece in enumerate(re.findall(r"\S+\s*|\s+", text)):
+            event = {"index": index, **({"delta": {"content": piece}} if of_chat else {"text": piece})}
+            yield {"choices": [event | ({"logprobs": {"content": logprobs[place : place + 1]}} if logprobs else {})]}
+        last = {name: choice[name] for name in ("finish_reason", "stop_reason") if name in choice}
+        yield {"choices": [{"index": index, **({"delta": {}} if of_chat else {"text": ""}), **last}]}
+    if "usage" in found:
+        yield {"choices": [], "usage": found["usage"]}
 
 
 @dataclass
@@ -134,8 +149,10 @@ class MockServer:
         found = answer(body)
         if isinstance(found, web.Response):
             return found
+        if body.get("stream") and "done" in found:
+            return await self._lines(request, found)
         if body.get("stream") and "choices" in found:
-            return await self._streamed(request, found)
+            return await self._streamed(request, found, spoiled)
         text = json.dumps(found)
         if spoiled == "half":
             return web.Response(text=text[: len(text) // 2], content_type="application/json")
@@ -151,13 +168,27 @@ class MockServer:
         request.transport.close()
         return response
 
-    async def _streamed(self, request: web.Request, found: Body) -> web.StreamResponse:
+    async def _streamed(self, request: web.Request, found: Body, spoiled: str | None) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
-        for piece in re.findall(r"\S+\s*", found["choices"][0]["message"]["content"]):
-            event = {"choices": [{"index": 0, "delta": {"content": piece}}]}
+        for event in stream_events(found):
             await response.write(f"data: {json.dumps(event)}\n\n".encode())
+            if spoiled == "cut":
+                assert request.transport is not None
+                request.transport.close()
+                return response
         await response.write(b"data: [DONE]\n\n")
+        return response
+
+    async def _lines(self, request: web.Request, found: Body) -> web.StreamResponse:
+        """Ollama's answer, word by word."""
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        await response.prepare(request)
+        for piece in re.findall(r"\S+\s*|\s+", found["message"]["content"]):
+            line = {"message": {"role": "assistant", "content": piece}, "done": False}
+            await response.write(f"{json.dumps(line)}\n".encode())
+        last = {**found, "message": {"role": "assistant", "content": ""}}
+        await response.write(f"{json.dumps(last)}\n".encode())
         return response
 
     def _models(self, _: Body) -> Body:

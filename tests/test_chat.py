@@ -15,7 +15,7 @@ from inference_kit.chat import Conversation
 from inference_kit.cli.registries import Registries
 from inference_kit.dataset.simpledataset import SimpleDataset
 from inference_kit.grader import GraderPool
-from inference_kit.records import GenerationConfig, Message, Prompt
+from inference_kit.records import Completion, GenerationConfig, Message, Prompt
 from inference_kit.registry import Entry
 from inference_kit.search.best_of_n import best_of_n
 from inference_kit.search.vanilla import vanilla
@@ -25,9 +25,11 @@ from inference_kit.solver import Solver
 class Parrot(SeededEngine):
     """Streams what it was told so far, turn by turn."""
 
-    async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[str]:
-        for message in prompt.messages:
-            yield f"{message.role}:{message.content}{''.join(message.images)} "
+    async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, str | Completion]]:
+        pieces = [f"{each.role}:{each.content}{''.join(each.images)} " for each in prompt.messages]
+        for piece in pieces:
+            yield 0, piece
+        yield 0, Completion("".join(pieces), "stop", tokens=len(pieces))
 
 
 def registries_of(
@@ -134,7 +136,7 @@ class Connected(Parrot):
     def __init__(self) -> None:
         self.loops: set[asyncio.AbstractEventLoop] = set()
 
-    async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[str]:
+    async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, str | Completion]]:
         self.loops.add(asyncio.get_running_loop())
         async for piece in super().stream(prompt, config):
             yield piece

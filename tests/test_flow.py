@@ -1,12 +1,13 @@
 """The loops that keep many things in flight."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from typing import Any
 
 import pytest
 
-from inference_kit.flow import as_finished, for_each
+from inference_kit.flow import as_finished, for_each, merged
 
 
 def test_no_more_than_the_limit_is_in_flight_and_the_stream_is_read_no_further_ahead() -> None:
@@ -77,3 +78,50 @@ def test_what_finished_beside_a_failure_is_yielded_before_it_and_no_failure_is_l
 
     assert sorted(asyncio.run(all_of_them())) == [0, 2, 4]
     assert not complaints
+
+
+def counter(name: str, n: int, waits: int, closed: list[str]) -> AsyncGenerator[str, None]:
+    async def count() -> AsyncGenerator[str, None]:
+        try:
+            for number in range(n):
+                for _ in range(waits):
+                    await asyncio.sleep(0)
+                yield f"{name}{number}"
+        finally:
+            closed.append(name)
+
+    return count()
+
+
+def test_merged_sources_are_read_together_and_each_in_its_order() -> None:
+    async def read() -> list[str]:
+        return [item async for item in merged([counter("a", 2, 9, []), counter("b", 3, 1, [])])]
+
+    items = asyncio.run(read())
+    assert items == ["b0", "b1", "b2", "a0", "a1"]
+
+
+@pytest.mark.parametrize("n_sources", [1, 3])
+def test_closing_what_is_merged_closes_its_sources(n_sources: int) -> None:
+    async def read_one() -> list[str]:
+        closed: list[str] = []
+        async with aclosing(merged([counter(str(n), 100, 1, closed) for n in range(n_sources)])) as items:
+            await anext(items)
+        return closed
+
+    assert sorted(asyncio.run(read_one())) == [str(n) for n in range(n_sources)]
+
+
+def test_a_source_that_fails_ends_the_others() -> None:
+    async def failing() -> AsyncGenerator[str, None]:
+        yield "first"
+        raise ZeroDivisionError
+
+    async def read() -> list[str]:
+        closed: list[str] = []
+        with pytest.raises(ZeroDivisionError):
+            async for _ in merged([failing(), counter("a", 100, 1, closed)]):
+                pass
+        return closed
+
+    assert asyncio.run(read()) == ["a"]

@@ -27,7 +27,8 @@ class Capabilities:
 
     `prefix` is the continuation of a partial answer, where `begun_anew` are settings that take no notice of what was
     written before; `logprobs` that completions come with their log-probability, `certainty` that token details see the
-    whole vocabulary.
+    whole vocabulary. `shares_prompt` says that a prompt is read once for all its completions, so that its tokens count
+    once though each of them names them; else each names those that were read for it alone.
     """
 
     refused_settings: frozenset[str] = field(default_factory=frozenset)
@@ -36,6 +37,7 @@ class Capabilities:
     logprobs: bool = True
     certainty: bool = True
     images: bool = False
+    shares_prompt: bool = True
 
 
 class Engine:
@@ -72,10 +74,16 @@ class Engine:
     def _batcher(self) -> Batcher[Prompt, list[Completion]]:
         return Batcher(self.vanilla_generate, self.max_batch_size)
 
-    async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[str]:
-        """Write one completion piece by piece; by default the whole text at once."""
-        async for _, completion in self.generate(prompt, config):
-            yield completion.text
+    async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, str | Completion]]:
+        """Write the completions of one prompt like `generate`, and show their texts while they grow.
+
+        Yields:
+            A position among `prompt.seeds` with a piece of its text, or with its completion, which comes last; the
+            pieces join to the completion's text. By default each text is one piece.
+        """
+        async for position, completion in self.generate(prompt, config):
+            yield position, completion.text
+            yield position, completion
 
     def generation_defaults(self) -> Mapping[str, Any]:
         """The model's own generation settings (`generation_config.json`), by our names."""

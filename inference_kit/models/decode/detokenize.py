@@ -90,3 +90,22 @@ class ReplyText:
     def _decode(self, ids: Sequence[int]) -> str:
         text: str = self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return text
+
+
+class GrowingText:
+    """The text of a row that is being written, piece by piece; what may become a stop text is held back."""
+
+    def __init__(self, reply: ReplyText, row: Row) -> None:
+        self._reply, self._row, self._shown = reply, row, 0
+        self._held = max(map(len, row.config.stop), default=1) - 1
+
+    def next_piece(self) -> str:
+        """Return the text that is certain by now and was not returned yet; empty once the row has ended."""
+        written = self._reply.of(self._row.written).rstrip(HALF_SIGN)
+        piece = "" if self._row.finish_reason else written[self._shown : len(written) - self._held]
+        self._shown += len(piece)
+        return piece
+
+    def rest_of(self, completion: Completion) -> str:
+        """Return what of the whole text was not returned yet."""
+        return completion.text[self._shown :]

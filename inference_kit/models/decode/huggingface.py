@@ -16,7 +16,7 @@ from inference_kit.errors import UserError
 from inference_kit.models.base import problems_for
 from inference_kit.models.batching import Loop, Pump
 from inference_kit.models.decode.decode_loop import DecodeLoop
-from inference_kit.models.decode.detokenize import HALF_SIGN
+from inference_kit.models.decode.detokenize import GrowingText, ReplyText
 from inference_kit.models.decode.local_model import LocalModel, ModelSettings
 from inference_kit.models.decode.masks import set_attention
 from inference_kit.models.decode.sequences import Row
@@ -87,12 +87,7 @@ class HuggingFace(LocalModel):
     async def generate(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, Completion]]:
         """Write the completions of one prompt, each as it finishes; what else runs shares the batch."""
         pump = await asyncio.to_thread(self._load)
-        config = self.with_stops(config)
-        text = self.text_of(prompt)
-        room = self.room(len(text.ids), config)
-        if config.branch_first:
-            self.check_ranks(prompt.seeds)
-        rows = [text.row(config, seed, room) for seed in prompt.seeds]
+        text, rows = self._rows(prompt, config)
         places = {row: place for place, row in enumerate(rows)}
         finished: asyncio.Queue[Row | Exception] = asyncio.Queue()
         try:
@@ -103,32 +98,43 @@ class HuggingFace(LocalModel):
         finally:
             _leave(pump, rows)
 
-    async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[str]:
-        """Write one completion and yield its text as it grows; what may become a stop text is held back."""
+    async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, str | Completion]]:
+        """Write the completions of one prompt and show their texts while they grow."""
         pump = await asyncio.to_thread(self._load)
-        config = self.with_stops(config)
-        text = self.text_of(prompt)
-        row = text.row(config, prompt.seeds[0], self.room(len(text.ids), config))
+        text, rows = self._rows(prompt, config)
+        growing = {row: GrowingText(text, row) for row in rows}
+        places = {row: place for place, row in enumerate(rows)}
         finished: asyncio.Queue[Row | Exception] = asyncio.Queue()
-        held, shown = max(map(len, config.stop), default=1) - 1, 0
         try:
-            pump.submit([row], finished.put_nowait, steps=STEPS_WHILE_STREAMING)
-            while finished.empty():
-                await pump.moved.wait()
-                written = text.of(row.written).rstrip(HALF_SIGN)
-                piece = "" if row.finish_reason else written[shown : len(written) - held]
-                shown += len(piece)
-                if piece:
-                    yield piece
-            yield text.completion(_whole(finished.get_nowait())).text[shown:]
+            pump.submit(rows, finished.put_nowait, steps=STEPS_WHILE_STREAMING)
+            while growing:
+                if finished.empty():
+                    await pump.moved.wait()
+                while not finished.empty():
+                    row = _whole(finished.get_nowait())
+                    completion = text.completion(row)
+                    yield places[row], growing.pop(row).rest_of(completion)
+                    yield places[row], completion
+                for row, shown in growing.items():
+                    if piece := shown.next_piece():
+                        yield places[row], piece
         finally:
-            _leave(pump, [row])
+            _leave(pump, rows)
 
     async def close(self) -> None:
         """Drop the weights, and end the processes that share them."""
         if self._shares:
             await asyncio.to_thread(self._shares.close)
         self._pump = self._shares = None
+
+    def _rows(self, prompt: Prompt, config: GenerationConfig) -> tuple[ReplyText, list[Row]]:
+        """A row for each completion wanted, and the text that they write on."""
+        config = self.with_stops(config)
+        text = self.text_of(prompt)
+        room = self.room(len(text.ids), config)
+        if config.branch_first:
+            self.check_ranks(prompt.seeds)
+        return text, [text.row(config, seed, room) for seed in prompt.seeds]
 
     def _load(self) -> Pump[Row]:
         with self._lock:

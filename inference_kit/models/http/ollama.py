@@ -9,7 +9,7 @@ answers, so a partial answer is not continued.
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,19 +17,22 @@ from typing import Any
 from loguru import logger
 
 from inference_kit.errors import EngineError, NoRoom, UserError
-from inference_kit.flow import as_finished
+from inference_kit.flow import as_finished, merged
 from inference_kit.models.base import Capabilities, Engine, problems_for
 from inference_kit.models.http.address import api_address
 from inference_kit.models.http.kinds import AT_THE_DOOR, WITHOUT_IT, ask_and_close
 from inference_kit.models.http.replies import TOP_TOKENS, estimated_tokens, read_logprobs
 from inference_kit.models.http.requests import image_content
 from inference_kit.models.http.session import MOST_BYTES, HttpSession, Refused, ServerSettings, Unreachable, run_apart
+from inference_kit.models.http.streams import ShownText, TaggedText
 from inference_kit.models.http.untrusted_json import Malformed, as_count, as_list, as_object, as_text, decoded, short
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
 from inference_kit.registry import flatten_settings
 
 ADDRESS = "http://localhost:11434"
 BYTES_OF_A_DETAIL = 1 << 13
+BYTES_OF_A_LINE = 1 << 10
+"""What a streamed token's line may hold besides details."""
 WHOLE_CONTEXT = -1
 """How Ollama writes that repetition_penalty looks at all tokens, not at the last 64."""
 
@@ -47,7 +50,7 @@ class Ollama(Engine):
     """
 
     capabilities = Capabilities(
-        refused_settings=frozenset({"branch_first"}), prefix=False, certainty=False, images=True
+        refused_settings=frozenset({"branch_first"}), prefix=False, certainty=False, images=True, shares_prompt=False
     )
 
     @flatten_settings
@@ -97,25 +100,19 @@ class Ollama(Engine):
         model = await asyncio.to_thread(self._model)
 
         async def ask(position: int) -> tuple[int, Completion]:
-            body = self._body(model.name, prompt, config, prompt.seeds[position])
-            most_bytes = MOST_BYTES + config.max_new_tokens * (BYTES_OF_A_DETAIL if config.token_details else 0)
-            return position, await self._post(body, lambda data: self._completion(data, config), most_bytes)
+            return position, await self._post(self._body(model.name, prompt, config, prompt.seeds[position]), config)
 
         async with aclosing(as_finished([ask(position) for position in range(prompt.n)])) as finished:
             async for found in finished:
                 yield found
 
-    async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[str]:
-        """Write one completion and yield its text as Ollama sends it."""
+    async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, str | Completion]]:
+        """Write the completions of one prompt, each in a request of its own, and show their texts while they grow."""
         model = await asyncio.to_thread(self._model)
-        body = self._body(model.name, prompt, replace(config, logprobs=False), prompt.seeds[0]) | {"stream": True}
-
-        def said(line: str) -> str:
-            return _said(as_object(decoded(line or "{}"), "a line"))[1]
-
-        async with aclosing(self._session.lines("/api/chat", body, said)) as pieces:
-            async for piece in pieces:
-                yield piece
+        texts = [self._stream_one(model.name, prompt, config, position) for position in range(prompt.n)]
+        async with aclosing(merged(texts)) as found_so_far:
+            async for found in found_so_far:
+                yield found
 
     async def close(self) -> None:
         """Close the connections."""
@@ -155,21 +152,42 @@ class Ollama(Engine):
             "stop": list(config.stop),
         }
 
-    async def _post(self, body: dict[str, Any], read: Callable[[Any], Completion], most_bytes: int) -> Completion:
+    async def _post(self, body: dict[str, Any], config: GenerationConfig) -> Completion:
+        def read(data: Any) -> Completion:
+            return self._completion(data, config)
+
         try:
-            return await self._session.post("/api/chat", body, read, most_bytes=most_bytes)
+            return await self._session.post("/api/chat", body, read, most_bytes=_most_bytes(config))
         except Refused as refusal:
-            if refusal.status == 404:
-                raise UserError(
-                    refusal.what, where=self._address, fix="See `ollama list`, and --api-model."
-                ) from refusal
-            if "context" in refusal.message:
-                raise NoRoom(
-                    f"the prompt does not fit the context of {self._num_ctx} tokens ({refusal.message})",
-                    where=self._address,
-                    fix="Raise --num-ctx, or shorten the prompt.",
-                ) from refusal
-            raise
+            raise self._explained(refusal) from refusal
+
+    async def _stream_one(
+        self, model: str, prompt: Prompt, config: GenerationConfig, position: int
+    ) -> AsyncGenerator[tuple[int, str | Completion], None]:
+        body = self._body(model, prompt, config, prompt.seeds[position]) | {"stream": True}
+        most_bytes = _most_bytes(config) + config.max_new_tokens * BYTES_OF_A_LINE
+
+        def begin() -> _Lines:
+            return _Lines(config, self._completion)
+
+        try:
+            async with aclosing(self._session.lines("/api/chat", body, begin, most_bytes=most_bytes)) as lines:
+                async for item in lines:
+                    yield position, item
+        except Refused as refusal:
+            raise self._explained(refusal) from refusal
+
+    def _explained(self, refusal: Refused) -> UserError:
+        """What to do about a request that Ollama refuses."""
+        if refusal.status == 404:
+            return UserError(refusal.what, where=self._address, fix="See `ollama list`, and --api-model.")
+        if "context" in refusal.message:
+            return NoRoom(
+                f"the prompt does not fit the context of {self._num_ctx} tokens ({refusal.message})",
+                where=self._address,
+                fix="Raise --num-ctx, or shorten the prompt.",
+            )
+        return refusal
 
     def _completion(self, data: Any, config: GenerationConfig) -> Completion:
         answer = as_object(data, "the answer")
@@ -224,6 +242,38 @@ class Ollama(Engine):
         return replace(found[0], served=tuple(each.name for each in models))
 
 
+class _Lines:
+    """Reads the lines of a streamed answer: pieces while the text grows, and last the whole answer."""
+
+    def __init__(self, config: GenerationConfig, completion: Callable[[Any, GenerationConfig], Completion]) -> None:
+        self._config, self._completion = config, completion
+        self._shown, self._tags = ShownText(config), TaggedText()
+        self._text, self._logprobs = "", list[Any]()
+        self._last: Mapping[str, Any] = {}
+
+    def read(self, line: str) -> Iterator[str]:
+        """Read one line.
+
+        Raises:
+            Malformed: where it is not what the protocol says, or tells of an error.
+        """
+        if not line:
+            return
+        self._last = as_object(decoded(line), "a line")
+        self._text += self._tags.add(*_said(self._last))
+        self._logprobs += as_list(self._last.get("logprobs") or [], "logprobs")
+        if piece := self._shown.next_piece(self._text):
+            yield piece
+
+    def end(self) -> Iterator[str | Completion]:
+        """Read the whole as if it had come at once."""
+        self._text += self._tags.end()
+        whole = {"message": {"content": self._text}, "logprobs": self._logprobs}
+        completion = self._completion({**self._last, **whole}, self._config)
+        yield self._shown.rest_of(completion.text)
+        yield completion
+
+
 @dataclass(frozen=True, slots=True)
 class _Model:
     name: str
@@ -240,6 +290,11 @@ def _models(data: Any) -> list[_Model]:
 def _turn(message: Message) -> dict[str, Any]:
     turn: dict[str, Any] = {"role": message.role, "content": message.content}
     return turn | {"images": [image_content(each) for each in message.images]} if message.images else turn
+
+
+def _most_bytes(config: GenerationConfig) -> int:
+    """What an answer may hold."""
+    return MOST_BYTES + config.max_new_tokens * (BYTES_OF_A_DETAIL if config.token_details else 0)
 
 
 def _said(data: Mapping[str, Any]) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inference_kit.errors import EngineError
-from inference_kit.models.http.untrusted_json import Malformed, as_count, as_list, as_object, as_text, decoded, short
+from inference_kit.models.http.untrusted_json import Malformed, as_count, as_list, as_object, as_text, short
 from inference_kit.records import Completion, FinishReason, GenerationConfig, Token
 
 TOP_TOKENS = 20
@@ -38,7 +38,10 @@ class TokenLogprob:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer to one request: its completions, and whether the server counted their tokens."""
+    """One answer to one request: its completions, and whether the server counted their tokens.
+
+    The request's prompt was read once, so its tokens are those of the first completion.
+    """
 
     completions: tuple[Completion, ...]
     counted: bool
@@ -70,8 +73,8 @@ def read_reply(data: Any, n: int, config: GenerationConfig) -> Reply:
     sizes = _shared_out(written, [len(each) for each in logprobs], texts)
     return Reply(
         tuple(
-            _completion(choice, text, tokens, size, read or 0, config)
-            for choice, text, tokens, size in zip(choices, texts, logprobs, sizes, strict=True)
+            _completion(choice, text, tokens, size, (read or 0) if place == 0 else 0, config)
+            for place, (choice, text, tokens, size) in enumerate(zip(choices, texts, logprobs, sizes, strict=True))
         ),
         counted=written is not None,
     )
@@ -119,38 +122,12 @@ def read_logprobs(logprobs: Any) -> tuple[TokenLogprob, ...]:
     )
 
 
-class Pieces:
-    """Reads the lines of a streamed answer; thoughts that the server took apart get their tags back.
-
-    `began` says whether there was any event of a stream.
-    """
-
-    def __init__(self) -> None:
-        self.began = self._thinking = False
-
-    def of(self, line: str) -> str:
-        """The text that a line adds.
-
-        Raises:
-            Malformed: where it is no event of the protocol, or tells of an error.
-        """
-        event = line.removeprefix("data:").strip()
-        if event == line:
-            return ""
-        self.began = True
-        if event == "[DONE]":
-            return ""
-        data = as_object(decoded(event), "an event")
-        if "error" in data:
-            raise Malformed(f"it broke off with {short(str(data['error']), 160)}")
-        return "".join(self._piece(as_object(each, "a choice")) for each in data.get("choices") or ())
-
-    def _piece(self, choice: Mapping[str, Any]) -> str:
-        thought, said = _parts(choice)
-        opened = "<think>" if thought and not self._thinking else ""
-        closed = "</think>" if said and (self._thinking or thought) else ""
-        self._thinking = bool(thought) or (self._thinking and not said)
-        return opened + thought + closed + said
+def parts_of(choice: Mapping[str, Any]) -> tuple[str, str]:
+    """Read the thoughts that a server took apart, and what is said, of a choice or of an event of one."""
+    if "text" in choice:
+        return "", as_text(choice["text"])
+    message = as_object(choice.get("message", choice.get("delta")), "a message")
+    return as_text(message.get("reasoning_content") or message.get("reasoning")), as_text(message.get("content"))
 
 
 def _completion(
@@ -197,16 +174,8 @@ def _ended(choice: Mapping[str, Any], text: str, config: GenerationConfig) -> tu
 
 def _text(choice: Mapping[str, Any]) -> str:
     """What a choice says; thoughts that the server took apart stand before it again."""
-    thought, said = _parts(choice)
+    thought, said = parts_of(choice)
     return f"<think>{thought}</think>{said}" if thought else said
-
-
-def _parts(choice: Mapping[str, Any]) -> tuple[str, str]:
-    """The thoughts that a server took apart, and what is said."""
-    if "text" in choice:
-        return "", as_text(choice["text"])
-    message = as_object(choice.get("message", choice.get("delta")), "a message")
-    return as_text(message.get("reasoning_content") or message.get("reasoning")), as_text(message.get("content"))
 
 
 def estimated_tokens(text: str) -> int:

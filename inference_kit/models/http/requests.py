@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from inference_kit.errors import EngineError
 from inference_kit.models.base import NEUTRAL
-from inference_kit.models.http.kinds import ServerKind
+from inference_kit.models.http.kinds import Server, ServerKind
 from inference_kit.models.http.replies import TOP_TOKENS
 from inference_kit.records import GenerationConfig, Message, Prompt
 
@@ -25,16 +25,20 @@ TOP_K_OFF = -1
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """Makes requests to one model; `gives_logprobs` is false where the server refused to give them."""
+    """Makes requests to one server; `gives_logprobs` is false where it refused to give them."""
 
-    model: str
-    kind: ServerKind
+    server: Server
     api: Api
     gives_logprobs: bool = True
 
+    @property
+    def kind(self) -> ServerKind:
+        """What kind of server it is."""
+        return self.server.kind
+
     def body(self, prompt: Prompt, config: GenerationConfig, seeds: Sequence[int]) -> dict[str, Any]:
         """A request for one completion of each seed; several seeds follow each other."""
-        body = {"model": self.model, **self._prompt(prompt), **self._sampling(config)}
+        body = {"model": self.server.model, **self._prompt(prompt), **self._sampling(config)}
         body |= {self.kind.max_tokens: config.max_new_tokens, "n": len(seeds), "seed": seeds[0]}
         stops = [text for text in (config.boundary, *config.stop) if text]
         if stops:

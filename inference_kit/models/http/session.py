@@ -14,11 +14,11 @@ import random
 import re
 import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.http.fairness import Turns
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession
 
 Result = TypeVar("Result")
+Item = TypeVar("Item")
+Read = TypeVar("Read", covariant=True)
 
 MOST_BYTES = 1 << 24
 """What an answer may hold where nothing else is said."""
@@ -101,6 +103,16 @@ class Refused(EngineError):
 
 
 @dataclass(slots=True)
+class _Tries:
+    """How often one request was made, its failures and how long the server put it off."""
+
+    n: int = 0
+    failures: int = 0
+    put_off_seconds: float = 0.0
+    began: float = field(default_factory=time.monotonic)
+
+
+@dataclass(slots=True)
 class _Open:
     """What belongs to one event loop."""
 
@@ -108,6 +120,16 @@ class _Open:
     client: "ClientSession"
     pace: Pace
     turns: Turns
+
+
+class LineReader(Protocol[Read]):
+    """Reads an answer that comes line by line; either method may raise `Malformed`."""
+
+    def read(self, line: str) -> Iterable[Read]:
+        """Return what one more line adds, where it adds anything."""
+
+    def end(self) -> Iterable[Read]:
+        """Return what is to be said once the last line has come."""
 
 
 class HttpSession:
@@ -145,23 +167,41 @@ class HttpSession:
         """
         return await self._asked("POST", path, json.dumps(body).encode(), read, most_bytes)
 
-    async def lines(self, path: str, body: Mapping[str, Any], read: Callable[[str], str]) -> AsyncGenerator[str, None]:
-        """Post `body` and yield what `read` makes of each line as it comes; it may raise `Malformed`.
+    async def lines(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        begin: Callable[[], LineReader[Item]],
+        *,
+        most_bytes: int = MOST_BYTES,
+    ) -> AsyncGenerator[Item, None]:
+        """Post `body` and yield what a reader makes of each line as it comes; each try begins a reader.
 
-        Asked once, because what was shown stays shown.
+        Asked again like `post` as long as nothing was yielded, because what was shown stays shown.
 
         Raises:
             EngineError: also where the answer breaks off.
         """
-        try:
-            async with self._answer("POST", path, json.dumps(body).encode()) as response:
-                async for line in response.content:
-                    if piece := read(line.decode("utf-8", "replace").strip()):
-                        yield piece
-        except Malformed as error:  # not chained: it may show the key
-            raise self._given_up(self._malformed(error), tries=1, seconds=0.0) from None
-        except _Trouble as trouble:
-            raise self._given_up(trouble, tries=1, seconds=0.0) from trouble
+        data, tries, shown = json.dumps(body).encode(), _Tries(), False
+        while True:
+            try:
+                async with (
+                    self._answer("POST", path, data) as response,
+                    aclosing(_read_lines(response, begin(), most_bytes)) as items,
+                ):
+                    async for item in items:
+                        shown = True
+                        yield item
+            except Malformed as error:
+                trouble = self._malformed(error)
+            except _Trouble as error:
+                trouble = error
+            else:
+                self._down = False
+                return
+            if shown:
+                raise self._given_up(trouble, _Tries(1)) from trouble
+            await self._wait(trouble, tries)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -172,11 +212,8 @@ class HttpSession:
     async def _asked(
         self, method: str, path: str, data: bytes | None, read: Callable[[Any], Result], most_bytes: int
     ) -> Result:
-        began = time.monotonic()
-        tries = failures = 0
-        put_off = 0.0
+        tries = _Tries()
         while True:
-            tries += 1
             try:
                 async with self._answer(method, path, data) as response:
                     content = await _content(response, most_bytes)
@@ -189,14 +226,24 @@ class HttpSession:
             else:
                 self._down = False
                 return found
-            wait = self._wait_seconds(trouble, tries)
-            failures += 0 if trouble.throttled else trouble.weight
-            put_off += wait if trouble.throttled else 0.0
-            alone = isinstance(trouble, _Unreachable)
-            if failures > self._settings.max_retries or put_off > PATIENCE_SECONDS or (alone and self._down):
-                self._down = alone
-                raise self._given_up(trouble, tries, time.monotonic() - began) from trouble
-            await asyncio.sleep(wait)
+            await self._wait(trouble, tries)
+
+    async def _wait(self, trouble: _Trouble, tries: "_Tries") -> None:
+        """Wait until a request may be made again.
+
+        Raises:
+            EngineError: where it was made often enough.
+        """
+        tries.n += 1
+        wait = self._wait_seconds(trouble, tries.n)
+        tries.failures += 0 if trouble.throttled else trouble.weight
+        tries.put_off_seconds += wait if trouble.throttled else 0.0
+        alone = isinstance(trouble, _Unreachable)
+        given_up = tries.failures > self._settings.max_retries or tries.put_off_seconds > PATIENCE_SECONDS
+        if given_up or (alone and self._down):
+            self._down = alone
+            raise self._given_up(trouble, tries) from trouble
+        await asyncio.sleep(wait)
 
     def _wait_seconds(self, trouble: _Trouble, tries: int) -> float:
         """Exponential back-off with jitter; never less than the server asked for."""
@@ -285,8 +332,9 @@ class HttpSession:
     def _malformed(self, error: Malformed) -> _Trouble:
         return _Trouble(f"its answer is malformed: {self._without_key(str(error))}")
 
-    def _given_up(self, trouble: _Trouble, tries: int, seconds: float) -> EngineError:
-        often = f"tried {tries} times in {seconds:.1f} s" if tries > 1 else "tried once"
+    def _given_up(self, trouble: _Trouble, tries: "_Tries") -> EngineError:
+        seconds = time.monotonic() - tries.began
+        often = f"tried {tries.n} times in {seconds:.1f} s" if tries.n > 1 else "tried once"
         if isinstance(trouble, _Unreachable):
             return Unreachable(f"{trouble}; {often}", where=self.base_url, fix=f"Start it, or change {self.flag}.")
         return EngineError(f"{trouble}; {often}", where=self.base_url)
@@ -348,6 +396,22 @@ async def _content(response: "ClientResponse", most_bytes: int, *, cut: bool = F
                 break
             raise Malformed(f"it is longer than {most_bytes} bytes")
     return b"".join(pieces)
+
+
+async def _read_lines(
+    response: "ClientResponse", reader: LineReader[Item], most_bytes: int
+) -> AsyncGenerator[Item, None]:
+    """Read the body of an answer line by line; a longer one is taken for malformed."""
+    size = 0
+    async for line in response.content:
+        size += len(line)
+        if size > most_bytes:
+            response.close()
+            raise Malformed(f"it is longer than {most_bytes} bytes")
+        for item in reader.read(line.decode("utf-8", "replace").strip()):
+            yield item
+    for item in reader.end():
+        yield item
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:

@@ -20,7 +20,7 @@ from inference_kit.flow import all_of
 from inference_kit.models.base import Capabilities, Engine
 from inference_kit.models.replicas.processes import Processes
 from inference_kit.models.replicas.ray_cluster import RayCluster
-from inference_kit.models.replicas.replica import Launcher, Maker, Replica, ReplicaLost, Request
+from inference_kit.models.replicas.replica import Answer, Launcher, Maker, Replica, ReplicaLost, Request
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
 from inference_kit.registry import lookup
 
@@ -90,30 +90,40 @@ class Replicas(Engine):
 
     async def generate(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, Completion]]:
         """Write the completions of one prompt, each as it finishes; another copy goes on where one dies."""
+        async with aclosing(self._ask_copies(prompt, config, streams=False)) as answers:
+            async for position, completion in answers:
+                assert isinstance(completion, Completion)
+                yield position, completion
+
+    async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, str | Completion]]:
+        """Write the completions of one prompt and show their texts while they grow.
+
+        Another copy goes on where one dies, but not with a text of which something was shown.
+        """
+        async with aclosing(self._ask_copies(prompt, config, streams=True)) as answers:
+            async for answer in answers:
+                yield answer
+
+    async def _ask_copies(self, prompt: Prompt, config: GenerationConfig, *, streams: bool) -> AsyncGenerator[Answer]:
         waiting = list(range(prompt.n))
+        shown: set[int] = set()
         while waiting:
             asked = tuple(waiting)
-            request = Request(replace(prompt, seeds=tuple(prompt.seeds[place] for place in asked)), config)
+            request = Request(replace(prompt, seeds=tuple(prompt.seeds[place] for place in asked)), config, streams)
             try:
                 async with self._choose_copy(waiting) as copy, aclosing(copy.replica.ask(request)) as answers:
-                    async for answer in answers:
-                        assert not isinstance(answer, str)
-                        position, completion = answer
-                        waiting.remove(asked[position])
-                        copy.load -= 1
-                        yield asked[position], completion
+                    async for position, item in answers:
+                        place = asked[position]
+                        if isinstance(item, Completion):
+                            waiting.remove(place)
+                            copy.load -= 1
+                        else:
+                            shown.add(place)
+                        yield place, item
                 return
             except ReplicaLost:
-                if not self._copies:
+                if not self._copies or shown.intersection(waiting):
                     raise
-
-    async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncGenerator[str]:
-        """Write one completion piece by piece; where its copy dies, what was shown cannot be taken back."""
-        request = Request(prompt, config, streams=True)
-        async with self._choose_copy([0]) as copy, aclosing(copy.replica.ask(request)) as pieces:
-            async for piece in pieces:
-                assert isinstance(piece, str)
-                yield piece
 
     async def close(self) -> None:
         """End all copies, those too that are just being started."""

@@ -15,8 +15,8 @@ from inference_kit.records import Completion, GenerationConfig, Prompt
 Maker = Callable[[], Engine]
 """Makes an engine; it must mean the same in another process."""
 
-Answer = tuple[int, Completion] | str
-"""A completion with its position, as of `Engine.generate`; or a piece of text, as of `Engine.stream`."""
+Answer = tuple[int, str | Completion]
+"""A completion, or a piece of its text, with its position, as of `Engine.stream`."""
 
 KEPT = "What is finished is kept: the same command goes on."
 
@@ -27,7 +27,7 @@ class ReplicaLost(UserError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a copy is asked: completions, or one completion piece by piece."""
+    """What a copy is asked: completions, maybe piece by piece."""
 
     prompt: Prompt
     config: GenerationConfig

@@ -9,16 +9,16 @@ import asyncio
 import json
 import math
 import threading
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Any
 
 from inference_kit.errors import EngineError, UserError
-from inference_kit.flow import all_of
+from inference_kit.flow import all_of, merged
 from inference_kit.models.base import Capabilities
-from inference_kit.models.decode.detokenize import HALF_SIGN, ReplyText
+from inference_kit.models.decode.detokenize import GrowingText, ReplyText
 from inference_kit.models.decode.local_model import LocalModel, ModelSettings
 from inference_kit.models.decode.sampling import LEAST_LOGPROB, LIKELIEST, Sureness
 from inference_kit.models.decode.sequences import Row
@@ -129,20 +129,18 @@ class VLLM(LocalModel):
         for place in range(prompt.n):
             yield place, completions[place if config.temperature else 0]
 
-    async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[str]:
-        """Write one completion and yield its text as it grows; what may become a stop text is held back."""
+    async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, str | Completion]]:
+        """Write the completions of one prompt, each in a request of its own, and show their texts while they grow."""
+        if config.branch_first:
+            async for found in super().stream(prompt, config):
+                yield found
+            return
         process, text, room = await asyncio.to_thread(self._prepare, prompt, config)
         writer = Writer(process, text, self.with_stops(config), room, self.end_ids)
-        held, shown = max(map(len, writer.config.stop), default=1) - 1, 0
-        async for row in writer.growing(prompt.seeds[0]):
-            if row.finish_reason:
-                yield text.completion(row).text[shown:]
-                return
-            written = text.of(row.written).rstrip(HALF_SIGN)
-            piece = written[shown : len(written) - held]
-            shown += len(piece)
-            if piece:
-                yield piece
+        texts = [writer.stream(place, seed) for place, seed in enumerate(prompt.seeds)]
+        async with aclosing(merged(texts)) as found_so_far:
+            async for found in found_so_far:
+                yield found
 
     async def close(self) -> None:
         """End vLLM and all its processes."""
@@ -201,16 +199,20 @@ class Writer:
         [(_, rivals)] = first[4]
         return await all_of([self._branch(rivals, rank) for rank in ranks])
 
-    async def growing(self, seed: int) -> AsyncIterator[Row]:
-        """Write one completion; yield it after each piece."""
+    async def stream(self, place: int, seed: int) -> AsyncGenerator[tuple[int, str | Completion], None]:
+        """Write one completion and show its text while it grows; each piece, and the completion, with `place`."""
         row = self._empty_row()
+        growing = GrowingText(self._text, row)
         request = {"ids": self._text.ids, "sampling": self._sampling(seed, self._room), "stream": True}
         async with aclosing(self._process.ask(request)) as replies:
             async for reply in replies:
                 for output in reply["outputs"]:
-                    row.written += output[0]
-                    row.finish_reason = self._finish_reason(output)
-                yield row
+                    self._lengthen(row, output)
+                if piece := growing.next_piece():
+                    yield place, piece
+        completion = self._completion(row)
+        yield place, growing.rest_of(completion)
+        yield place, completion
 
     async def _branch(self, rivals: list[list[Any]], rank: int) -> Completion:
         token, logprob = rivals[rank]
@@ -263,10 +265,15 @@ class Writer:
 
     def _row(self, output: list[Any]) -> Row:
         row = self._empty_row()
-        row.written, row.logprob = output[0], output[1] or 0.0
-        row.finish_reason = self._finish_reason(output)
-        row.sureness = [_sureness(logprob, rivals) for logprob, rivals in output[4]]
+        self._lengthen(row, output)
         return row
+
+    def _lengthen(self, row: Row, output: list[Any]) -> None:
+        """Add to a row the tokens of an output, which are all of them or those since the last one."""
+        row.written += output[0]
+        row.logprob = output[1] or 0.0  # that of all tokens so far
+        row.finish_reason = self._finish_reason(output)
+        row.sureness += [_sureness(logprob, rivals) for logprob, rivals in output[4]]
 
     def _finish_reason(self, output: list[Any]) -> FinishReason | None:
         """Ours for vLLM's; of a text that ended it, whether that ends a step or the reply."""

@@ -15,6 +15,7 @@ import pytest
 import tiny_models
 import torch
 from loguru import logger
+from streams import stream
 
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.decode.decode_loop import DecodeLoop
@@ -346,13 +347,41 @@ def test_a_stream_is_the_whole_text_and_never_shows_the_beginning_of_a_stop_text
     end = whole.text[cut : cut + 3]
     config = replace(GREEDY, stop=(end,))
 
-    async def pieces(config: GenerationConfig) -> list[str]:
-        return [piece async for piece in engine.stream(ask(QUESTIONS[1]), config)]
+    streamed = asyncio.run(stream(engine, ask(QUESTIONS[1]), GREEDY))
+    assert len(streamed.pieces[0]) > 3
+    assert streamed.texts == [whole.text]
+    assert asyncio.run(stream(engine, ask(QUESTIONS[1]), config)).texts == [whole.text.partition(end)[0]]
 
-    shown = asyncio.run(pieces(GREEDY))
-    assert len(shown) > 3
-    assert "".join(shown) == whole.text
-    assert "".join(asyncio.run(pieces(config))) == whole.text.partition(end)[0]
+
+@pytest.mark.parametrize("setting", [{}, {"boundary": "a"}, {"branch_first": True}, {"token_details": True}])
+def test_a_stream_ends_with_the_completions_that_are_generated_without(
+    model_folder: Folder, setting: dict[str, Any]
+) -> None:
+    """The same texts, tokens, log-probabilities and details, of several seeds at once."""
+    engine = HuggingFace(str(model_folder("llama")))
+    config = replace(SAMPLED, max_new_tokens=24, **setting)
+    streamed = asyncio.run(stream(engine, ask(QUESTIONS[1], 0, 1, 2), config))
+    [whole] = write(engine, [ask(QUESTIONS[1], 0, 1, 2)], config)
+    for ours, theirs in zip(streamed.completions, whole, strict=True):
+        assert replace(ours, logprob=None, details=()) == replace(theirs, logprob=None, details=())
+        assert ours.logprob == pytest.approx(theirs.logprob, abs=1e-4)
+        assert len(ours.details) == len(theirs.details)
+
+
+def test_who_leaves_a_stream_takes_the_rows_out_of_the_batch(model_folder: Folder) -> None:
+    engine = HuggingFace(str(model_folder("llama")))
+
+    async def first_piece_only() -> None:
+        endless = replace(SAMPLED, max_new_tokens=140)
+        pieces: Any = engine.stream(ask("So", *range(40)), endless)
+        await anext(pieces)
+        await pieces.aclose()
+        await asyncio.wait_for(answers(engine, ask("So"), GREEDY), 20)
+
+    asyncio.run(first_piece_only())
+    assert engine._pump is not None
+    loop: Any = engine._pump._loop
+    assert not loop.busy or all(row.cancelled for row in [*loop.live, *loop.waiting])
 
 
 def test_without_a_chat_template_the_contents_are_the_prompt(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from streams import stream
 
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.decode.huggingface import HuggingFace
@@ -47,8 +48,8 @@ def test_two_processes_say_what_one_says(model_folder: Callable[[], Path]) -> No
         await anext(completions)
         await completions.aclose()
         config = replace(SAMPLED, boundary="", token_details=False)
-        pieces = [piece async for piece in engine.stream(Prompt((Message("user", "So?"),), seeds=(1,)), config)]
-        assert len(pieces) > 1
+        streamed = await stream(engine, Prompt((Message("user", "So?"),), seeds=(1,)), config)
+        assert len(streamed.pieces[0]) > 1
         assert engine._shares is not None
         processes = engine._shares._processes
         await engine.close()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from mock_server import Body, MockServer, three_steps
+from streams import stream_and_close
 
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.http.kinds import kind_of_server
@@ -144,13 +145,11 @@ def test_a_partial_answer_is_refused(server: MockServer) -> None:
 
 
 def test_stream_yields_lines_as_they_come(server: MockServer) -> None:
-    async def pieces(engine: Ollama) -> list[str]:
-        try:
-            return [piece async for piece in engine.stream(PROMPT, CONFIG)]
-        finally:
-            await engine.close()
-
-    assert "".join(asyncio.run(pieces(Ollama(server.root)))) == "".join(three_steps("What is 3 + 4?", 7))
+    streamed = stream_and_close(Ollama(server.root), PROMPT, CONFIG)
+    assert streamed.texts == ["".join(three_steps("What is 3 + 4?", seed)) for seed in PROMPT.seeds]
+    assert all(len(pieces) > 3 for pieces in streamed.pieces)
+    whole = write(Ollama(server.root))
+    assert streamed.completions == [whole[place] for place in range(PROMPT.n)]
 
 
 def test_a_server_is_asked_which_protocol_it_speaks(server: MockServer) -> None:

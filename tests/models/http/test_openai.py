@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 from loguru import logger
 from mock_server import MockServer, three_steps
+from streams import stream_and_close
 
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.http.openai import OpenAI
@@ -59,9 +60,9 @@ def test_prompt_tokens_are_counted_as_often_as_the_prompt_was_read() -> None:
         one_by_one = write(OpenAI(alone.url), prompt(4))
         together = write(OpenAI(shared.url), prompt(4))
         branches = write(OpenAI(alone.url), prompt(2), replace(CONFIG, temperature=0.0, branch_first=True))
-    once = max(each.prompt_tokens for each in together.values())
-    assert max(each.prompt_tokens for each in one_by_one.values()) == 4 * once > 0
-    assert max(each.prompt_tokens for each in branches.values()) > 2 * once
+    once = sum(each.prompt_tokens for each in together.values())
+    assert sum(each.prompt_tokens for each in one_by_one.values()) == 4 * once > 0
+    assert sum(each.prompt_tokens for each in branches.values()) > 2 * once
 
 
 @pytest.mark.parametrize("status", [None, 400, 422])
@@ -207,17 +208,72 @@ def test_branches_begin_with_the_token_of_their_rank() -> None:
     assert all(each.tokens == len(each.details) for each in found.values())
 
 
-def test_stream_yields_the_text_in_pieces() -> None:
-    async def pieces(engine: OpenAI) -> list[str]:
-        try:
-            return [piece async for piece in engine.stream(prompt(), CONFIG)]
-        finally:
-            await engine.close()
+STREAMED_SETTINGS = {
+    "plain": CONFIG,
+    "cut off": replace(CONFIG, max_new_tokens=4),
+    "in steps": replace(CONFIG, boundary="\n\n"),
+    "with a stop text": replace(CONFIG, boundary="\n\n", stop=("more", "about 6.\n")),
+    "in detail": replace(CONFIG, token_details=True),
+    "without log-probabilities": replace(CONFIG, logprobs=False),
+    "greedy": replace(CONFIG, temperature=0.0),
+}
 
+
+@pytest.mark.parametrize("config", STREAMED_SETTINGS.values(), ids=STREAMED_SETTINGS)
+@pytest.mark.parametrize("owned_by", ["somebody", "vllm"])
+def test_a_stream_ends_with_the_completion_that_is_generated_without(owned_by: str, config: GenerationConfig) -> None:
+    """The same text, finish reason, log-probabilities and usage; siblings share a request where they do without."""
+    with MockServer(owned_by=owned_by) as server:
+        streamed = stream_and_close(OpenAI(server.url), prompt(3), config)
+        asked = [body["n"] for body in server.bodies() if body.get("stream")]
+        whole = write(OpenAI(server.url), prompt(3), config)
+    assert streamed.completions == [whole[place] for place in range(3)]
+    assert asked == ([3] if owned_by == "vllm" and config.temperature else [1, 1, 1])
+
+
+def test_stream_yields_the_text_in_pieces() -> None:
     with MockServer() as server:
-        found = asyncio.run(pieces(OpenAI(server.url)))
+        [found] = stream_and_close(OpenAI(server.url), prompt(), CONFIG).pieces
     assert len(found) > 3
     assert "".join(found) == "".join(three_steps("What is 3 + 4?", 0))
+
+
+def test_branches_stream_as_wholes() -> None:
+    config = replace(CONFIG, temperature=0.0, branch_first=True)
+    with MockServer() as server:
+        streamed = stream_and_close(OpenAI(server.url), prompt(2), config)
+    assert [len(pieces) for pieces in streamed.pieces] == [1, 1]
+
+
+def stream_over_faults(*faults: str | None) -> Completion:
+    """The completion of a stream whose first requests are answered with `faults`."""
+    left = list(faults)
+
+    def stumble(_: web.Request, body: dict[str, Any]) -> web.Response | str | None:
+        fault = left.pop(0) if left and body else None
+        if fault == "busy":
+            return web.Response(status=429)
+        if fault == "no logprobs":
+            return web.json_response({"error": {"message": "logprobs are not supported"}}, status=400)
+        return fault
+
+    with MockServer(fault=stumble) as server:
+        [completion] = stream_and_close(OpenAI(server.url, retry_seconds=0.001), prompt(), CONFIG).completions
+    return completion
+
+
+@pytest.mark.parametrize("faults", [("reset", "busy"), ("no logprobs",)])
+def test_a_stream_is_asked_for_again_until_something_was_shown(faults: tuple[str, ...]) -> None:
+    """Like any request: a server that stumbles, or gives no log-probabilities, costs no candidate."""
+    completion = stream_over_faults(*faults)
+    assert completion.text == "".join(three_steps("What is 3 + 4?", 0))
+    assert (completion.logprob is None) == ("no logprobs" in faults)
+
+
+def test_a_stream_that_breaks_off_is_no_completion() -> None:
+    """What was shown stays shown, so it is not asked for again."""
+    with pytest.raises(EngineError, match=r"tried once"):
+        stream_over_faults("cut")
 
 
 def test_a_server_that_does_not_stream_is_said_instead_of_an_empty_reply() -> None:
@@ -225,14 +281,8 @@ def test_a_server_that_does_not_stream_is_said_instead_of_an_empty_reply() -> No
         answer = {"choices": [{"index": 0, "finish_reason": "stop", "message": {"content": "It is 7."}}]}
         return web.json_response(answer) if body.get("stream") else None
 
-    async def pieces(engine: OpenAI) -> list[str]:
-        try:
-            return [piece async for piece in engine.stream(prompt(), CONFIG)]
-        finally:
-            await engine.close()
-
     with MockServer(fault=whole) as server, pytest.raises(EngineError, match="does not stream its answer"):
-        asyncio.run(pieces(OpenAI(server.url)))
+        stream_and_close(OpenAI(server.url), prompt(), CONFIG)
 
 
 @pytest.mark.parametrize("knows", [{"usage"}, {"logprobs"}, set[str]()])

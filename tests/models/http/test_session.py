@@ -28,6 +28,16 @@ def first_times(n: int, spoil: Callable[[], web.StreamResponse | str]) -> Fault:
     return fault
 
 
+class Decoder:
+    """Takes each line for JSON."""
+
+    def read(self, line: str) -> list[Any]:
+        return [decoded(line)]
+
+    def end(self) -> list[Any]:
+        return []
+
+
 def run(work: Callable[[HttpSession], Coroutine[Any, Any, Any]], url: str, settings: ServerSettings = QUICK) -> Any:
     async def with_session() -> Any:
         session = HttpSession(url, server=settings, key_env="TEST_KEY")
@@ -96,7 +106,7 @@ def test_a_key_that_comes_back_in_an_answer_is_not_shown(kept: int, monkeypatch:
         assert "sk-s" not in str(failed.value)
         assert "***" in str(failed.value)
         with pytest.raises(EngineError) as failed:
-            async for _ in session.lines("/models", {}, decoded):
+            async for _ in session.lines("/models", {}, Decoder):
                 pass
         assert "sk-s" not in str(failed.value)
 

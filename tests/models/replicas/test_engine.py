@@ -18,6 +18,7 @@ import pytest
 from fakes import OutOfOrderEngine, SeededEngine, SlowEngine
 from loguru import logger
 from replica_fakes import Broken, Mortal, Stuck, Teller, Unmakeable
+from streams import stream_and_close
 
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.base import Engine
@@ -249,15 +250,19 @@ def test_what_has_no_name_elsewhere_is_refused() -> None:
 
 
 def test_it_streams_and_works_again_after_a_close() -> None:
-    async def scene(engine: Replicas) -> list[str]:
-        [prompt] = prompts(1, 1)
-        try:
-            return [piece async for piece in engine.stream(prompt, CONFIG)]
-        finally:
-            await engine.close()
-
     engine = Replicas(Echo, 2, Processes())
-    assert [asyncio.run(scene(engine)) for _ in range(2)] == [["question 0"]] * 2
+    [prompt] = prompts(1, 3)
+    for _ in range(2):
+        streamed = stream_and_close(engine, prompt, CONFIG)
+        assert streamed.pieces == [["question 0"]] * 3
+        assert {completion.tokens for completion in streamed.completions} == {2}
+
+
+def test_a_stream_goes_on_with_another_copy_as_long_as_nothing_was_shown(tmp_path: Path) -> None:
+    [prompt] = prompts(1, 6)
+    engine = Replicas(partial(Mortal, mark=str(tmp_path / "mark")), 2, Processes())
+    streamed = stream_and_close(engine, prompt, CONFIG)
+    assert [streamed.completions] == run(SeededEngine, [prompt])
 
 
 def test_who_goes_away_takes_the_request_back_and_close_leaves_no_process() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from streams import stream
 from vllm_asks import ABACUS, GREEDY, QUESTIONS, ROOT, SMALL, answers, ask, wait_for, write
 
 from data_config import supported_dataset
@@ -102,13 +103,22 @@ def test_a_stop_text_is_cut_and_a_stream_adds_up(engine: VLLM) -> None:
     assert cut.text == whole.text.partition("answer is")[0]
     assert cut.finish_reason == "stop"
 
-    async def streamed(config: GenerationConfig) -> list[str]:
-        return [piece async for piece in engine.stream(ask(QUESTIONS[0]), config)]
+    assert asyncio.run(stream(engine, ask(QUESTIONS[0]), config)).texts == [cut.text]
+    streamed = asyncio.run(stream(engine, ask(QUESTIONS[0]), GREEDY))
+    assert streamed.texts == [whole.text]
+    assert len(streamed.pieces[0]) > 5
 
-    assert "".join(asyncio.run(streamed(config))) == cut.text
-    pieces = asyncio.run(streamed(GREEDY))
-    assert "".join(pieces) == whole.text
-    assert len(pieces) > 5
+
+@pytest.mark.parametrize("setting", [{}, {"boundary": "\n"}, {"branch_first": True}, {"token_details": True}])
+def test_a_stream_ends_with_the_completions_that_are_generated_without(engine: VLLM, setting: dict[str, Any]) -> None:
+    """The same texts, tokens, log-probabilities and details, of several seeds at once."""
+    config = replace(SAMPLED, **setting)
+    streamed = asyncio.run(stream(engine, ask(QUESTIONS[0], 0, 1, 2), config))
+    [whole] = write(engine, [ask(QUESTIONS[0], 0, 1, 2)], config)
+    for ours, theirs in zip(streamed.completions, whole, strict=True):
+        assert replace(ours, logprob=None, details=()) == replace(theirs, logprob=None, details=())
+        assert ours.logprob == pytest.approx(theirs.logprob, abs=1e-3)
+        assert len(ours.details) == len(theirs.details)
 
 
 def test_branches_begin_with_the_likeliest_tokens(engine: VLLM, reference: HuggingFace) -> None:

@@ -1,0 +1,139 @@
+"""An answer that a server streams, read line by line: pieces of text while it grows, completions at its end.
+
+Why: a stream tells the same as a whole answer, bit by bit; put together, it is read by the same code.
+Promises: the pieces of a choice join to the text of its completion; a text that may turn out to be a stop text is not
+shown; a stream that breaks off raises `Malformed`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from inference_kit.errors import EngineError
+from inference_kit.models.http.replies import Reply, parts_of, read_reply
+from inference_kit.models.http.untrusted_json import Malformed, as_count, as_list, as_object, decoded, short
+from inference_kit.records import GenerationConfig
+
+ENDINGS = ("finish_reason", "stop_reason", "matched_stop")
+"""What a choice says of its end, in one of its last events."""
+
+
+class TaggedText:
+    """Joins the thoughts that a server takes apart and what is said, with the tags of thoughts around them."""
+
+    def __init__(self) -> None:
+        self._thinking = False
+
+    def add(self, thought: str, said: str) -> str:
+        """Return what a thought and what is said behind it add to the text."""
+        opened = "<think>" if thought and not self._thinking else ""
+        closed = "</think>" if said and (self._thinking or thought) else ""
+        self._thinking = bool(thought) or (self._thinking and not said)
+        return opened + thought + closed + said
+
+    def end(self) -> str:
+        """Return what closes the text."""
+        return "</think>" if self._thinking else ""
+
+
+class ShownText:
+    """How much of a growing text was shown; what may become one of the texts to stop at is held back."""
+
+    def __init__(self, config: GenerationConfig) -> None:
+        self._stops, self._shown = config.stop, 0
+        self._held = max(map(len, config.stop), default=1) - 1
+
+    def next_piece(self, text: str) -> str:
+        """Return what of the text so far is certain and was not shown yet."""
+        stops = [place for stop in self._stops if (place := text.find(stop)) >= 0]
+        return self._show(text[: min([len(text) - self._held, *stops])])
+
+    def rest_of(self, text: str) -> str:
+        """Return what of the whole text was not shown yet."""
+        return self._show(text)
+
+    def _show(self, text: str) -> str:
+        piece = text[self._shown :]
+        self._shown += len(piece)
+        return piece
+
+
+@dataclass(slots=True)
+class _Choice:
+    """One of the texts of an answer, as far as it has come."""
+
+    shown: ShownText
+    text: str = ""
+    tags: TaggedText = field(default_factory=TaggedText)
+    endings: dict[str, Any] = field(default_factory=dict)
+    logprobs: dict[str, list[Any]] = field(default_factory=dict)
+
+    def add(self, choice: Mapping[str, Any]) -> None:
+        """Take in what an event says of the choice."""
+        if "text" in choice or "delta" in choice or "message" in choice:
+            self.text += self.tags.add(*parts_of(choice))
+        self.endings |= {name: choice[name] for name in ENDINGS if choice.get(name) is not None}
+        if isinstance(logprobs := choice.get("logprobs"), dict):
+            for name, values in logprobs.items():
+                if isinstance(values, list):
+                    self.logprobs.setdefault(name, []).extend(values)
+
+    def to_json(self, index: int) -> dict[str, Any]:
+        """The choice as it would stand in a whole answer."""
+        return {"index": index, "text": self.text, "logprobs": self.logprobs, **self.endings}
+
+
+class EventReader:
+    """Reads the events of OpenAI's protocol: (index, piece) while the texts grow, and last the whole reply."""
+
+    def __init__(self, n: int, config: GenerationConfig, address: str) -> None:
+        self._n, self._config, self._address = n, config, address
+        self._choices: dict[int, _Choice] = {}
+        self._usage: Any = None
+        self._began = self._done = False
+
+    def read(self, line: str) -> Iterator[tuple[int, str]]:
+        """Read one line.
+
+        Raises:
+            Malformed: where it is no event of the protocol, or tells of an error.
+        """
+        event = line.removeprefix("data:").strip()
+        if event == line:
+            return
+        self._began = True
+        if event == "[DONE]":
+            self._done = True
+            return
+        data = as_object(decoded(event), "an event")
+        if "error" in data:
+            raise Malformed(f"it broke off with {short(str(data['error']), 160)}")
+        self._usage = data.get("usage") or self._usage
+        for each in as_list(data.get("choices") or [], "choices"):
+            choice = as_object(each, "a choice")
+            index = as_count(choice.get("index")) or 0
+            if index >= self._n:
+                raise Malformed(f"choice {index + 1} of {self._n}")
+            known = self._choices.setdefault(index, _Choice(ShownText(self._config)))
+            known.add(choice)
+            if piece := known.shown.next_piece(known.text):
+                yield index, piece
+
+    def end(self) -> Iterator[tuple[int, str] | Reply]:
+        """Read the whole as if it had come at once.
+
+        Raises:
+            EngineError: where the server did not stream.
+        """
+        if not self._began:
+            raise EngineError("the server does not stream its answer", where=self._address, fix="Use best_of_n.")
+        choices = sorted(self._choices.items())
+        if not self._done and not all(choice.endings for _, choice in choices):
+            raise Malformed("it broke off")
+        for _, choice in choices:
+            choice.text += choice.tags.end()
+        whole = {"choices": [choice.to_json(index) for index, choice in choices], "usage": self._usage}
+        reply = read_reply(whole, self._n, self._config)
+        for (index, choice), completion in zip(choices, reply.completions, strict=True):
+            yield index, choice.shown.rest_of(completion.text)
+        yield reply
