@@ -1,50 +1,33 @@
 """What a search method sees of one problem: it hands over nodes and gets nodes, or scores, back.
 
-Why: seeds, steps, the call log, merging, budgets and accounting live here once, so that a method is straight-line code
-like the paper's.
+Why: the tree, its seeds, steps, merging and budgets live here once, so that a method is straight-line code like the
+paper's.
 Promises: a node's seed follows from the run's seed, the problem and its place in the tree, never from time or order;
-every completion and every scored solution is in the call log before a method sees it; equal siblings are one node and
-equal texts are scored once; a budget counts cached calls too, so that a replay stops at the same place.
+equal siblings are one node and equal texts are scored once; a budget counts cached calls too, so that a replay stops at
+the same place.
 """
 
 import asyncio
-import hashlib
 import random
-from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 from loguru import logger
 
-from inference_kit.budget import RunBudget
+from inference_kit.calls import Calls
 from inference_kit.errors import BudgetSpent, NoRoom, UserError
 from inference_kit.flow import all_of
 from inference_kit.grader import GraderPool, extract
-from inference_kit.models.base import Engine
-from inference_kit.models.local.images import digest_file
-from inference_kit.records import (
-    Completion,
-    FinishReason,
-    GenerationConfig,
-    Index,
-    Message,
-    Node,
-    Problem,
-    Prompt,
-    StepScores,
-    Usage,
-)
-from inference_kit.reward_models.base import RewardModel
-from inference_kit.store.call_log import CallLog, LoggedCall, call_key
+from inference_kit.records import Completion, GenerationConfig, Message, Node, Problem, Prompt, StepScores, Usage
+from inference_kit.seeds import problem_random, seeds_of_children
+from inference_kit.steps import StepLength, end_of_step, split_steps
 from inference_kit.voting import AGGREGATES
 
 Method = Callable[["Context"], Awaitable[list[Node]]]
 """A search method with its settings bound."""
 
-END_OF_THINKING = "</think>"
 WAVE = 4
 """Whole solutions in flight at once under a token budget, so that it is not overrun by more than these."""
 
@@ -69,22 +52,16 @@ class Context:
     """One problem under search; made by the solver, handed to the method."""
 
     problem: Problem
-    engine: Engine
-    reward_model: RewardModel | None
+    calls: Calls
     config: GenerationConfig
-    call_log: CallLog | None = None
     grader: GraderPool | None = None
     rules: Rules = field(default_factory=Rules)
-    run_budget: RunBudget = field(default_factory=RunBudget)
-    usage: Usage = field(default_factory=Usage)
     nodes: list[Node] = field(default_factory=list)
     notes: dict[tuple[int, ...], dict[str, float]] = field(default_factory=dict)
     _born: Counter[tuple[int, ...]] = field(default_factory=Counter)
     _step_scores: dict[tuple[int, ...], tuple[float, ...]] = field(default_factory=dict)
     _kept: list[Node] = field(default_factory=list)
     _answers: dict[tuple[int, ...], str | None] = field(default_factory=dict)
-    _written: dict[str, Completion] = field(default_factory=dict)
-    _asking: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     _scored: dict[tuple[str, ...], StepScores] = field(default_factory=dict)
 
     @cached_property
@@ -95,7 +72,17 @@ class Context:
     @cached_property
     def rng(self) -> random.Random:
         """Random numbers that follow from the run's seed and the problem."""
-        return random.Random(f"{self.rules.seed}|{type(self.problem.index).__name__}|{self.problem.index}")
+        return problem_random(self.rules.seed, self.problem.index)
+
+    @property
+    def usage(self) -> Usage:
+        """What the problem has cost so far."""
+        return self.calls.usage
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether there is a reward model."""
+        return self.calls.reward_model is not None
 
     @property
     def tokens_left(self) -> int | None:
@@ -147,11 +134,11 @@ class Context:
             boundary: Text that ends a step, instead of the run's own step boundary.
             until_tokens: Also end a step where the reply has so many tokens.
         """
-        config, step = self._config(temperature), _Step(self.rules.step_tokens, until_tokens)
+        config, step = self._config(temperature), StepLength(self.rules.step_tokens, until_tokens)
         if boundary is not None:
-            config, step = replace(config, boundary=boundary), _Step(until_tokens=until_tokens)
+            config, step = replace(config, boundary=boundary), StepLength(until_tokens=until_tokens)
         elif not self.rules.step_tokens:
-            config = replace(config, boundary=self.engine.separator)
+            config = replace(config, boundary=self.calls.engine.separator)
         return await self._grow(nodes, n, config, step)
 
     async def branch(self, node: Node, n: int) -> list[Node]:
@@ -178,18 +165,19 @@ class Context:
 
     async def score(self, nodes: Sequence[Node]) -> list[float]:
         """Score the text from the root to each node; the aggregate of its step scores, 0 where there is no text."""
-        if self.reward_model is None:
+        if not self.has_scores:
             raise UserError("this method scores steps, and there is no reward model", fix="Add --reward-model NAME.")
         texts = {node.path: self.steps_of(node) for node in nodes if node.path not in self._step_scores}
         missing = [steps for steps in dict.fromkeys(texts.values()) if steps and steps not in self._scored]
-        self._scored.update(zip(missing, await all_of([self._scores(steps) for steps in missing]), strict=True))
+        found = await all_of([self.calls.score(self.problem, steps) for steps in missing])
+        self._scored.update(zip(missing, found, strict=True))
         for path, steps in texts.items():
             self._step_scores[path] = self._scored[steps].scores if steps else ()
         return [self.score_of(node) for node in nodes]
 
     async def score_if_possible(self, nodes: Sequence[Node]) -> None:
         """Score `nodes` where there is a reward model."""
-        if self.reward_model is not None:
+        if self.has_scores:
             await self.score(nodes)
 
     async def best_first(self, nodes: Sequence[Node]) -> list[Node]:
@@ -212,11 +200,7 @@ class Context:
 
     def steps_of(self, node: Node) -> tuple[str, ...]:
         """The reply up to `node` cut at the engine's separator and behind its thought; blank pieces are no steps."""
-        *thoughts, rest = node.whole_text.split(END_OF_THINKING)
-        regions = [*(thought + END_OF_THINKING for thought in thoughts), rest]
-        separator = self.engine.separator
-        pieces = [piece for region in regions for piece in (region.split(separator) if separator else [region])]
-        return tuple(piece.strip() for piece in pieces if piece.strip())
+        return split_steps(node.whole_text, self.calls.engine.separator)
 
     def answer_of(self, node: Node) -> str | None:
         """The final answer in the reply that ends with `node`."""
@@ -251,7 +235,7 @@ class Context:
         return config if config.temperature else replace(config, top_p=1.0, top_k=0, min_p=0.0)
 
     async def _grow(
-        self, nodes: Sequence[Node], n: int | Sequence[int], config: GenerationConfig, step: "_Step | None"
+        self, nodes: Sequence[Node], n: int | Sequence[int], config: GenerationConfig, step: StepLength | None
     ) -> list[list[Node]]:
         """Write `n` children below each of `nodes`, as far as the budget reaches; without `step` to their end.
 
@@ -261,7 +245,7 @@ class Context:
         families: list[list[Node]] = [[] for _ in nodes]
         for wave in self._waves(sizes, whole=step is None):
             wanted = Counter(wave[: self.calls_left])
-            self.run_budget.check()
+            self.calls.run_budget.check()
             if self.tokens_left == 0 or not wanted:
                 raise BudgetSpent(f"problem {self.problem.index} has spent its budget")
             grown = await all_of([self._children(nodes[place], size, config, step) for place, size in wanted.items()])
@@ -280,81 +264,33 @@ class Context:
         for start in range(0, len(places), at_once):
             yield places[start : start + at_once]
 
-    async def _children(self, node: Node, n: int, config: GenerationConfig, step: "_Step | None") -> list[Node]:
+    async def _children(self, node: Node, n: int, config: GenerationConfig, step: StepLength | None) -> list[Node]:
         room = self._room_behind(node)
         step_tokens = step.tokens_behind(node, room) if step else room
         asked_config = config if step_tokens == config.max_new_tokens else replace(config, max_new_tokens=step_tokens)
         born = self._born[node.path]
         ordinals = range(born, born + n)
         self._born[node.path] += n
-        seeds = self._seeds(node, ordinals, config)
-        prompt = self._prompt(node)
-        asked = self._asked(prompt, asked_config)
-        keys = [call_key(asked=asked, seed=seed) for seed in seeds]
-        # Only at temperature 0 do two nodes ask the same; the second one waits for what the first one gets.
-        async with self._asking[asked] if config.temperature == 0 else nullcontext():
-            await self._write(prompt, asked_config, dict(zip(keys, seeds, strict=True)))
+        seeds = seeds_of_children(config, self.rules.seed, self.problem.index, node.path, ordinals)
+        completions = await self._write(_prompt_behind(node, seeds), asked_config)
         return [
-            _child(node, ordinal, _bounded(self._written[key], step_tokens, room))
-            for ordinal, key in zip(ordinals, keys, strict=True)
+            _child(node, ordinal, end_of_step(completion, step_tokens, room))
+            for ordinal, completion in zip(ordinals, completions, strict=True)
         ]
 
-    async def _write(self, prompt: Prompt, config: GenerationConfig, seed_of: Mapping[str, int]) -> None:
-        """Put the completion of each key into `_written`; what is there already costs nothing."""
-        prompt_tokens = 0  # read once, however many completions say so
-        for key in [key for key in seed_of if key not in self._written]:
-            if logged := self._logged(key):
-                self._written[key] = completion = Completion.from_json(logged.payload)
-                prompt_tokens += self._count(completion, paid=logged.same_run, known=prompt_tokens)
-        missing = [key for key in seed_of if key not in self._written]
-        if missing:
-            seeds = tuple(seed_of[key] for key in missing)
-            try:
-                async for position, completion in self.engine.generate(replace(prompt, seeds=seeds), config):
-                    self._log(missing[position], completion.to_json())
-                    self._written[missing[position]] = completion
-                    prompt_tokens += self._count(completion, paid=True, known=prompt_tokens)
-            except NoRoom as error:
-                if not prompt.prefix and prompt.messages == self.problem.messages:
-                    raise
-                logger.warning("problem {} ends with what it has: {}", self.problem.index, error)
-                raise BudgetSpent(f"problem {self.problem.index} has spent its context") from error
+    async def _write(self, prompt: Prompt, config: GenerationConfig) -> list[Completion]:
+        try:
+            return await self.calls.complete(prompt, config)
+        except NoRoom as error:
+            if not prompt.prefix and prompt.messages == self.problem.messages:
+                raise
+            logger.warning("problem {} ends with what it has: {}", self.problem.index, error)
+            raise BudgetSpent(f"problem {self.problem.index} has spent its context") from error
 
     def _room_behind(self, node: Node) -> int:
         """Tokens that the solution may still take; one that was cut off and goes on has as many again."""
         written = 0 if node.finish_reason == "length" else node.whole_tokens
         return max(1, self.config.max_new_tokens - written)
-
-    def _seeds(self, node: Node, ordinals: Sequence[int], config: GenerationConfig) -> list[int]:
-        if config.branch_first:
-            return list(ordinals)
-        if config.temperature == 0:
-            return [0] * len(ordinals)
-        first = derive_seed(self.rules.seed, self.problem.index, node.path)
-        return [first + ordinal for ordinal in ordinals]
-
-    async def _scores(self, steps: tuple[str, ...]) -> StepScores:
-        assert self.reward_model is not None
-        key = call_key(asked=self._asked_of_reward_model, steps=steps)
-        if logged := self._logged(key):
-            scores = StepScores(tuple(logged.payload["scores"]), logged.payload["tokens"])
-            paid = logged.same_run
-        else:
-            scores, paid = await self.reward_model.scores(self.problem, steps), True
-            self._log(key, {"scores": scores.scores, "tokens": scores.tokens})
-        self.usage += Usage(reward_tokens=scores.tokens, reward_calls=1, cached_reward_calls=0 if paid else 1)
-        return scores
-
-    @cached_property
-    def _asked_of_reward_model(self) -> str:
-        """The digest of all that the scores of this problem's solutions have in common."""
-        assert self.reward_model is not None
-        return call_key(
-            reward_model=self.reward_model.identity,
-            problem=[message.to_json() for message in self.problem.messages],
-            question=self.problem.question,
-            gold=self.problem.answer,
-        )
 
     def _begin(self, path: tuple[int, ...], messages: tuple[Message, ...]) -> Node:
         root = Node(path=self._place_below(path), messages=messages)
@@ -365,73 +301,13 @@ class Context:
         self._born[path] += 1
         return (*path, self._born[path] - 1)
 
-    def _prompt(self, node: Node) -> Prompt:
-        """What the children of a node go on from; nothing is wanted yet."""
-        lineage = node.lineage
-        known = all(each.token_ids or not each.text for each in lineage)
-        prefix_tokens = tuple(token for each in lineage for token in each.token_ids) if known else ()
-        return Prompt(node.root.messages, node.whole_text, (), prefix_tokens)
 
-    def _asked(self, prompt: Prompt, config: GenerationConfig) -> str:
-        """The digest of all that the children of a node have in common, so that sixteen keys cost about one."""
-        return call_key(
-            engine=self.engine.identity,
-            messages=[message.to_json() for message in prompt.messages],
-            prefix=prompt.prefix,
-            prefix_tokens=prompt.prefix_tokens,
-            settings=config.to_json(),
-            **_images_of(prompt.messages),
-        )
-
-    def _count(self, completion: Completion, *, paid: bool, known: int) -> int:
-        """Count a completion; how many tokens of its prompt were paid for beyond those `known` already."""
-        usage = Usage(
-            prompt_tokens=max(0, completion.prompt_tokens - known) if paid else 0,
-            generated_tokens=completion.tokens if paid else 0,
-            cached_tokens=0 if paid else completion.tokens,
-            calls=1,
-            cached_calls=0 if paid else 1,
-        )
-        self.usage += usage
-        self.run_budget.count(usage)
-        return usage.prompt_tokens
-
-    def _logged(self, key: str) -> LoggedCall | None:
-        return self.call_log.find(key) if self.call_log else None
-
-    def _log(self, key: str, payload: Mapping[str, Any]) -> None:
-        if self.call_log:
-            self.call_log.append(key, payload)
-
-
-def derive_seed(run_seed: int, index: Index, path: tuple[int, ...]) -> int:
-    """The first seed of the children of the node at `path`; child i has this plus i.
-
-    Below 2**31 even after 65,536 children, because some engines keep seeds in 32 bits.
-    """
-    name = f"{run_seed}|{type(index).__name__}|{index}|{'.'.join(map(str, path))}"
-    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8], "big") % (2**31 - 2**16)
-
-
-def _images_of(messages: Sequence[Message]) -> dict[str, dict[str, str]]:
-    """What a key says besides of images in files, by their content; nothing where there is none."""
-    names = [name for message in messages for name in message.images]
-    digests = {name: digest for name in names if (digest := digest_file(name))}
-    return {"images": digests} if digests else {}
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """How long a step may get: so many tokens, or until the reply has so many."""
-
-    tokens: int = 0
-    until_tokens: int | None = None
-
-    def tokens_behind(self, node: Node, room: int) -> int:
-        """The most tokens of the next step behind `node`, at least 1."""
-        until = room if self.until_tokens is None else self.until_tokens - node.whole_tokens
-        return max(1, min(self.tokens or room, until, room))
+def _prompt_behind(node: Node, seeds: tuple[int, ...]) -> Prompt:
+    """What the children of a node are asked with."""
+    lineage = node.lineage
+    known = all(each.token_ids or not each.text for each in lineage)
+    prefix_tokens = tuple(token for each in lineage for token in each.token_ids) if known else ()
+    return Prompt(node.root.messages, node.whole_text, seeds, prefix_tokens)
 
 
 def _distinct(family: Sequence[Node]) -> list[Node]:
@@ -440,15 +316,6 @@ def _distinct(family: Sequence[Node]) -> list[Node]:
     for node in family:
         first.setdefault((node.text, node.finished), node)
     return list(first.values())
-
-
-def _bounded(completion: Completion, step_tokens: int, room: int) -> Completion:
-    """A step cut by its own length is at a boundary, and one that used up the solution's room at its end."""
-    if completion.finish_reason not in ("length", "boundary"):
-        return completion
-    goes_on = completion.tokens < room and (completion.finish_reason == "boundary" or completion.tokens >= step_tokens)
-    reason: FinishReason = "boundary" if goes_on else "length"
-    return completion if completion.finish_reason == reason else replace(completion, finish_reason=reason)
 
 
 def _child(parent: Node, ordinal: int, completion: Completion) -> Node:

@@ -134,7 +134,7 @@ class Token:
 class Completion:
     """What an engine wrote.
 
-    `tokens` counts generated tokens, `prompt_tokens` what its call had read by then. `logprob` is the sum over the
+    `tokens` counts generated tokens, `prompt_tokens` those that were read for it. `logprob` is the sum over the
     generated tokens in nats, None if unknown. `token_ids` are kept where the text may be continued (finish reason
     `boundary` or `length`), else empty. `details` are kept where they were asked for.
     """
@@ -148,21 +148,28 @@ class Completion:
     details: tuple[Token, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return all fields by name; `details` is left out where there are none."""
-        shown = _fields(self) | {
+        """Return all fields by name, `prompt_tokens` as `read_tokens`; `details` is left out where there are none."""
+        shown = {
+            "text": self.text,
+            "finish_reason": self.finish_reason,
+            "tokens": self.tokens,
+            "logprob": self.logprob,
+            "read_tokens": self.prompt_tokens,
             "token_ids": list(self.token_ids),
-            "details": [each.to_json() for each in self.details],
         }
-        return shown if self.details else {name: value for name, value in shown.items() if name != "details"}
+        return shown | {"details": [each.to_json() for each in self.details]} if self.details else shown
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Completion":
-        """Read what `to_json` wrote; unknown keys are skipped."""
-        lists = {
-            "token_ids": tuple(data.get("token_ids", ())),
-            "details": tuple(Token(*each) for each in data.get("details", ())),
-        }
-        return cls(**{**_known(cls, data), **lists})
+        """Read what `to_json` wrote, also before `read_tokens` had that name; unknown keys are skipped."""
+        return cls(
+            **_known(cls, data)
+            | {
+                "prompt_tokens": data.get("read_tokens", data.get("prompt_tokens", 0)),
+                "token_ids": tuple(data.get("token_ids", ())),
+                "details": tuple(Token(*each) for each in data.get("details", ())),
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,15 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from inference_kit.budget import RunBudget
+from inference_kit.calls import Calls
 from inference_kit.confidence import answer_margin, self_certainty, tail_confidence
-from inference_kit.context import Context, Method, Rules, derive_seed
+from inference_kit.context import Context, Method, Rules
 from inference_kit.errors import BudgetSpent
 from inference_kit.grader import GraderPool
 from inference_kit.models.base import Engine
 from inference_kit.records import Candidate, GenerationConfig, Node, Problem, Prompt, Solution, TreeNode
 from inference_kit.reward_models.base import RewardModel
+from inference_kit.seeds import derive_seed
 from inference_kit.store.call_log import CallLog
 
 
@@ -38,16 +40,8 @@ class Solver:
 
     async def solve(self, problem: Problem) -> Solution:
         """Search for solutions of one problem."""
-        context = Context(
-            problem,
-            self.engine,
-            self.reward_model,
-            self.config,
-            self.call_log,
-            self.grader,
-            self.rules,
-            self.run_budget,
-        )
+        calls = Calls(self.engine, self.reward_model, self.call_log, self.run_budget)
+        context = Context(problem, calls, self.config, self.grader, self.rules)
         nodes = await self._searched(context)
         groups = await context.groups(nodes)
         candidates = tuple(_candidate(context, node, group) for node, group in zip(nodes, groups, strict=True))
@@ -65,8 +59,9 @@ class Solver:
     async def stream(self, problem: Problem) -> AsyncIterator[str]:
         """Write one plain reply piece by piece, without search and without the call log."""
         seed = derive_seed(self.rules.seed, problem.index, ())
-        async for piece in self.engine.stream(Prompt(problem.messages, seeds=(seed,)), self.config):
-            yield piece
+        async for _, piece in self.engine.stream(Prompt(problem.messages, seeds=(seed,)), self.config):
+            if isinstance(piece, str):
+                yield piece
 
     async def close(self) -> None:
         """Give back what engine, reward model and call log hold."""

@@ -2,16 +2,21 @@
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fakes import Likes, OutOfOrderEngine, SeededEngine
 
-from inference_kit.context import Context, Rules, derive_seed
+from inference_kit.calls import Calls
+from inference_kit.context import Context, Rules
 from inference_kit.errors import BudgetSpent
-from inference_kit.records import GenerationConfig, Message, Problem
+from inference_kit.models.base import Capabilities
+from inference_kit.records import Completion, GenerationConfig, Message, Problem, Prompt, Usage
 from inference_kit.search.best_of_n import best_of_n
 from inference_kit.search.greedy import greedy
+from inference_kit.seeds import derive_seed
 from inference_kit.store.call_log import CallLog
 
 PROBLEM = Problem(17, (Message("user", "What is it?"),), answer="3")
@@ -20,7 +25,7 @@ PROBLEM = Problem(17, (Message("user", "What is it?"),), answer="3")
 def context(
     engine: SeededEngine, log: CallLog | None = None, reward_model: Likes | None = None, rules: Rules | None = None
 ) -> Context:
-    return Context(PROBLEM, engine, reward_model, GenerationConfig(), log, rules=rules or Rules())
+    return Context(PROBLEM, Calls(engine, reward_model, log), GenerationConfig(), rules=rules or Rules())
 
 
 def test_what_is_written_does_not_depend_on_the_order_in_which_it_finishes() -> None:
@@ -75,10 +80,8 @@ def test_greedy_asks_once_with_temperature_zero_and_no_seed(tmp_path: Path) -> N
     for seed in (1, 2):
         held = Context(
             PROBLEM,
-            engine,
-            None,
+            Calls(engine, log=CallLog(tmp_path, "run", fsync_seconds=None)),
             GenerationConfig(),
-            CallLog(tmp_path, "run", fsync_seconds=None),
             rules=Rules(seed=seed),
         )
         asyncio.run(greedy(held))
@@ -141,6 +144,66 @@ def test_what_another_run_paid_for_costs_no_prompt_tokens(tmp_path: Path) -> Non
     assert second.usage.prompt_tokens == 0
 
 
+class OneByOne(SeededEngine):
+    """Reads the prompt, of a hundred tokens, once for each completion, as a server does; breaks off when told to."""
+
+    capabilities = Capabilities(shares_prompt=False)
+    ends_after = 16
+
+    async def generate(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, Completion]]:
+        for position, seed in enumerate(prompt.seeds):
+            if self.completions == self.ends_after:
+                raise KeyboardInterrupt
+            yield position, replace(self._write(prompt, seed), prompt_tokens=100)
+
+
+class AllAtOnce(OneByOne):
+    """Reads the prompt once for all completions."""
+
+    capabilities = Capabilities()
+
+
+def usage_after_a_kill(engine: OneByOne, folder: Path) -> tuple[Usage, Usage]:
+    """What a run of sixteen completions counts that was killed after twelve and resumed, and one that was not."""
+    undisturbed = context(engine, CallLog(folder / "a", "run", fsync_seconds=None))
+    asyncio.run(best_of_n(undisturbed, n=16))
+    engine.completions, engine.ends_after = 0, 12
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(best_of_n(context(engine, CallLog(folder / "b", "run", fsync_seconds=None)), n=16))
+    engine.completions = -100
+    resumed = context(engine, CallLog(folder / "b", "run", fsync_seconds=None))
+    asyncio.run(best_of_n(resumed, n=16))
+    return resumed.usage, undisturbed.usage
+
+
+@pytest.mark.parametrize(("engine", "prompt_tokens"), [(OneByOne, 1600), (AllAtOnce, 100)])
+def test_a_resumed_run_counts_the_prompt_as_often_as_an_undisturbed_one(
+    engine: type[OneByOne], prompt_tokens: int, tmp_path: Path
+) -> None:
+    """MAIN-63: once for each request that reads it, whichever process made the request."""
+    resumed, undisturbed = usage_after_a_kill(engine(), tmp_path)
+    assert undisturbed.prompt_tokens == prompt_tokens
+    assert resumed == undisturbed
+
+
+@pytest.mark.parametrize("logged", [0, 1, 12, 16])
+def test_a_log_of_before_tells_what_its_call_had_read_by_then(logged: int, tmp_path: Path) -> None:
+    """A completion named the tokens of all requests until then; a run that such a log answers counts the same."""
+    engine, log = OneByOne(), CallLog(tmp_path, "run", fsync_seconds=None)
+    first = context(engine, log)
+    asyncio.run(best_of_n(first, n=16))
+    older = CallLog(tmp_path / "older", "run", fsync_seconds=None)
+    for position, key in enumerate(list(first.calls._known)[:logged]):
+        found = log.find(key)
+        assert found is not None
+        payload = {name: value for name, value in found.payload.items() if name != "read_tokens"}
+        older.append(key, payload | {"prompt_tokens": 100 * (position + 1)})
+    engine.ends_after = 100
+    resumed = context(engine, older)
+    asyncio.run(best_of_n(resumed, n=16))
+    assert resumed.usage == first.usage
+
+
 @pytest.mark.parametrize(("max_tokens", "written"), [(1, 4), (8 * 4, 4), (8 * 4 + 1, 8), (8 * 9, 12), (8 * 99, 16)])
 def test_a_token_budget_is_overrun_by_no_more_than_four_solutions(max_tokens: int, written: int) -> None:
     """Solutions of eight tokens each; what the log answers counts as well."""
@@ -166,7 +229,7 @@ def ask_about(image: str, log: CallLog) -> int:
     """How many completions a greedy run pays for, asking about an image."""
     engine = SeededEngine()
     problem = Problem(1, (Message("user", "What is shown?", (image,)),))
-    asyncio.run(greedy(Context(problem, engine, None, GenerationConfig(), log)))
+    asyncio.run(greedy(Context(problem, Calls(engine, log=log), GenerationConfig())))
     return engine.completions
 
 

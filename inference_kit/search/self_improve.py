@@ -59,7 +59,7 @@ async def self_improve(
 
 async def _score(context: Context, version: Node) -> float | None:
     """Score one version; None without a reward model."""
-    return (await context.score([version]))[0] if context.reward_model is not None else None
+    return (await context.score([version]))[0] if context.has_scores else None
 
 
 def _parse_rating(critique: str) -> float | None:

@@ -11,6 +11,7 @@ import pytest
 from search.paper import answer
 from search.world import SEPARATOR, World, WorldEngine, WorldRewards, solved, solver_of, texts
 
+from inference_kit.calls import Calls
 from inference_kit.context import Context, Rules
 from inference_kit.records import Completion, GenerationConfig, Node, Problem, StepScores
 from inference_kit.reward_models.base import ScoreItem
@@ -72,7 +73,7 @@ def test_3_unfinished_paths_are_no_candidates_and_no_answer_has_no_vote(method: 
 
 
 def test_4_a_trailing_separator_is_no_step() -> None:
-    context = Context(Problem(1, ()), WorldEngine(DEEP), WorldRewards(DEEP), GenerationConfig())
+    context = Context(Problem(1, ()), Calls(WorldEngine(DEEP), WorldRewards(DEEP)), GenerationConfig())
     steps = [f"go {SEPARATOR}", f"on {SEPARATOR}", SEPARATOR, f" \n{SEPARATOR}"]
     node = context.root
     for number, text in enumerate(steps):

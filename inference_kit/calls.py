@@ -1,0 +1,202 @@
+"""Calls: what is asked of an engine and a reward model; each call is keyed, looked up, logged and counted here.
+
+Why: resume, a larger n, prices and budgets are about single calls, whether a search tree, a conversation or a row of a
+file stands above them.
+Promises: a key names everything that the outcome depends on, and does not depend on how it is asked for; every
+completion and every score is in the call log before the caller sees it; what was asked before is looked up, and what
+two callers ask at the same time at temperature 0 is written once; a call counts once, as paid where this run has paid
+for it, and a resumed run counts what an undisturbed one does.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing, nullcontext
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, TypeVar, cast
+
+from inference_kit.budget import RunBudget
+from inference_kit.models.base import Engine
+from inference_kit.models.local.images import digest_file
+from inference_kit.records import Completion, GenerationConfig, Message, Problem, Prompt, StepScores, Usage
+from inference_kit.reward_models.base import RewardModel
+from inference_kit.store.call_log import CallLog, LoggedCall, call_key
+
+Item = TypeVar("Item", Completion, str | Completion)
+Ask = Callable[[Prompt, GenerationConfig], AsyncIterator[tuple[int, Item]]]
+"""How an engine is asked: its `generate` or its `stream`."""
+
+
+@dataclass
+class Calls:
+    """The calls of one problem, or of whatever else is counted by itself; `usage` is what they cost so far.
+
+    The engine, the reward model and the log are borrowed. A caller that begins something new asks
+    `run_budget.check()` before.
+    """
+
+    engine: Engine
+    reward_model: RewardModel | None = None
+    log: CallLog | None = None
+    run_budget: RunBudget = field(default_factory=RunBudget)
+    usage: Usage = field(default_factory=Usage)
+    _known: dict[str, Completion] = field(default_factory=dict)
+    _asking: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    _question: tuple[Problem, str] | None = None
+
+    async def complete(self, prompt: Prompt, config: GenerationConfig) -> list[Completion]:
+        """Return a completion for each of the prompt's seeds, in their order."""
+        found: dict[int, Completion] = {}
+        async with aclosing(self._answers(prompt, config, self.engine.generate)) as answers:
+            async for position, completion in answers:
+                found[position] = completion
+        return [found[position] for position in range(prompt.n)]
+
+    async def stream(
+        self, prompt: Prompt, config: GenerationConfig
+    ) -> AsyncGenerator[tuple[int, str | Completion], None]:
+        """Yield the completions of `complete` as they finish, each after the pieces of its text.
+
+        A text that is known already, or that the engine does not stream, is one piece.
+        """
+        shown: set[int] = set()
+        async with aclosing(self._answers(prompt, config, self.engine.stream)) as answers:
+            async for position, item in answers:
+                if isinstance(item, str):
+                    shown.add(position)
+                elif position not in shown and item.text:
+                    yield position, item.text
+                if item:
+                    yield position, item
+
+    async def score(self, problem: Problem, steps: Sequence[str]) -> StepScores:
+        """Score one solution of `problem`, which is cut into steps."""
+        assert self.reward_model is not None
+        key = call_key(asked=self._key_of_question(problem), steps=steps)
+        if logged := self._find(key):
+            scores = StepScores(tuple(logged.payload["scores"]), logged.payload["tokens"])
+            paid = logged.same_run
+        else:
+            scores, paid = await self.reward_model.scores(problem, steps), True
+            self._log(key, {"scores": scores.scores, "tokens": scores.tokens})
+        self.usage += Usage(reward_tokens=scores.tokens, reward_calls=1, cached_reward_calls=0 if paid else 1)
+        return scores
+
+    async def _answers(
+        self, prompt: Prompt, config: GenerationConfig, ask: Ask[Item]
+    ) -> AsyncGenerator[tuple[int, Item], None]:
+        """Yield what is known, then what the engine answers to the rest; completions are logged and counted first."""
+        asked = self._key_of_prompt(prompt, config)
+        places: dict[str, list[int]] = {}
+        seed_of: dict[str, int] = {}
+        for position, seed in enumerate(prompt.seeds):
+            key = call_key(asked=asked, seed=seed)
+            places.setdefault(key, []).append(position)
+            seed_of[key] = seed
+        # Only at temperature 0 do two callers ask the same; the second one waits for what the first one gets.
+        async with self._asking[asked] if config.temperature == 0 else nullcontext():
+            reading = _Reading(shared=self._shares_prompt)
+            self._look_up(seed_of, reading)
+            for key in [key for key in seed_of if key in self._known]:
+                for position in places[key]:
+                    yield position, self._known[key]
+            missing = [key for key in seed_of if key not in self._known]
+            if not missing:
+                return
+            rest = replace(prompt, seeds=tuple(seed_of[key] for key in missing))
+            async with aclosing(cast("AsyncGenerator[tuple[int, Item]]", ask(rest, config))) as answers:
+                async for place, item in answers:
+                    key = missing[place]
+                    if isinstance(item, Completion):
+                        self._log(key, item.to_json())
+                        self._known[key] = item
+                        self._count(item, reading.new_tokens(item.prompt_tokens), paid=True)
+                    for position in places[key]:
+                        yield position, item
+
+    def _look_up(self, keys: Iterable[str], reading: "_Reading") -> None:
+        """Take from the log what is there, and count it."""
+        for key in [key for key in keys if key not in self._known]:
+            if logged := self._find(key):
+                self._known[key] = completion = Completion.from_json(logged.payload)
+                by_then = "read_tokens" not in logged.payload
+                read = reading.new_tokens(completion.prompt_tokens, by_then=by_then) if logged.same_run else 0
+                self._count(completion, read, paid=logged.same_run)
+
+    def _count(self, completion: Completion, prompt_tokens: int, *, paid: bool) -> None:
+        usage = Usage(
+            prompt_tokens=prompt_tokens,
+            generated_tokens=completion.tokens if paid else 0,
+            cached_tokens=0 if paid else completion.tokens,
+            calls=1,
+            cached_calls=0 if paid else 1,
+        )
+        self.usage += usage
+        self.run_budget.count(usage)
+
+    def _key_of_prompt(self, prompt: Prompt, config: GenerationConfig) -> str:
+        """The digest of all that the completions of a prompt have in common, so that sixteen keys cost about one."""
+        return call_key(
+            engine=self._engine_identity,
+            messages=[message.to_json() for message in prompt.messages],
+            prefix=prompt.prefix,
+            prefix_tokens=prompt.prefix_tokens,
+            settings=config.to_json(),
+            **_images_of(prompt.messages),
+        )
+
+    def _key_of_question(self, problem: Problem) -> str:
+        """The digest of all that the scores of a problem's solutions have in common; kept for the next one."""
+        assert self.reward_model is not None
+        if self._question is None or self._question[0] is not problem:
+            key = call_key(
+                reward_model=self.reward_model.identity,
+                problem=[message.to_json() for message in problem.messages],
+                question=problem.question,
+                gold=problem.answer,
+            )
+            self._question = problem, key
+        return self._question[1]
+
+    @cached_property
+    def _engine_identity(self) -> str:
+        return self.engine.identity
+
+    @cached_property
+    def _shares_prompt(self) -> bool:
+        return self.engine.capabilities.shares_prompt
+
+    def _find(self, key: str) -> LoggedCall | None:
+        return self.log.find(key) if self.log else None
+
+    def _log(self, key: str, payload: Mapping[str, Any]) -> None:
+        if self.log:
+            self.log.append(key, payload)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """Counts the tokens of one prompt, which each of its completions names.
+
+    Where it is `shared` they all name the same reading. An older log holds, where the prompt was read for each of them,
+    all that had been read by then.
+    """
+
+    shared: bool
+    known: int = 0
+
+    def new_tokens(self, tokens: int, *, by_then: bool = False) -> int:
+        """Return how many of `tokens` were not counted yet."""
+        if not self.shared and not by_then:
+            return tokens
+        new = max(0, tokens - self.known)
+        self.known += new
+        return new
+
+
+def _images_of(messages: Sequence[Message]) -> dict[str, dict[str, str]]:
+    """What a key says besides of images in files, by their content; nothing where there is none."""
+    names = [name for message in messages for name in message.images]
+    digests = {name: digest for name in names if (digest := digest_file(name))}
+    return {"images": digests} if digests else {}
