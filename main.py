@@ -5,8 +5,8 @@ from pathlib import Path
 
 from data_config import supported_dataset
 from inference_kit import cli
-from inference_kit.cli.registries import Registries
 from inference_kit.cli.shutdown import leave
+from inference_kit.setup.registries import Registries
 from model_config import reward_model_groups, sft_model_groups
 
 

@@ -132,7 +132,7 @@ def child(arguments: list[str]) -> int:
 
     from data_config import supported_dataset
     from inference_kit import cli
-    from inference_kit.cli.registries import Registries
+    from inference_kit.setup.registries import Registries
     from model_config import reward_model_groups, sft_model_groups
 
     models = {**sft_model_groups, "slow": partial(SlowEngine, separator="\n")}

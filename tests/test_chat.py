@@ -12,13 +12,13 @@ from fakes import FailingEngine, Likes, SeededEngine
 
 from inference_kit import cli
 from inference_kit.chat import Conversation
-from inference_kit.cli.registries import Registries
 from inference_kit.dataset.simpledataset import SimpleDataset
 from inference_kit.grader import GraderPool
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
 from inference_kit.registry import Entry
 from inference_kit.search.best_of_n import best_of_n
 from inference_kit.search.vanilla import vanilla
+from inference_kit.setup.registries import Registries
 from inference_kit.solver import Solver
 
 

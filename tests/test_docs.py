@@ -16,7 +16,7 @@ from fakes import Likes, SeededEngine
 
 from data_config import supported_dataset
 from inference_kit import cli, grader
-from inference_kit.cli.registries import Registries
+from inference_kit.setup.registries import Registries
 from model_config import reward_model_groups, sft_model_groups
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -15,10 +15,10 @@ from typing import NoReturn
 from inference_kit import __version__
 from inference_kit.cli.logs import log_to_terminal
 from inference_kit.cli.options import Parser, hyphenated
-from inference_kit.cli.registries import Registries
 from inference_kit.cli.shutdown import leave
 from inference_kit.errors import UserError
 from inference_kit.registry import unknown
+from inference_kit.setup.registries import Registries
 
 COMMANDS = {
     "run": "run a search method over a data set, vote, grade, store; resumes by itself",

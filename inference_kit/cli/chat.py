@@ -10,12 +10,12 @@ from inference_kit.cli.logs import log_to_terminal
 from inference_kit.cli.options import parse_known
 from inference_kit.cli.plan import Plan
 from inference_kit.cli.planning import Command, make_plan, print_help
-from inference_kit.cli.registries import Registries
 from inference_kit.cli.run_options import DEFAULTS, RUN_OPTIONS
 from inference_kit.cli.settings_table import explained
 from inference_kit.errors import UserError
 from inference_kit.grader import GraderPool
 from inference_kit.search import METHODS
+from inference_kit.setup.registries import Registries
 from inference_kit.solver import Solver
 
 OF_A_RUN = frozenset(

@@ -5,10 +5,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from inference_kit.cli.registries import Registries
-from inference_kit.cli.stored import entries_of
+from inference_kit.experiment.stored import entries_of
 from inference_kit.grader import GraderPool
 from inference_kit.report.comparison import compare_results, format_comparison
+from inference_kit.setup.registries import Registries
 from inference_kit.store.atomic import write_atomically
 
 

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import inference_kit
-from inference_kit.cli.registries import Registries
 from inference_kit.models import ENGINES
 from inference_kit.models.vllm.process import ENVIRONMENT, vllm_python
 from inference_kit.models.vllm.process import SET_UP as SET_UP_VLLM
 from inference_kit.report.tables import table
+from inference_kit.setup.registries import Registries
 
 SET_UP = "rm -rf .venv/installed && bash scripts/setup.sh"
 """Without its stamps, setup.sh looks at every package again."""

@@ -5,13 +5,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from inference_kit.cli.registries import Registries
-from inference_kit.cli.shards import whole_runs
-from inference_kit.cli.stored import StoredRun
 from inference_kit.evaluation import OwnMetrics, check_votes, write_finals
+from inference_kit.experiment.shards import whole_runs
+from inference_kit.experiment.stored import StoredRun
 from inference_kit.grader import GraderPool
 from inference_kit.report.tables import ACCURACY_HEADERS, accuracy_row, table
 from inference_kit.search import METHODS
+from inference_kit.setup.registries import Registries
 from inference_kit.store.atomic import write_atomically
 from inference_kit.voting import VOTES, known_of
 

@@ -13,10 +13,10 @@ from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
-from inference_kit.cli.registries import Registries
 from inference_kit.errors import UserError
 from inference_kit.grader import GradeItem, GraderPool
 from inference_kit.grader.explain import explain
+from inference_kit.setup.registries import Registries
 from inference_kit.store.atomic import write_atomically
 
 NEEDED = 'Each line is {"id": ..., "gold": ..., "response": ...}.'

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from inference_kit.cli.registries import Registries
 from inference_kit.models import ENGINES
 from inference_kit.registry import Entry, lookup, opened, summary_of
 from inference_kit.report.tables import table
 from inference_kit.reward_models import REWARD_MODELS
 from inference_kit.search import METHODS
+from inference_kit.setup.registries import Registries
 from inference_kit.templates import prompt_templates
 from inference_kit.templates.chat_templates import chat_templates
 from inference_kit.voting import VOTES

@@ -15,11 +15,11 @@ from typing import Any
 
 from inference_kit import __version__
 from inference_kit.cli.run_options import OF_THE_PROCESS, OF_THE_SEARCH
-from inference_kit.cli.shards import shard_folder
 from inference_kit.config import GENERATION_SETTINGS, Resolved
 from inference_kit.context import Method, Rules
 from inference_kit.dataset.base import Dataset
 from inference_kit.dataset.selection import Shard
+from inference_kit.experiment.shards import shard_folder
 from inference_kit.models.base import Engine
 from inference_kit.records import GenerationConfig
 from inference_kit.reward_models.base import RewardModel

@@ -11,14 +11,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from inference_kit.cli.build import MODEL_MAY_SET, made, maker, wishes_of
-from inference_kit.cli.method_choice import (
-    check_method,
-    method_settings_of,
-    resolved_votes,
-    turned_on,
-    votes_of,
-)
 from inference_kit.cli.options import (
     Option,
     Parser,
@@ -30,7 +22,6 @@ from inference_kit.cli.options import (
     setting_options,
 )
 from inference_kit.cli.plan import Plan, safe_name
-from inference_kit.cli.registries import Registries
 from inference_kit.cli.run_options import RUN_OPTIONS
 from inference_kit.config import (
     GENERATION_SETTINGS,
@@ -54,6 +45,15 @@ from inference_kit.records import GenerationConfig
 from inference_kit.registry import Entry, flag_of, lookup, name_of, opened, settings_of, unknown
 from inference_kit.reward_models import REWARD_MODELS
 from inference_kit.search import ALIASES, METHODS
+from inference_kit.setup.build import MODEL_MAY_SET, made, maker, wishes_of
+from inference_kit.setup.method import (
+    check_method,
+    method_settings_of,
+    resolved_votes,
+    turned_on,
+    votes_of,
+)
+from inference_kit.setup.registries import Registries
 from inference_kit.voting import AGGREGATES
 
 SECTIONS = ("generation", "model_args", "reward_model_args", "dataset_args", "method_args")

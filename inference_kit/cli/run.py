@@ -13,7 +13,6 @@ from inference_kit.cli.logs import log_to_folder, log_to_terminal
 from inference_kit.cli.plan import Plan
 from inference_kit.cli.planning import Command, make_plan, print_help
 from inference_kit.cli.progress import Progress
-from inference_kit.cli.registries import Registries
 from inference_kit.cli.run_options import DEFAULTS
 from inference_kit.cli.settings_table import explained
 from inference_kit.cli.shutdown import run_until_told
@@ -25,6 +24,7 @@ from inference_kit.grader import GraderPool
 from inference_kit.records import Index, Message, Problem, Record
 from inference_kit.report.tree import drawn_tree
 from inference_kit.runner import run
+from inference_kit.setup.registries import Registries
 from inference_kit.solver import Solver
 from inference_kit.store.atomic import make_folder
 from inference_kit.store.call_log import CallLog

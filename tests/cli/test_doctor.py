@@ -8,8 +8,8 @@ import pytest
 
 from inference_kit.cli import doctor
 from inference_kit.cli.doctor import ENGINE_PACKAGES, Finding, show
-from inference_kit.cli.registries import Registries
 from inference_kit.models import ENGINES
+from inference_kit.setup.registries import Registries
 
 
 def findings(home: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, str]]:

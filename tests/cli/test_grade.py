@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from inference_kit.cli import main
-from inference_kit.cli.registries import Registries
+from inference_kit.setup.registries import Registries
 
 REGISTRIES = Registries({}, {}, {}, Path())
 

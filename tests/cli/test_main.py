@@ -10,9 +10,9 @@ import pytest
 from fakes import Likes, SeededEngine
 
 from inference_kit import cli
-from inference_kit.cli.registries import Registries
 from inference_kit.dataset.simpledataset import SimpleDataset
 from inference_kit.reward_models.formats.implicit_prm import ImplicitPRM
+from inference_kit.setup.registries import Registries
 
 HOME = Path(__file__).resolve().parents[2]
 HEAVY = ("torch", "transformers", "datasets", "sympy", "pandas", "numpy", "rich")

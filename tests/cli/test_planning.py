@@ -15,11 +15,11 @@ import inference_kit
 from inference_kit import cli
 from inference_kit.cli.plan import Plan
 from inference_kit.cli.planning import Command, make_plan
-from inference_kit.cli.registries import Registries
 from inference_kit.cli.run_options import DEFAULTS
 from inference_kit.dataset.simpledataset import SimpleDataset
 from inference_kit.errors import UserError
 from inference_kit.models.decode.huggingface import HuggingFace
+from inference_kit.setup.registries import Registries
 
 BUNDLED = Path(inference_kit.__file__).parent / "bundled" / "abacus"
 OWN = {"temperature": 0.55, "top_p": 0.85, "max_new_tokens": 25, "stop_strings": ["own"], "do_sample": True}

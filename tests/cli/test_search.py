@@ -9,10 +9,10 @@ import pytest
 from fakes import SlowEngine, Talker, Whims
 
 from inference_kit import cli
-from inference_kit.cli.registries import Registries
 from inference_kit.dataset.simpledataset import SimpleDataset
 from inference_kit.errors import UserError
 from inference_kit.models.base import Capabilities
+from inference_kit.setup.registries import Registries
 
 HOSTILE = "\x1b[31mred\x1b]0;title\x07 [bold red]markup[/bold red] [link=x]y[/] \u202eback \x9b5n\n\n\\boxed{1}"
 

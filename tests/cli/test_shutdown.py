@@ -13,8 +13,8 @@ import pytest
 from fakes import SeededEngine
 
 from inference_kit import cli
-from inference_kit.cli.registries import Registries
 from inference_kit.dataset.simpledataset import SimpleDataset
+from inference_kit.setup.registries import Registries
 
 HOME = Path(__file__).resolve().parents[2]
 NEVER_DONE = """
@@ -24,7 +24,7 @@ NEVER_DONE = """
     from fakes import SeededEngine
     from inference_kit import cli
     from inference_kit.cli.shutdown import leave
-    from inference_kit.cli.registries import Registries
+    from inference_kit.setup.registries import Registries
     from inference_kit.dataset.simpledataset import SimpleDataset
 
     class NeverDone(SeededEngine):

@@ -21,8 +21,8 @@ from examples.extending.program import Program
 from examples.extending.second_wind import second_wind
 from examples.extending.text_generation import TextGeneration
 from inference_kit import cli
-from inference_kit.cli.registries import Registries
 from inference_kit.search import METHODS, Method
+from inference_kit.setup.registries import Registries
 from inference_kit.voting import VOTES
 from model_config import sft_model_groups
 

@@ -9,7 +9,7 @@ from fakes import Likes, SeededEngine
 
 from data_config import supported_dataset
 from inference_kit import cli
-from inference_kit.cli.registries import Registries
+from inference_kit.setup.registries import Registries
 from perf import accuracy_against_n
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -21,13 +21,13 @@ from vllm_asks import ABACUS, GREEDY, QUESTIONS, ROOT, SMALL, answers, ask, wait
 
 from data_config import supported_dataset
 from inference_kit import cli
-from inference_kit.cli.registries import Registries
 from inference_kit.errors import EngineError
 from inference_kit.models.decode.huggingface import HuggingFace
 from inference_kit.models.http.openai import OpenAI
 from inference_kit.models.vllm.engine import VLLM
 from inference_kit.models.vllm.process import VllmProcess, vllm_python
 from inference_kit.records import Completion, GenerationConfig
+from inference_kit.setup.registries import Registries
 from model_config import reward_model_groups
 
 pytestmark = pytest.mark.vllm

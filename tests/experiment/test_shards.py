@@ -12,8 +12,8 @@ from fakes import FailingEngine, Likes, SeededEngine
 from kill_and_resume import without_times
 
 from inference_kit import cli
-from inference_kit.cli.registries import Registries
 from inference_kit.dataset.simpledataset import SimpleDataset
+from inference_kit.setup.registries import Registries
 
 NAME = "mine-best_of_n"
 

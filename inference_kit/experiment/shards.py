@@ -14,9 +14,9 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from inference_kit.cli.stored import StoredRun, stored_runs
 from inference_kit.dataset.selection import Shard
 from inference_kit.errors import UserError
+from inference_kit.experiment.stored import StoredRun, stored_runs
 from inference_kit.records import Record
 from inference_kit.store.atomic import make_folder, write_atomically
 from inference_kit.store.encoding import encode
