@@ -32,7 +32,7 @@ from loguru import logger  # noqa: E402 - the path above comes first
 
 from inference_kit.grader import GraderPool  # noqa: E402
 from inference_kit.models.vllm.engine import VLLM  # noqa: E402
-from inference_kit.models.vllm.host import settled  # noqa: E402
+from inference_kit.models.vllm.host import complete_arguments  # noqa: E402
 from inference_kit.records import GenerationConfig, Message, Problem, Prompt, StepScores  # noqa: E402
 from inference_kit.reward_models.base import RewardModel, ScoreItem  # noqa: E402
 from inference_kit.reward_models.formats.likelihood import Likelihood  # noqa: E402
@@ -138,7 +138,7 @@ def _llm(engine: VLLM, *, inprocess: bool) -> Any:
     from vllm import LLM
 
     given = {name: value for name, value in engine._arguments().items() if name != "data_parallel_size"}
-    arguments = settled(given)
+    arguments = complete_arguments(given)
     if not inprocess:
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1"
         arguments.pop("distributed_executor_backend", None)

@@ -19,7 +19,7 @@ from typing import Any
 
 import inference_kit
 from inference_kit.models import ENGINES
-from inference_kit.models.vllm.process import ENVIRONMENT, vllm_python
+from inference_kit.models.vllm.process import ENVIRONMENT, find_vllm_python
 from inference_kit.models.vllm.process import SET_UP as SET_UP_VLLM
 from inference_kit.report.tables import table
 from inference_kit.setup.registries import Registries
@@ -141,7 +141,7 @@ def _engines() -> Iterator[Finding]:
 
 
 def _vllm() -> Finding:
-    python = vllm_python()
+    python = find_vllm_python()
     if python is None:
         return Finding("engine", "vllm", _extra("vllm"))
     return Finding("engine", "vllm", "ready" if python == sys.executable else f"ready in {ENVIRONMENT.name}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from inference_kit.models.http.kinds import kind_of_server
 from inference_kit.models.local.weights import Weights
-from inference_kit.models.vllm.process import vllm_python
+from inference_kit.models.vllm.process import find_vllm_python
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def choose_engine(model_path: str) -> EngineChoice:
     what = _described(weights)
     if weights.is_local and _needs_eyes(weights):
         return EngineChoice("vision", f"{what} of a kind that reads images ({weights.whole_config['model_type']})")
-    if vllm_python() is None:
+    if find_vllm_python() is None:
         return EngineChoice("huggingface", f"{what}; vllm is not installed")
     if not _has_gpu():
         return EngineChoice("huggingface", f"{what}; vllm is installed, but there is no GPU")

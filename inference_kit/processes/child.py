@@ -64,7 +64,7 @@ class ChildProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                env=_extend_environment(environment or {}),
+                env=extend_environment(environment or {}),
                 pass_fds=(its_reading, its_writing),
                 start_new_session=True,
             )
@@ -164,8 +164,8 @@ def receive_from_all(children: Sequence[ChildProcess]) -> list[Any]:
         poll.poll()
 
 
-def _extend_environment(own: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a child: ours, its own, and this package on the import path."""
+def extend_environment(own: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a child: ours, its own, and this package on the import path."""
     whole = {**os.environ, **own}
     path = os.pathsep.join(filter(None, (str(HOME), whole.get("PYTHONPATH"))))
     return whole | {"PYTHONPATH": path}

@@ -60,7 +60,7 @@ def test_an_extra_that_is_not_here_is_nothing_to_mend(
     engine: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """MAIN-02: everything else works without it."""
-    monkeypatch.setattr(doctor, "vllm_python", lambda: None)
+    monkeypatch.setattr(doctor, "find_vllm_python", lambda: None)
     monkeypatch.setitem(doctor.ENGINE_PACKAGES, engine, ("no-such-package",))
     found = findings(tmp_path, capsys)[f"engine {engine}"]
     assert found["found"].startswith("not installed; an extra: ")

@@ -12,7 +12,7 @@ from inference_kit.models.auto import choose_engine
 
 
 def with_vllm(monkeypatch: pytest.MonkeyPatch, *, installed: bool, gpu: bool) -> None:
-    monkeypatch.setattr(auto, "vllm_python", lambda: "python" if installed else None)
+    monkeypatch.setattr(auto, "find_vllm_python", lambda: "python" if installed else None)
     monkeypatch.setattr(auto, "_has_gpu", lambda: gpu)
 
 

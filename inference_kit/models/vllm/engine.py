@@ -2,27 +2,29 @@
 
 Why: vLLM is the fastest way to write many completions at once; requests join and leave its batch as a search goes on.
 Promises: identity and settings are known without vLLM, which starts in processes of its own at the first call and may
-live in another environment; each completion has its own seed; a prompt that fails leaves the others alone.
+live in another environment; each completion has its own seed and is handed on when it is whole; a prompt that fails
+leaves the others alone.
 """
 
 import asyncio
 import json
 import math
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Any
 
 from inference_kit.errors import EngineError, UserError
-from inference_kit.flow import all_of, merged
+from inference_kit.flow import as_finished, merged
 from inference_kit.models.base import Capabilities
 from inference_kit.models.decode.detokenize import GrowingText, ReplyText
 from inference_kit.models.decode.local_model import LocalModel, ModelSettings
 from inference_kit.models.decode.sampling import LEAST_LOGPROB, LIKELIEST, Sureness
 from inference_kit.models.decode.sequences import Row
 from inference_kit.models.local.devices import Dtype
+from inference_kit.models.vllm.messages import Rivals, Write, Written
 from inference_kit.models.vllm.process import VllmProcess, require_vllm
 from inference_kit.records import Completion, FinishReason, GenerationConfig, Prompt
 from inference_kit.registry import flatten_settings
@@ -113,21 +115,17 @@ class VLLM(LocalModel):
             self.weights.whole_folder()
 
     async def generate(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, Completion]]:
-        """Write the completions of one prompt; those whose seeds follow one another share a request."""
+        """Write the completions of one prompt, each with its position as it finishes."""
         process, text, room = await asyncio.to_thread(self._prepare, prompt, config)
         writer = Writer(process, text, self.with_stops(config), room, self.end_ids)
         if config.branch_first:
             self.check_ranks(prompt.seeds)
-            for place, completion in enumerate(await writer.branches(prompt.seeds)):
+            written = writer.write_branches(prompt.seeds)
+        else:
+            written = writer.write(prompt.seeds) if config.temperature else writer.write_once(prompt.seeds)
+        async with aclosing(written):
+            async for place, completion in written:
                 yield place, completion
-            return
-        # At temperature 0 every completion is the same one, and vLLM writes it once.
-        seeds = prompt.seeds if config.temperature else prompt.seeds[:1]
-        runs = runs_of(seeds)
-        written = await all_of([writer.completions(len(run), seed=seeds[run[0]]) for run in runs])
-        completions = [completion for found in written for completion in found]
-        for place in range(prompt.n):
-            yield place, completions[place if config.temperature else 0]
 
     async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, str | Completion]]:
         """Write the completions of one prompt, each in a request of its own, and show their texts while they grow."""
@@ -157,7 +155,11 @@ class VLLM(LocalModel):
         return self._started, text, self.room(len(text.ids), config)
 
     def _arguments(self) -> dict[str, Any]:
-        adapter = {"enable_lora": True, "max_loras": 1, "max_lora_rank": _room_for(self._rank)} if self.adapters else {}
+        adapter = (
+            {"enable_lora": True, "max_loras": 1, "max_lora_rank": choose_lora_rank(self._rank)}
+            if self.adapters
+            else {}
+        )
         own = {
             "model": str(self.weights.whole_folder()),
             "tokenizer": str(self.tokenizer.name_or_path),
@@ -187,61 +189,68 @@ class Writer:
         self.config = config
         self._process, self._text, self._room, self._end_ids = process, text, room, end_ids
 
-    async def completions(self, n: int, *, seed: int) -> list[Completion]:
-        """Write `n` completions with `seed` and those that follow it."""
-        outputs = await self._written(self._text.ids, self._sampling(seed, self._room, n=n))
-        return [self._completion(self._row(output)) for output in outputs]
+    async def write(self, seeds: Sequence[int]) -> AsyncGenerator[tuple[int, Completion]]:
+        """Write a completion with each seed; yield each with its place when it is whole."""
+        request = Write(self._text.ids, tuple(seeds), self._sampling(self._room))
+        async with aclosing(self._process.ask(request)) as answers:
+            async for written in answers:
+                yield written.place, self._completion(self._row(written))
 
-    async def branches(self, ranks: Sequence[int]) -> list[Completion]:
-        """Write a completion from the first token of each of `ranks`."""
-        first_sampling = self._sampling(0, 1) | {"logprobs": max(LIKELIEST, max(ranks) + 1), "temperature": 0.0}
-        [first] = await self._written(self._text.ids, first_sampling)
-        [(_, rivals)] = first[4]
-        return await all_of([self._branch(rivals, rank) for rank in ranks])
+    async def write_once(self, seeds: Sequence[int]) -> AsyncGenerator[tuple[int, Completion]]:
+        """Write one completion and yield it at every place: at temperature 0 all are the same."""
+        async with aclosing(self.write(seeds[:1])) as written:
+            async for _, completion in written:
+                for place in range(len(seeds)):
+                    yield place, completion
 
     async def stream(self, place: int, seed: int) -> AsyncGenerator[tuple[int, str | Completion], None]:
         """Write one completion and show its text while it grows; each piece, and the completion, with `place`."""
         row = self._empty_row()
         growing = GrowingText(self._text, row)
-        request = {"ids": self._text.ids, "sampling": self._sampling(seed, self._room), "stream": True}
-        async with aclosing(self._process.ask(request)) as replies:
-            async for reply in replies:
-                for output in reply["outputs"]:
-                    self._lengthen(row, output)
+        request = Write(self._text.ids, (seed,), self._sampling(self._room), streams=True)
+        async with aclosing(self._process.ask(request)) as pieces:
+            async for written in pieces:
+                self._lengthen(row, written)
                 if piece := growing.next_piece():
                     yield place, piece
         completion = self._completion(row)
         yield place, growing.rest_of(completion)
         yield place, completion
 
-    async def _branch(self, rivals: list[list[Any]], rank: int) -> Completion:
-        token, logprob = rivals[rank]
+    async def write_branches(self, ranks: Sequence[int]) -> AsyncGenerator[tuple[int, Completion]]:
+        """Write a completion from the first token of each of `ranks`; yield each with its place when it is whole."""
+        sampling = self._sampling(1) | {"logprobs": max(LIKELIEST, max(ranks) + 1), "temperature": 0.0}
+        first = await self._write_one(Write(self._text.ids, (0,), sampling))
+        branches = [self._write_branch(place, first.rivals[0], rank) for place, rank in enumerate(ranks)]
+        async with aclosing(as_finished(branches)) as finished:
+            async for place, completion in finished:
+                yield place, completion
+
+    async def _write_branch(self, place: int, rivals: Rivals, rank: int) -> tuple[int, Completion]:
+        token, logprob = rivals.likeliest[rank]
         row = self._empty_row()
-        row.written, row.logprob, row.sureness = [token], logprob, [_sureness(logprob, rivals)]
+        row.written, row.logprob, row.sureness = [token], logprob, [measure_sureness(logprob, rivals)]
         watch = self._text.watch(self.config)
         row.finish_reason = "stop" if token in self._end_ids else watch(row.written) if watch else None
         if row.finish_reason is None and self._room == 1:
             row.finish_reason = "length"
         if row.finish_reason is None:
-            [output] = await self._written((*self._text.ids, token), self._sampling(rank, self._room - 1))
-            rest = self._row(output)
+            request = Write((*self._text.ids, token), (rank,), self._sampling(self._room - 1))
+            rest = self._row(await self._write_one(request))
             row.written += rest.written
             row.logprob += rest.logprob
             row.sureness += rest.sureness
             row.finish_reason = rest.finish_reason
-        return self._completion(row)
+        return place, self._completion(row)
 
-    async def _written(self, ids: Sequence[int], sampling: Mapping[str, Any]) -> list[Any]:
-        [reply] = [reply async for reply in self._process.ask({"ids": ids, "sampling": sampling})]
-        outputs: list[Any] = reply["outputs"]
-        return outputs
+    async def _write_one(self, request: Write) -> Written:
+        [written] = [each async for each in self._process.ask(request)]
+        return written  # type: ignore[no-any-return]
 
-    def _sampling(self, seed: int, room: int, n: int = 1) -> dict[str, Any]:
+    def _sampling(self, room: int) -> dict[str, Any]:
         """The settings by vLLM's names; texts to stop at are all it needs to decode for."""
         config, stops = self.config, self._stops
         return {
-            "n": n,
-            "seed": seed,
             "max_tokens": room,
             "temperature": config.temperature,
             "top_p": config.top_p,
@@ -263,36 +272,32 @@ class Writer:
     def _empty_row(self) -> Row:
         return Row(self._text.ids, self.config, seed=0, room=self._room)
 
-    def _row(self, output: list[Any]) -> Row:
+    def _row(self, written: Written) -> Row:
         row = self._empty_row()
-        self._lengthen(row, output)
+        self._lengthen(row, written)
         return row
 
-    def _lengthen(self, row: Row, output: list[Any]) -> None:
-        """Add to a row the tokens of an output, which are all of them or those since the last one."""
-        row.written += output[0]
-        row.logprob = output[1] or 0.0  # that of all tokens so far
-        row.finish_reason = self._finish_reason(output)
-        row.sureness += [_sureness(logprob, rivals) for logprob, rivals in output[4]]
+    def _lengthen(self, row: Row, written: Written) -> None:
+        """Add to a row what was written, which is all of it or what came since the last piece."""
+        row.written += written.token_ids
+        row.logprob = written.logprob or 0.0  # that of all tokens so far
+        row.finish_reason = self._finish_reason(written)
+        row.sureness += [measure_sureness(rivals.logprob, rivals) for rivals in written.rivals]
 
-    def _finish_reason(self, output: list[Any]) -> FinishReason | None:
+    def _finish_reason(self, written: Written) -> FinishReason | None:
         """Ours for vLLM's; of a text that ended it, whether that ends a step or the reply."""
-        reason, stop = output[2], output[3]
-        if reason in (None, "length"):
-            return reason  # type: ignore[no-any-return]
-        if reason != "stop":
-            raise EngineError(f"vLLM gave the request up ({reason})")
-        return "boundary" if isinstance(stop, str) and stop not in self.config.stop else "stop"
+        if written.finish_reason is None:
+            return None
+        if written.finish_reason == "length":
+            return "length"
+        if written.finish_reason != "stop":
+            raise EngineError(f"vLLM gave the request up ({written.finish_reason})")
+        is_step = isinstance(written.stop, str) and written.stop not in self.config.stop
+        return "boundary" if is_step else "stop"
 
     def _completion(self, row: Row) -> Completion:
         completion = self._text.completion(row)
         return completion if self.config.logprobs else replace(completion, logprob=None)
-
-
-def runs_of(seeds: Sequence[int]) -> list[range]:
-    """The places of seeds that follow one another, which vLLM gives to the completions of one request."""
-    starts = [place for place, seed in enumerate(seeds) if place == 0 or seed != seeds[place - 1] + 1]
-    return [range(start, end) for start, end in zip(starts, [*starts[1:], len(seeds)], strict=True)]
 
 
 def read_engine_args(pairs: Sequence[str], flag: str = "--engine-args") -> dict[str, Any]:
@@ -313,12 +318,13 @@ def read_engine_args(pairs: Sequence[str], flag: str = "--engine-args") -> dict[
     return found
 
 
-def _room_for(rank: int) -> int:
+def choose_lora_rank(rank: int) -> int:
+    """Return the smallest size that vLLM makes room for and that holds an adapter of this rank."""
     return next((room for room in LORA_RANKS if room >= rank), rank)
 
 
-def _sureness(logprob: float, rivals: Sequence[Sequence[Any]]) -> Sureness:
-    """How sure the model was of a token, from the likeliest ones; the rest of the vocabulary is not known."""
-    top = [max(value, LEAST_LOGPROB) for _, value in rivals[:LIKELIEST]]
+def measure_sureness(logprob: float, rivals: Rivals) -> Sureness:
+    """Return how sure the model was of a token, by the likeliest ones; the rest of the vocabulary is not known."""
+    top = [max(value, LEAST_LOGPROB) for _, value in rivals.likeliest[:LIKELIEST]]
     margin = math.exp(top[0]) - math.exp(top[1]) if len(top) > 1 else 1.0
     return Sureness(logprob, margin, confidence=-sum(top) / len(top), certainty=None)

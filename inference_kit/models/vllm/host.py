@@ -1,174 +1,84 @@
-"""The process that vLLM runs in: requests come in as JSON lines, what was written leaves as JSON lines.
+"""The process that vLLM runs in: it loads an engine, and writes and pools with it.
 
 Why: vLLM starts processes of its own, prints where it likes, and dies of a Ctrl-C that was meant for the run; in a
 process group of its own it can do all that, and its Python may be another one than the caller's.
-Promises: nothing but replies is written to standard output; whoever has started it may end in any way, and then the
-whole group ends too; one request that fails leaves the others alone.
-
-The first line holds the settings, each further one a request: `{"id", "ids", "sampling"}` to write, with `"stream"` for
-pieces, `{"id", "ids", "pooling"}` to score, and `{"cancel": id}`.
+Promises: one request that fails leaves the others alone; each completion leaves when it is whole.
 """
 
-import asyncio
-import json
 import os
-import select
-import signal
-import sys
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import fields
+from functools import partial
+from itertools import count
 from typing import Any
+
+from inference_kit.flow import as_finished
+from inference_kit.models.vllm.messages import (
+    EngineSettings,
+    Failed,
+    Loaded,
+    LoadError,
+    Pool,
+    Pooled,
+    Refused,
+    Rivals,
+    UnknownArgument,
+    Write,
+    Written,
+)
+from inference_kit.processes.owner import Owner
+from inference_kit.processes.server import LoadFailure, serve
 
 CPU_CACHE_BYTES = 2 << 30
 CPU_BLOCK_TOKENS = 32
 """vLLM's own 128 would share only what is longer than most prompts."""
-ENDING_SECONDS, TIDYING_SECONDS = 10.0, 2.0
-WATCH_SECONDS = 1.0
-
-Send = Callable[[Mapping[str, Any]], None]
+TIDYING_SECONDS = 2.0
 
 
-def main() -> None:
-    """Run until the standard input ends."""
-    replies = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what vLLM prints is log
-
-    def send(reply: Mapping[str, Any]) -> None:
-        try:
-            replies.write(json.dumps(reply, separators=(",", ":")) + "\n")
-            replies.flush()
-        except OSError:
-            _end_group()  # nobody is there to read it
-
-    lines = _lines()
-    settings = json.loads(next(lines, "null"))
-    inbox = Inbox()
-    threading.Thread(target=inbox.fill, args=(lines,), daemon=True).start()
+def main(owner: Owner) -> None:
+    """Serve with the engine that the first message describes."""
+    settings = owner.receive()
     if settings is not None:
-        asyncio.run(Host(send, inbox).run(settings))
-    _end_group()
+        serve(owner, partial(load, settings))
 
 
-class Inbox:
-    """The requests, handed from the thread that reads them to the event loop that serves them; None is the end."""
+async def load(settings: EngineSettings) -> "Host":
+    """Load the engine.
 
-    def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._queue: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
-        self._served = threading.Event()
-
-    def fill(self, lines: Iterator[str]) -> None:
-        """Read until the input ends; then see to it that the process does."""
-        for line in lines:
-            self._served.wait()
-            self._put(json.loads(line))
-        if not self._served.is_set():
-            _end_group()  # vLLM is still loading and hears nothing
-        threading.Timer(ENDING_SECONDS, _end_group).start()
-        self._put(None)
-
-    async def requests(self) -> AsyncIterator[dict[str, Any]]:
-        """The requests as they come."""
-        self._loop = asyncio.get_running_loop()
-        self._served.set()
-        while (request := await self._queue.get()) is not None:
-            yield request
-
-    def _put(self, request: dict[str, Any] | None) -> None:
-        assert self._loop is not None
-        self._loop.call_soon_threadsafe(self._queue.put_nowait, request)
+    Raises:
+        LoadFailure: with why not.
+    """
+    try:
+        return await _load(settings)
+    except LoadFailure:
+        raise
+    except Exception as error:
+        raise LoadFailure(LoadError(f"{type(error).__name__}: {error}")) from error
 
 
-class Host:
-    """vLLM's engine and the requests under way."""
+async def _load(settings: EngineSettings) -> "Host":
+    from vllm.config import PoolerConfig
+    from vllm.engine.arg_utils import AsyncEngineArgs
+    from vllm.lora.request import LoRARequest
+    from vllm.usage.usage_lib import UsageContext
+    from vllm.v1.engine.async_llm import AsyncLLM
 
-    def __init__(self, send: Send, inbox: Inbox) -> None:
-        self._send, self._inbox = send, inbox
-        self._under_way: dict[int, asyncio.Task[None]] = {}
-        self._engine: Any = None
-        self._adapter: Any = None
-
-    async def run(self, settings: Mapping[str, Any]) -> None:
-        """Load the engine, say so or why not, and serve."""
-        try:
-            await self._load(settings)
-        except Exception as error:  # noqa: BLE001 - handed to the caller, who reads the log beside it
-            self._send({"failed": f"{type(error).__name__}: {error}"})
-            return
-        if self._engine is None:
-            return
-        self._send({"ready": {"max_model_len": self._engine.model_config.max_model_len}})
-        async for request in self._inbox.requests():
-            self._take(request)
-        self._engine.shutdown(timeout=TIDYING_SECONDS)
-
-    async def _load(self, settings: Mapping[str, Any]) -> None:
-        from vllm.config import PoolerConfig
-        from vllm.engine.arg_utils import AsyncEngineArgs
-        from vllm.lora.request import LoRARequest
-        from vllm.usage.usage_lib import UsageContext
-        from vllm.v1.engine.async_llm import AsyncLLM
-
-        known = {each.name for each in fields(AsyncEngineArgs)}
-        if wrong := sorted(set(settings["engine"]) - known):
-            self._send({"unknown": wrong[0], "known": sorted(known)})
-            return
-        arguments = settled(settings["engine"])
-        if "pooler_config" in arguments:
-            arguments["pooler_config"] = PoolerConfig(**arguments["pooler_config"])
-        engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments), usage_context=UsageContext.LLM_CLASS)
-        if settings.get("adapter"):
-            self._adapter = LoRARequest("adapter", 1, settings["adapter"])
-            await engine.add_lora(self._adapter)
-        self._engine = engine
-
-    def _take(self, request: dict[str, Any]) -> None:
-        if "cancel" in request:
-            if task := self._under_way.get(request["cancel"]):
-                task.cancel()
-            return
-        task = asyncio.create_task(self._answer(request))
-        self._under_way[request["id"]] = task
-        task.add_done_callback(lambda _: self._under_way.pop(request["id"]))
-
-    async def _answer(self, request: Mapping[str, Any]) -> None:
-        from vllm.exceptions import VLLMClientError
-
-        try:
-            async for reply in self._score(request) if "pooling" in request else self._write(request):
-                self._send({"id": request["id"], **reply})
-        except VLLMClientError as error:
-            self._send({"id": request["id"], "refused": str(error)})
-        except Exception as error:  # noqa: BLE001 - handed to the caller
-            self._send({"id": request["id"], "died": f"{type(error).__name__}: {error}"})
-
-    async def _write(self, request: Mapping[str, Any]) -> AsyncIterator[dict[str, Any]]:
-        from vllm.inputs.engine import tokens_input
-        from vllm.sampling_params import RequestOutputKind, SamplingParams
-
-        streams = request.get("stream", False)
-        kind = RequestOutputKind.DELTA if streams else RequestOutputKind.FINAL_ONLY
-        sampling = SamplingParams(**request["sampling"], output_kind=kind, flat_logprobs=True, skip_clone=True)
-        top = request["sampling"].get("logprobs") or 0
-        prompt, name = tokens_input(request["ids"]), str(request["id"])
-        async for output in self._engine.generate(prompt, sampling, name, lora_request=self._adapter):
-            yield {"outputs": [_written(each, top) for each in output.outputs], "finished": output.finished}
-
-    async def _score(self, request: Mapping[str, Any]) -> AsyncIterator[dict[str, Any]]:
-        from vllm.inputs.engine import tokens_input
-        from vllm.pooling_params import PoolingParams
-
-        pooling = PoolingParams(**request["pooling"])
-        async for output in self._engine.encode(tokens_input(request["ids"]), pooling, str(request["id"])):
-            rows = output.outputs.data.float()
-            if request["places"]:
-                rows = rows[request["places"]]
-            yield {"rows": rows.tolist(), "finished": True}
+    known = {each.name for each in fields(AsyncEngineArgs)}
+    if wrong := sorted(set(settings.arguments) - known):
+        raise LoadFailure(UnknownArgument(wrong[0], tuple(sorted(known))))
+    arguments = complete_arguments(settings.arguments)
+    if "pooler_config" in arguments:
+        arguments["pooler_config"] = PoolerConfig(**arguments["pooler_config"])
+    engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments), usage_context=UsageContext.LLM_CLASS)
+    adapter = LoRARequest("adapter", 1, settings.adapter) if settings.adapter else None
+    if adapter:
+        await engine.add_lora(adapter)
+    return Host(engine, adapter)
 
 
-def settled(given: Mapping[str, Any]) -> dict[str, Any]:
-    """vLLM's arguments: those given, and on a CPU what is better or safer there than vLLM's own defaults."""
+def complete_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return vLLM's arguments: those given, and on a CPU what is better or safer there than vLLM's own defaults."""
     from vllm.platforms import current_platform
 
     if not current_platform.is_cpu():
@@ -192,35 +102,87 @@ def settled(given: Mapping[str, Any]) -> dict[str, Any]:
     return own | dict(given) | float32
 
 
-def _written(output: Any, top: int) -> list[Any]:
-    """Token ids, summed log-probability, why it ended, the stop, and the log-probabilities of each token's rivals."""
-    rivals = [_rivals(output.logprobs[place], token) for place, token in enumerate(output.token_ids)] if top else []
-    return [list(output.token_ids), output.cumulative_logprob, output.finish_reason, output.stop_reason, rivals]
+class Host:
+    """vLLM's engine as a service."""
+
+    def __init__(self, engine: Any, adapter: Any) -> None:
+        self.about = Loaded(engine.model_config.max_model_len)
+        self._engine, self._adapter = engine, adapter
+        self._numbers = count()
+
+    async def answer(self, request: Write | Pool) -> AsyncGenerator[Any]:
+        """Yield completions as they are whole, or what the head makes of a text; last, why vLLM does not go on."""
+        from vllm.exceptions import VLLMClientError
+
+        answers = self._pool(request) if isinstance(request, Pool) else self._write(request)
+        try:
+            async with aclosing(answers):
+                async for answer in answers:
+                    yield answer
+        except VLLMClientError as error:
+            yield Refused(str(error))
+        except Exception as error:  # noqa: BLE001 - handed to the owner, who may not know its class
+            yield Failed(f"{type(error).__name__}: {error}")
+
+    async def close(self) -> None:
+        """Give back devices and shared memory."""
+        self._engine.shutdown(timeout=TIDYING_SECONDS)
+
+    def _write(self, request: Write) -> AsyncGenerator[Written]:
+        """Ask vLLM for each seed by itself, because it answers a request with `n` when the last one is whole."""
+        if request.streams:
+            return self._stream(request)
+        return as_finished([self._complete(request, place) for place in range(len(request.seeds))])
+
+    async def _complete(self, request: Write, place: int) -> Written:
+        async with aclosing(self._outputs(request, place)) as outputs:
+            [written] = [each async for each in outputs]
+        return written
+
+    async def _stream(self, request: Write) -> AsyncGenerator[Written]:
+        async with aclosing(self._outputs(request, 0)) as outputs:
+            async for written in outputs:
+                yield written
+
+    async def _outputs(self, request: Write, place: int) -> AsyncGenerator[Written]:
+        from vllm.inputs.engine import tokens_input
+        from vllm.sampling_params import RequestOutputKind, SamplingParams
+
+        kind = RequestOutputKind.DELTA if request.streams else RequestOutputKind.FINAL_ONLY
+        sampling = SamplingParams(
+            **request.sampling, seed=request.seeds[place], output_kind=kind, flat_logprobs=True, skip_clone=True
+        )
+        has_rivals = bool(request.sampling.get("logprobs"))
+        prompt, name = tokens_input(list(request.ids)), str(next(self._numbers))
+        async for output in self._engine.generate(prompt, sampling, name, lora_request=self._adapter):
+            for each in output.outputs:
+                yield read_output(each, place, has_rivals=has_rivals)
+
+    async def _pool(self, request: Pool) -> AsyncGenerator[Pooled]:
+        from vllm.inputs.engine import tokens_input
+        from vllm.pooling_params import PoolingParams
+
+        prompt, name = tokens_input(list(request.ids)), str(next(self._numbers))
+        async for output in self._engine.encode(prompt, PoolingParams(**request.pooling), name):
+            rows = output.outputs.data.float()
+            if request.places:
+                rows = rows[list(request.places)]
+            yield Pooled(rows.tolist())
 
 
-def _rivals(logprobs: Mapping[int, Any], token: int) -> list[Any]:
-    """The log-probability of a token, and the likeliest ids with theirs."""
+def read_output(output: Any, place: int, *, has_rivals: bool) -> Written:
+    """Return what vLLM says of one completion as a record."""
+    rivals = (
+        tuple(read_rivals(output.logprobs[at], token) for at, token in enumerate(output.token_ids))
+        if has_rivals
+        else ()
+    )
+    return Written(
+        place, list(output.token_ids), output.cumulative_logprob, output.finish_reason, output.stop_reason, rivals
+    )
+
+
+def read_rivals(logprobs: Mapping[int, Any], token: int) -> Rivals:
+    """Return the log-probability of a token, and the likeliest ids with theirs."""
     ranked = sorted(logprobs.items(), key=lambda each: each[1].rank)
-    return [logprobs[token].logprob, [[id_, each.logprob] for id_, each in ranked]]
-
-
-def _lines() -> Iterator[str]:
-    """The lines of standard input, until it ends or whoever started this process has."""
-    parent, rest, source = os.getppid(), b"", sys.stdin.fileno()
-    while os.getppid() == parent:
-        if not select.select([source], [], [], WATCH_SECONDS)[0]:
-            continue
-        piece = os.read(source, 1 << 20)
-        if not piece:
-            return
-        *lines, rest = (rest + piece).split(b"\n")
-        yield from (line.decode() for line in lines)
-
-
-def _end_group() -> None:
-    """End this process and all that it has started, at once."""
-    os.killpg(os.getpgrp(), signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    main()
+    return Rivals(logprobs[token].logprob, tuple((id_, each.logprob) for id_, each in ranked))

@@ -18,6 +18,7 @@ from inference_kit.flow import all_of
 from inference_kit.models.local.devices import Dtype, Placement
 from inference_kit.models.local.weights import Weights
 from inference_kit.models.vllm.engine import read_engine_args
+from inference_kit.models.vllm.messages import Pool
 from inference_kit.models.vllm.process import VllmProcess, require_vllm
 from inference_kit.records import StepScores
 from inference_kit.reward_models.base import RewardModel, ScoreItem, TooLong
@@ -121,10 +122,10 @@ class VllmPooling(RewardModel):
         if isinstance(text, TooLong):
             return text
         pooling = {"task": self._task, "use_activation": False}
-        wanted = list(text.positions) if self._task == "token_classify" else []
-        request = {"ids": list(text.ids), "pooling": pooling, "places": wanted}
+        wanted = tuple(text.positions) if self._task == "token_classify" else ()
+        request = Pool(tuple(text.ids), pooling, wanted)
         [reply] = [reply async for reply in process.ask(request)]
-        rows = reply["rows"] if wanted else [reply["rows"]]
+        rows = reply.rows if wanted else [reply.rows]
         return StepScores(tuple(self._to_score(row) for row in rows), tokens=len(text.ids))
 
     def _build_arguments(self) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from inference_kit.errors import EngineError
 from inference_kit.models.decode.huggingface import HuggingFace
 from inference_kit.models.http.openai import OpenAI
 from inference_kit.models.vllm.engine import VLLM
-from inference_kit.models.vllm.process import VllmProcess, vllm_python
+from inference_kit.models.vllm.process import VllmProcess, find_vllm_python
 from inference_kit.records import Completion, GenerationConfig
 from inference_kit.setup.registries import Registries
 from model_config import reward_model_groups
@@ -161,7 +161,7 @@ def test_a_request_that_nobody_waits_for_is_withdrawn(engine: VLLM) -> None:
 
     assert asyncio.run(given_up())[0].text
     assert engine._started is not None
-    assert not engine._started._asked
+    assert not engine._started.is_waited_for
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ class serving:  # noqa: N801 - read as a phrase
             address = f"http://127.0.0.1:{free.getsockname()[1]}"
         words = f"--model {ABACUS} --port {address.rpartition(':')[2]} --dtype float32 --enforce-eager"
         cpu = "--no-enable-chunked-prefill --kv-cache-memory-bytes 1000000000 --generation-config vllm"
-        command = [str(vllm_python()), "-m", "vllm.entrypoints.openai.api_server", *words.split(), *cpu.split()]
+        command = [str(find_vllm_python()), "-m", "vllm.entrypoints.openai.api_server", *words.split(), *cpu.split()]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         environment = os.environ | {"VLLM_CPU_OMP_THREADS_BIND": "nobind"}
         self.process = subprocess.Popen(command, start_new_session=True, env=environment, **quiet)  # type: ignore[call-overload]

@@ -1,12 +1,11 @@
-"""The process that vLLM runs in, by a stand-in that speaks its protocol: requests, refusals, deaths, no orphans."""
+"""The process that vLLM runs in, by a stand-in for its engine: requests, refusals, deaths, no orphans."""
 
 import asyncio
 import os
-import stat
 import sys
-import textwrap
 import time
 from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -14,58 +13,32 @@ import pytest
 
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.vllm import process as vllm_process
-from inference_kit.models.vllm.engine import VLLM, read_engine_args, runs_of
+from inference_kit.models.vllm.engine import VLLM, read_engine_args
+from inference_kit.models.vllm.messages import Write
 from inference_kit.models.vllm.process import VllmProcess, require_vllm
-from inference_kit.records import GenerationConfig
+from inference_kit.processes.child import extend_environment
+from inference_kit.records import GenerationConfig, Message, Prompt
 from model_config import bundled
-
-STAND_IN = """
-    import json, subprocess, sys
-    settings = json.loads(sys.stdin.readline())
-
-    def say(reply):
-        print(json.dumps(reply), flush=True)
-
-    def log(text):
-        print(text, file=sys.stderr, flush=True)
-
-    {loading}
-    child = subprocess.Popen(["sleep", "600"])
-    say({{"ready": {{"child": child.pid}}}})
-    for line in sys.stdin:
-        request = json.loads(line)
-        if "cancel" in request:
-            log(f"cancelled {{request['cancel']}}")
-        elif request["ids"] == [0]:
-            say({{"id": request["id"], "refused": "too long"}})
-        elif request["ids"] == [1]:
-            log("ValueError: Engine core initialization failed")
-            log("(EngineCore pid=7) torch.OutOfMemoryError: CUDA out of memory, tried 2 GiB")
-            sys.exit(1)
-        elif request["ids"] != [2]:
-            say({{"id": request["id"], "outputs": request["ids"], "finished": True}})
-"""
 
 StandIn = Callable[..., VllmProcess]
 
 
 @pytest.fixture
-def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
+def start(monkeypatch: pytest.MonkeyPatch) -> StandIn:
     """A function that starts the stand-in, which does `loading` first."""
+    monkeypatch.setattr(vllm_process, "require_vllm", lambda _: sys.executable)
+    monkeypatch.setattr(vllm_process, "HOST", "vllm_stand_in")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
 
     def start(loading: str = "") -> VllmProcess:
-        program = tmp_path / "python"
-        text = textwrap.dedent(STAND_IN).format(loading=loading)
-        program.write_text(f"#!{sys.executable}\n{text}", encoding="utf-8")
-        program.chmod(program.stat().st_mode | stat.S_IEXEC)
-        monkeypatch.setattr(vllm_process, "require_vllm", lambda _: str(program))
-        return VllmProcess("mine", "--model vllm", {"model": "m"})
+        return VllmProcess("mine", "--model vllm", {"loading": loading})
 
     return start
 
 
 async def outputs(process: VllmProcess, *ids: int) -> list[Any]:
-    return [reply["outputs"] async for reply in process.ask({"ids": ids})]
+    """What a completion says, which is its prompt."""
+    return [written.token_ids async for written in process.ask(Write(ids, (0,), {}))]
 
 
 def ends(pid: int) -> bool:
@@ -110,7 +83,7 @@ def test_a_refusal_is_about_one_request(start: StandIn) -> None:
 
 def test_closing_ends_everything_that_was_started(start: StandIn) -> None:
     process = start()
-    child = asyncio.run(process.ready())["child"]
+    child = asyncio.run(process.wait_until_ready()).max_model_len
     asyncio.run(process.close())
     assert ends(child)
     assert ends(process.pid)
@@ -120,7 +93,7 @@ def test_closing_ends_everything_that_was_started(start: StandIn) -> None:
 
 def test_an_engine_that_dies_says_why_and_leaves_nothing(start: StandIn) -> None:
     process = start()
-    child = asyncio.run(process.ready())["child"]
+    child = asyncio.run(process.wait_until_ready()).max_model_len
     with pytest.raises(UserError) as found:
         asyncio.run(outputs(process, 1))
     assert str(found.value) == (
@@ -136,24 +109,24 @@ def test_an_engine_that_dies_says_why_and_leaves_nothing(start: StandIn) -> None
     ("loading", "line"),
     [
         (
-            "say({'failed': 'ValueError: Unknown quantization method: fp9'}); sys.exit()",
+            "raise LoadFailure(LoadError('ValueError: Unknown quantization method: fp9'))",
             "--model vllm: vLLM does not load mine: ValueError: Unknown quantization method: fp9. --debug shows its "
             "log.",
         ),
         (
             "log('ValueError: Free memory on device cuda:0 (1/80 GiB) is less than desired'); "
-            "say({'failed': 'RuntimeError: Engine core initialization failed. See root cause above.'}); sys.exit()",
+            "raise LoadFailure(LoadError('RuntimeError: Engine core initialization failed. See root cause above.'))",
             "--model vllm: vLLM has too little memory for mine: Free memory on device cuda:0 (1/80 GiB) is less than "
             "desired. Lower --max-model-len or --gpu-memory-utilization (two engines on one GPU share it), or use "
             "--quantization or --tensor-parallel-size.",
         ),
         (
-            "log('ImportError: libcudart.so.12: cannot open shared object file'); sys.exit(1)",
+            "log('ImportError: libcudart.so.12: cannot open shared object file'); os._exit(1)",
             "--model vllm: vLLM does not load mine: libcudart.so.12: cannot open shared object file. --debug shows its "
             "log.",
         ),
         (
-            "say({'unknown': 'max_num_seq', 'known': ['max_num_seqs', 'dtype']}); sys.exit()",
+            "raise LoadFailure(UnknownArgument('max_num_seq', ('max_num_seqs', 'dtype')))",
             "--engine-args: unknown engine argument of vLLM 'max_num_seq'. Did you mean 'max_num_seqs'? Known: dtype, "
             "max_num_seqs.",
         ),
@@ -172,15 +145,15 @@ def test_a_caller_that_leaves_takes_its_request_back(start: StandIn) -> None:
     process = start()
 
     async def leave() -> None:
-        await process.ready()
+        await process.wait_until_ready()
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(outputs(process, 2), timeout=0.1)
         await outputs(process, 3)
 
     asyncio.run(leave())
     asyncio.run(process.close())
-    process._log_reader.join()
-    assert "cancelled 0" in process._said
+    process._child.wait_for_log()
+    assert "cancelled (2,)" in process._child.last_lines
 
 
 def test_without_vllm_the_command_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,17 +168,29 @@ def test_without_vllm_the_command_is_named(tmp_path: Path, monkeypatch: pytest.M
 def test_the_host_inherits_the_environment_and_keeps_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     monkeypatch.delenv("VLLM_LOGGING_LEVEL", raising=False)
-    found = vllm_process._environment()
+    found = extend_environment(vllm_process.choose_environment())
     assert found["CUDA_VISIBLE_DEVICES"] == "1"
     assert found["VLLM_LOGGING_LEVEL"] == "WARNING"
     assert found["VLLM_NO_USAGE_STATS"] == "1"
     monkeypatch.setenv("VLLM_LOGGING_LEVEL", "DEBUG")
-    assert vllm_process._environment()["VLLM_LOGGING_LEVEL"] == os.environ["VLLM_LOGGING_LEVEL"]
+    found = extend_environment(vllm_process.choose_environment())
+    assert found["VLLM_LOGGING_LEVEL"] == os.environ["VLLM_LOGGING_LEVEL"]
 
 
-def test_seeds_that_follow_one_another_share_a_request() -> None:
-    assert runs_of((5, 6, 7, 9, 8)) == [range(3), range(3, 4), range(4, 5)]
-    assert runs_of((0, 0)) == [range(1), range(1, 2)]
+def test_each_completion_is_handed_on_when_it_is_whole(start: StandIn) -> None:
+    """A kill costs only what is being written, and whoever waits for one does not wait for its siblings."""
+    engine = VLLM(str(bundled / "abacus"))
+    engine._started = start()
+    prompt = Prompt((Message("user", "Which?"),), seeds=(5, 60, 7, 8))  # of seed 60, the stand-in never finishes
+
+    async def first_three(config: GenerationConfig) -> list[int]:
+        async with aclosing(engine.generate(prompt, config)) as written:  # type: ignore[type-var]
+            return [(await anext(written))[0] for _ in range(3)]
+
+    assert sorted(asyncio.run(first_three(GenerationConfig(max_new_tokens=8)))) == [0, 2, 3]
+    ranks = GenerationConfig(max_new_tokens=8, branch_first=True)
+    assert sorted(asyncio.run(first_three(ranks))) == [0, 2, 3]
+    asyncio.run(engine.close())
 
 
 def test_engine_arguments_are_read_as_json_where_they_are() -> None:

@@ -1,11 +1,12 @@
 """`vllm_pooling` as far as it can be seen without vLLM, by a stand-in for its process."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from inference_kit.models.vllm.messages import Pool, Pooled
 from inference_kit.records import Message, Problem, StepScores
 from inference_kit.reward_models.base import TooLong
 from inference_kit.reward_models.served import vllm_pooling
@@ -20,9 +21,9 @@ class Even:
     def __init__(self, *_: Any) -> None:
         """Start nothing."""
 
-    async def ask(self, request: Mapping[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    async def ask(self, request: Pool) -> AsyncIterator[Pooled]:
         """Answer at once."""
-        yield {"rows": [[0.0, 0.0] for _ in request["places"]], "finished": True}
+        yield Pooled([[0.0, 0.0] for _ in request.places])
 
 
 def test_a_solution_that_does_not_fit_leaves_the_others_of_its_batch_alone(
