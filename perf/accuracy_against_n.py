@@ -60,7 +60,7 @@ class Point:
 
     @classmethod
     def of(cls, shares: Sequence[float]) -> "Point":
-        """The mean of what each problem gives; the interval is Wilson's, for as many right as that makes."""
+        """Average the accuracies of problems; the interval is Wilson's for the nearest number of right ones."""
         return cls(fmean(shares), *wilson_interval(round(sum(shares)), len(shares)))
 
     def __str__(self) -> str:
@@ -69,7 +69,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """What the files of a run tell: a point for each vote and k, greedy where it is stored, tokens of a candidate."""
+    """Figures of a run: a point for each vote and k, greedy where it is stored, mean tokens of a candidate."""
 
     about: Mapping[str, Any]
     problems: int
@@ -89,7 +89,7 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         curves = read_curves(arguments.folder)
-        text = f"{markdown_table(curves)}\n\n{caption(curves, arguments.folder)}\n"
+        text = f"{format_table(curves)}\n\n{write_caption(curves, arguments.folder)}\n"
         draw(curves, arguments.plot)
         if arguments.readme:
             rewrite(arguments.readme, f"{text}\n![Accuracy against the number of candidates]({arguments.plot})\n")
@@ -108,7 +108,7 @@ def read_curves(folder: Path) -> Curves:
     if not files:
         raise UserError(f"no final file of {METHOD}", where=str(folder), fix="Name the folder of a run.")
     about, entries = read_final(files[0])
-    pools = [_pool(entry) for entry in entries if entry["gold"] is not None]
+    pools = [_read_pool(entry) for entry in entries if entry["gold"] is not None]
     n = min((len(pool.candidates) for pool in pools if pool.candidates), default=0)
     if not n or not all(candidate.step_scores for pool in pools for candidate in pool.candidates):
         raise UserError("no scored candidates", where=str(files[0]), fix="Run with --reward-model.")
@@ -118,7 +118,7 @@ def read_curves(folder: Path) -> Curves:
         for name, at_k in AT_K.items()
     }
     greedy = folder / f"{about['dataset']}-greedy.json"
-    shares, greedy_tokens = _greedy(greedy) if greedy.exists() else ([], 0.0)
+    shares, greedy_tokens = _read_greedy(greedy) if greedy.exists() else ([], 0.0)
     return Curves(
         about=about,
         problems=len(pools),
@@ -130,8 +130,8 @@ def read_curves(folder: Path) -> Curves:
     )
 
 
-def markdown_table(curves: Curves) -> str:
-    """One row for each k, one column for each way to an answer, in percent; greedy above them."""
+def format_table(curves: Curves) -> str:
+    """Format a row for each k and a column for each way to an answer, in percent; greedy stands above."""
     rows = [["candidates", *HEADERS.values(), "tokens a problem"], ["---:"] * (len(HEADERS) + 2)]
     if curves.greedy:
         rows.append(["greedy", str(curves.greedy), *[""] * (len(HEADERS) - 1), f"{curves.greedy_tokens:,.0f}"])
@@ -141,8 +141,8 @@ def markdown_table(curves: Curves) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def caption(curves: Curves, folder: Path) -> str:
-    """What was measured, and the commands that measure it again."""
+def write_caption(curves: Curves, folder: Path) -> str:
+    """Write what was measured, and the commands that measure it again."""
     about = curves.about
     settings = about["config"]["depends_on"]
     return (
@@ -183,7 +183,7 @@ def draw(curves: Curves, path: Path) -> None:
 
 
 def rewrite(readme: Path, text: str) -> None:
-    """Put `text` between the markers of a README.
+    """Replace what stands between the markers of a README by `text`.
 
     Raises:
         UserError: where it has no markers.
@@ -206,21 +206,21 @@ def _draw_curve(axes: "Axes", curves: Curves, name: str, colour: str) -> None:
     axes.fill_between(curves.ks, *bounds, color=colour, alpha=0.12, linewidth=0)
 
 
-def _greedy(path: Path) -> tuple[list[float], float]:
-    """Which problems greedy solves, and what one costs it."""
+def _read_greedy(path: Path) -> tuple[list[float], float]:
+    """Read which problems greedy solves, and how many tokens one costs it."""
     about, entries = read_final(path)
     metrics = about["metrics"]
     tokens = (metrics["generated_tokens"] + metrics["cached_tokens"]) / metrics["total"]
     return [float(entry["correct"]) for entry in entries if entry["gold"] is not None], tokens
 
 
-def _pool(entry: Mapping[str, Any]) -> Pool:
+def _read_pool(entry: Mapping[str, Any]) -> Pool:
     candidates = entry["candidates"]
     return Pool(tuple(map(Candidate.from_json, candidates)), tuple(each["correct"] for each in candidates))
 
 
-def _best(aggregate: Callable[[Sequence[float]], float]) -> Callable[[Pool, int], float]:
-    """The one candidate with the highest aggregated step scores; those without an answer come last, as in the vote."""
+def _best_candidate_at_k(aggregate: Callable[[Sequence[float]], float]) -> Callable[[Pool, int], float]:
+    """Build best@k by aggregated step scores; candidates without an answer are last, as in the vote."""
 
     def at_k(pool: Pool, k: int) -> float:
         scores = [aggregate(each.step_scores) if each.group >= 0 else -math.inf for each in pool.candidates]
@@ -233,21 +233,21 @@ def _log_product(scores: Sequence[float]) -> float:
     return sum(math.log(score) if score > 0 else -math.inf for score in scores)
 
 
-def _pass(pool: Pool, k: int) -> float:
+def _pass_at_k(pool: Pool, k: int) -> float:
     return pass_at_k(len(pool.candidates), sum(pool.correct), k)
 
 
-def _voted(vote: str) -> Callable[[Pool, int], float]:
+def _vote_at_k(vote: str) -> Callable[[Pool, int], float]:
     choose = VOTES[vote].choose
     return lambda pool, k: vote_at_k(choose, pool.candidates, pool.correct, k, max_subsets=SUBSETS)
 
 
 AT_K: Mapping[str, Callable[[Pool, int], float]] = {
-    "majority": _voted("majority_vote"),
-    "last_vote": _voted("last_vote"),
-    "best_last": _best(lambda scores: scores[-1]),
-    "best_prod": _best(_log_product),
-    "pass": _pass,
+    "majority": _vote_at_k("majority_vote"),
+    "last_vote": _vote_at_k("last_vote"),
+    "best_last": _best_candidate_at_k(lambda scores: scores[-1]),
+    "best_prod": _best_candidate_at_k(_log_product),
+    "pass": _pass_at_k,
 }
 HEADERS = {
     "majority": "majority@k",

@@ -49,7 +49,7 @@ def main() -> None:
     arguments = _arguments()
     logger.remove()
     torch.set_num_threads(arguments.threads)
-    prompts = _prompts(arguments.data, arguments.problems)
+    prompts = _read_prompts(arguments.data, arguments.problems)
     engine = HuggingFace(str(arguments.model), max_batch_size=arguments.slots)
     loop, tokenizer = engine._load()._loop, engine.tokenizer
     model, eos = loop.model, loop.eos
@@ -61,8 +61,8 @@ def main() -> None:
         _compare(
             title,
             arguments.repeats,
-            lambda config=config: _ours(engine, prompts, config),
-            lambda config=config: _theirs(model, tokenizer, engine, prompts, config, arguments.slots // N),
+            lambda config=config: _run_ours(engine, prompts, config),
+            lambda config=config: _run_theirs(model, tokenizer, engine, prompts, config, arguments.slots // N),
         )
 
 
@@ -78,7 +78,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _prompts(path: Path, wanted: int) -> list[Prompt]:
+def _read_prompts(path: Path, wanted: int) -> list[Prompt]:
     with path.open(encoding="utf-8") as lines:
         rows = [json.loads(line) for line in itertools.islice(lines, wanted)]
     return [
@@ -100,21 +100,21 @@ def _compare(title: str, repeats: int, ours: Callable[[], Speed], theirs: Callab
         print(f"  {title}: ratio of {'wall' if kind == 'rate' else 'CPU'} time {shown}", flush=True)
 
 
-def _ours(engine: HuggingFace, prompts: Sequence[Prompt], config: GenerationConfig) -> Speed:
+def _run_ours(engine: HuggingFace, prompts: Sequence[Prompt], config: GenerationConfig) -> Speed:
     async def write(prompt: Prompt) -> int:
         return sum([completion.tokens async for _, completion in engine.generate(prompt, config)])
 
-    async def all_at_once() -> int:
+    async def write_all() -> int:
         return sum(await asyncio.gather(*map(write, prompts)))
 
     engine._load()._loop.prefixes.clear()
-    return Speed.of(lambda: asyncio.run(all_at_once()))
+    return Speed.of(lambda: asyncio.run(write_all()))
 
 
-def _theirs(
+def _run_theirs(
     model: Any, tokenizer: Any, engine: HuggingFace, prompts: Sequence[Prompt], config: GenerationConfig, at_once: int
 ) -> Speed:
-    """As many prompts in one call as fill the same number of rows; what stands behind an end token is not counted."""
+    """Generate with as many prompts in a call as fill the rows; what stands behind an end token is not counted."""
     pad = tokenizer.pad_token_id
     settings = {
         "max_new_tokens": config.max_new_tokens,

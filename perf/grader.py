@@ -26,7 +26,7 @@ Grader = Callable[[str, str], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Measurement:
     """What grading a list of cases took and gave."""
 
     cases: int
@@ -35,7 +35,7 @@ class Measured:
     cpu_seconds: float
     sorted_seconds: tuple[float, ...]
 
-    def shown(self, name: str) -> str:
+    def format(self, name: str) -> str:
         worst = self.sorted_seconds[min(self.cases - 1, int(0.99 * self.cases))]
         middle = self.sorted_seconds[self.cases // 2]
         return (
@@ -48,17 +48,17 @@ class Measured:
 def main() -> None:
     """Print all measurements."""
     arguments = _arguments()
-    suite = [case for case in _lines(arguments.suite) if not case["ambiguous"]]
-    solutions = _solutions(_lines(arguments.solutions))
+    suite = [case for case in _read_lines(arguments.suite) if not case["ambiguous"]]
+    solutions = _read_solutions(_read_lines(arguments.solutions))
     real = [case for case in suite if case["category"] == "real_response"] + solutions
     for title, cases in (("whole suite", suite), ("real responses", real)):
         print(f"{title}: {len(cases)} cases")
         ours = _measure_ours(cases)
-        theirs = _measure(cases, _math_verify())
-        print(ours.shown("ours"))
-        print(theirs.shown("math-verify"))
+        theirs = _measure(cases, _load_math_verify())
+        print(ours.format("ours"))
+        print(theirs.format("math-verify"))
         print(f"  ratio        {theirs.cpu_seconds / ours.cpu_seconds:.1f} times its cases/s")
-    took = _command_line(solutions, arguments.lines)
+    took = _time_command_line(solutions, arguments.lines)
     print(f"{arguments.lines} lines through `main.py grade`: {took:.2f} s of wall time")
 
 
@@ -70,13 +70,13 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
+def _read_lines(path: Path) -> list[dict[str, Any]]:
     with path.open(encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
 
 
-def _solutions(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The labelled solutions of four models as cases."""
+def _read_solutions(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Turn the labelled solutions of four models into cases."""
     models = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")
     return [
         {
@@ -89,13 +89,13 @@ def _solutions(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _measure_ours(cases: Sequence[dict[str, Any]]) -> Measured:
+def _measure_ours(cases: Sequence[dict[str, Any]]) -> Measurement:
     with GraderPool(workers=1) as pool:
         return _measure(cases, lambda gold, response: pool.grade(gold, response).correct, at_end=pool.close)
 
 
-def _measure(cases: Sequence[dict[str, Any]], grader: Grader, at_end: Callable[[], None] = lambda: None) -> Measured:
-    started = _cpu_seconds()
+def _measure(cases: Sequence[dict[str, Any]], grader: Grader, at_end: Callable[[], None] = lambda: None) -> Measurement:
+    started = _read_cpu_seconds()
     seconds = []
     right = false_positives = 0
     for case in cases:
@@ -105,29 +105,29 @@ def _measure(cases: Sequence[dict[str, Any]], grader: Grader, at_end: Callable[[
         right += correct == case["expected"]
         false_positives += correct and not case["expected"]
     at_end()
-    return Measured(len(cases), right, false_positives, _cpu_seconds() - started, tuple(sorted(seconds)))
+    return Measurement(len(cases), right, false_positives, _read_cpu_seconds() - started, tuple(sorted(seconds)))
 
 
-def _cpu_seconds() -> float:
+def _read_cpu_seconds() -> float:
     return sum(
         usage.ru_utime + usage.ru_stime
         for usage in (resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN))
     )
 
 
-def _math_verify() -> Grader:
-    """Math-Verify as its README uses it; a bare answer is put between dollars, which it needs."""
+def _load_math_verify() -> Grader:
+    """Load Math-Verify and use it as its README does; a bare answer is put between dollars, which it needs."""
     from math_verify import parse, verify
 
-    def graded(gold: str, response: str) -> bool:
+    def grade(gold: str, response: str) -> bool:
         wrapped = gold if "$" in gold or "\\boxed" in gold else f"${gold}$"
         return bool(verify(parse(wrapped), parse(response) or parse(f"${response}$")))
 
-    graded("1", "$1$")
-    return graded
+    grade("1", "$1$")
+    return grade
 
 
-def _command_line(cases: Sequence[dict[str, Any]], lines: int) -> float:
+def _time_command_line(cases: Sequence[dict[str, Any]], lines: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         given, written = Path(folder, "lines.jsonl"), Path(folder, "grades.jsonl")
         with given.open("w", encoding="utf-8") as file:

@@ -38,7 +38,7 @@ def main() -> None:
         asyncio.run(_serve(arguments.latency))
         return
     if arguments.bare:
-        asyncio.run(_bare(arguments.bare, arguments.data, arguments.concurrency[0]))
+        asyncio.run(_run_bare(arguments.bare, arguments.data, arguments.concurrency[0]))
         return
     command = [sys.executable, __file__, "--serve", "--latency", str(arguments.latency)]
     with (
@@ -74,27 +74,27 @@ def _compare(url: str, folder: Path, problems: int, concurrency: int, repeats: i
     bare, ours = [], []
     for turn in range(repeats):
         size = str(concurrency)
-        bare.append(_cost([__file__, "--bare", url, "--data", str(data), "--concurrency", size], url, problems))
+        command = [__file__, "--bare", url, "--data", str(data), "--concurrency", size]
+        bare.append(_measure_client(command, url, problems))
         run = ["run", "--model", "openai", "--model-path", f"{url}/v1", "--dataset-path", str(data), "--n", "1"]
         where = ["--work-dir", str(folder / f"{problems}-{size}-{turn}"), "--log-level", "ERROR"]
-        ours.append(_cost([str(HOME / "main.py"), *run, "--concurrency", size, *where], url, problems))
+        ours.append(_measure_client([str(HOME / "main.py"), *run, "--concurrency", size, *where], url, problems))
     ratios = [mine.wall / theirs.wall for theirs, mine in zip(bare, ours, strict=True)]
-    print(
-        f"{problems} problems, {concurrency} at once, {repeats} turns: wall time {_spread(ratios)} of the bare loop's"
-    )
+    spread = _format_spread(ratios)
+    print(f"{problems} problems, {concurrency} at once, {repeats} turns: wall time {spread} of the bare loop's")
     for name, costs in (("bare", bare), ("run", ours)):
         print(
-            f"  {name:4}  CPU before {_middle(each.cpu_before for each in costs):.2f} s, "
-            f"a sample {_spread([1000 * each.cpu_after / problems for each in costs])} ms; "
-            f"wall {_middle(each.wall for each in costs):.2f} s, "
-            f"whole {_middle(each.whole_wall for each in costs):.2f} s; "
-            f"peak memory {_middle(each.peak for each in costs):.0f} MiB",
+            f"  {name:4}  CPU before {_median(each.cpu_before for each in costs):.2f} s, "
+            f"a sample {_format_spread([1000 * each.cpu_after / problems for each in costs])} ms; "
+            f"wall {_median(each.wall for each in costs):.2f} s, "
+            f"whole {_median(each.whole_wall for each in costs):.2f} s; "
+            f"peak memory {_median(each.peak for each in costs):.0f} MiB",
             flush=True,
         )
 
 
-def _cost(command: Sequence[str], url: str, problems: int) -> Cost:
-    _stats(url)
+def _measure_client(command: Sequence[str], url: str, problems: int) -> Cost:
+    _take_stats(url)
     began = time.perf_counter()
     client = subprocess.Popen([sys.executable, *command], stdout=subprocess.DEVNULL)
     before = peak = 0.0
@@ -102,19 +102,19 @@ def _cost(command: Sequence[str], url: str, problems: int) -> Cost:
         pid, status, used = os.wait4(client.pid, os.WNOHANG)
         if pid:
             break
-        if not before and _peek(url):
-            before = _cpu(client.pid)
-        peak = _peak(client.pid) or peak
+        if not before and _count_asked(url):
+            before = _read_cpu_seconds(client.pid)
+        peak = _read_peak_memory(client.pid) or peak
         time.sleep(0.02 if before else 0.005)
     client.returncode = os.waitstatus_to_exitcode(status)
     whole = time.perf_counter() - began
-    found = _stats(url)
+    found = _take_stats(url)
     assert client.returncode == 0 and found["asked"] == problems, (client.returncode, found)
     return Cost(before, used.ru_utime + used.ru_stime - before, found["last"] - found["first"], whole, peak)
 
 
-def _cpu(pid: int) -> float:
-    """CPU seconds of a process so far; 0 where it is gone."""
+def _read_cpu_seconds(pid: int) -> float:
+    """Return the CPU seconds of a process so far; 0 where it has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     except OSError:
@@ -122,7 +122,7 @@ def _cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def _peak(pid: int) -> float:
+def _read_peak_memory(pid: int) -> float:
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
     except OSError:
@@ -130,27 +130,27 @@ def _peak(pid: int) -> float:
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
 
 
-def _peek(url: str) -> int:
+def _count_asked(url: str) -> int:
     with urlopen(f"{url}/peek") as answer:
         return int(json.load(answer)["asked"])
 
 
-def _stats(url: str) -> dict[str, float]:
-    """What the server saw since it was asked the last time."""
+def _take_stats(url: str) -> dict[str, float]:
+    """Return what the server counted since the last call, and reset it."""
     with urlopen(f"{url}/stats") as answer:
         found: dict[str, float] = json.load(answer)
     return found
 
 
-def _middle(values: "Sequence[float] | object") -> float:
+def _median(values: "Sequence[float] | object") -> float:
     return statistics.median(values)  # type: ignore[arg-type]
 
 
-def _spread(values: Sequence[float]) -> str:
+def _format_spread(values: Sequence[float]) -> str:
     return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
-class _Answering(asyncio.Protocol):
+class _Server(asyncio.Protocol):
     """As little HTTP as keeps a client content, so that the server does not set the limit."""
 
     latency = 0.1
@@ -194,14 +194,14 @@ class _Answering(asyncio.Protocol):
 
 
 async def _serve(latency: float) -> None:
-    _Answering.latency = latency
-    server = await asyncio.get_running_loop().create_server(_Answering, "127.0.0.1", 0, backlog=4096)
+    _Server.latency = latency
+    server = await asyncio.get_running_loop().create_server(_Server, "127.0.0.1", 0, backlog=4096)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()
 
 
-async def _bare(url: str, data: Path, concurrency: int) -> None:
-    """The least that asks every question and keeps every answer."""
+async def _run_bare(url: str, data: Path, concurrency: int) -> None:
+    """Run the least code that asks each question and keeps each answer."""
     import aiohttp
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:

@@ -61,8 +61,8 @@ class Cell:
         )
 
 
-def beams(method: str, *widths: int) -> list[Cell]:
-    """A method that keeps a beam, at several budgets."""
+def build_beam_cells(method: str, *widths: int) -> list[Cell]:
+    """Build the cells of a method that keeps a beam, at several widths."""
     return [Cell(method, f"--beam-width {width} --n 4", REWARDED) for width in widths]
 
 
@@ -77,10 +77,10 @@ CELLS = [
         for temperature in (0.5, 0.3)
         for rule in ("never", "beta")
     ),
-    *beams("beam_search", 1, 2, 4, 8),
-    *beams("dvts", 1, 2, 4),
-    *beams("diverse_beam", 2, 4),
-    *beams("lookahead", 1, 2),
+    *build_beam_cells("beam_search", 1, 2, 4, 8),
+    *build_beam_cells("dvts", 1, 2, 4),
+    *build_beam_cells("diverse_beam", 2, 4),
+    *build_beam_cells("lookahead", 1, 2),
     *(Cell("rebase", f"--n {n}", REWARDED) for n in (4, 8, 16)),
     *(Cell("particle_filtering", f"--n {n}", REWARDED) for n in (4, 8, 16)),
     *(Cell("mcts", f"--iterations {n} --first-play score --c-puct 0.02 --backup max", REWARDED) for n in (8, 32)),
@@ -105,8 +105,8 @@ def main() -> None:
     parser.add_argument("--page", type=Path, help="rewrite what stands between the markers of this page")
     parser.add_argument("--plot", type=Path, default=Path("docs/methods.svg"))
     arguments = parser.parse_args()
-    found = [(cell, _measured(cell, arguments.limit, arguments.work_dir)) for cell in CELLS]
-    text = f"{markdown_table(found)}\n"
+    found = [(cell, _run_cell(cell, arguments.limit, arguments.work_dir)) for cell in CELLS]
+    text = f"{format_table(found)}\n"
     print(text)
     draw(found, arguments.plot)
     if arguments.page:
@@ -115,8 +115,8 @@ def main() -> None:
             file.write(MARKED.sub(lambda _: text, page))
 
 
-def _measured(cell: Cell, limit: int, work_dir: Path) -> Mapping[str, Any]:
-    """The metrics of a cell's run, which is made, resumed or read."""
+def _run_cell(cell: Cell, limit: int, work_dir: Path) -> Mapping[str, Any]:
+    """Run a cell, or resume it, and return the metrics of its final file."""
     words = ["run", "--limit", str(limit), "--work-dir", str(work_dir), "--json", *cell.arguments]
     print(f"python main.py {' '.join(words)}", file=sys.stderr)
     done = subprocess.run([sys.executable, ROOT / "main.py", *words], stdout=subprocess.PIPE, check=False)
@@ -126,13 +126,13 @@ def _measured(cell: Cell, limit: int, work_dir: Path) -> Mapping[str, Any]:
     return metrics
 
 
-def tokens_a_problem(metrics: Mapping[str, Any]) -> float:
-    """What the model wrote for a problem, whether in this run or in an earlier one that it took from."""
+def count_tokens_per_problem(metrics: Mapping[str, Any]) -> float:
+    """Count the tokens that the model wrote for a problem, in this run or in an earlier one that it took from."""
     return float((metrics["generated_tokens"] + metrics["cached_tokens"]) / metrics["total"])
 
 
-def markdown_table(found: Sequence[tuple[Cell, Mapping[str, Any]]]) -> str:
-    """One row for each run, in the order of the cells."""
+def format_table(found: Sequence[tuple[Cell, Mapping[str, Any]]]) -> str:
+    """Format one row for each run, in the order of the cells."""
     rows = [["method", "settings", "answer by", "accuracy, % [95 %]", "tokens written", "tokens scored"]]
     rows.append(["---", "---", "---", "---:", "---:", "---:"])
     for cell, metrics in found:
@@ -140,7 +140,7 @@ def markdown_table(found: Sequence[tuple[Cell, Mapping[str, Any]]]) -> str:
         accuracy = f"{100 * metrics['accuracy']:.1f} [{100 * low:.0f}, {100 * high:.0f}]"
         scored = metrics["reward_tokens"] / metrics["total"]
         settings = f"`{cell.settings}`" if cell.settings else ""
-        written = f"{tokens_a_problem(metrics):,.0f}"
+        written = f"{count_tokens_per_problem(metrics):,.0f}"
         rows.append([cell.method, settings, cell.vote or "its own", accuracy, written, f"{scored:,.0f}"])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
@@ -159,14 +159,14 @@ def draw(found: Sequence[tuple[Cell, Mapping[str, Any]]], path: Path) -> None:
         curves.setdefault(cell.curve, []).append(metrics)
     colours = pyplot.get_cmap("tab20").colors
     for place, (name, points) in enumerate(curves.items()):
-        points.sort(key=tokens_a_problem)
+        points.sort(key=count_tokens_per_problem)
         accuracies = [100 * point["accuracy"] for point in points]
         errors = [
             [max(0.0, 100 * (point["accuracy"] - point["ci95"][0])) for point in points],
             [max(0.0, 100 * (point["ci95"][1] - point["accuracy"])) for point in points],
         ]
         axes.errorbar(
-            [tokens_a_problem(point) for point in points],
+            [count_tokens_per_problem(point) for point in points],
             accuracies,
             yerr=errors,
             marker="o",

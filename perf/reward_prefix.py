@@ -1,10 +1,10 @@
-"""Measure what reading on from a known beginning saves the reward model in a beam-like search, and what it costs.
+"""Measure what cached prefixes save the reward model in a beam-like search, and what they cost.
 
 Run it as `python perf/reward_prefix.py [--model FOLDER] [--reward-model FOLDER] [--problems 24] [--n 16] [--rows 64]
 [--threads 1] [--device auto]`. Each problem's n solutions are cut into steps, and round t scores the first t steps of
 each, as a beam does whose children all survive; the problems move on together, `rows` solutions to a batch. The same
-rounds are scored with and without beginnings, in turn, and the best of three is shown. Whole solutions, which never
-grow, are scored the same two ways: that is the cost.
+rounds are scored with and without cached prefixes, in turn, and the best of three is shown. Whole solutions, which
+never grow, are scored the same two ways: that is the cost.
 """
 
 import argparse
@@ -38,14 +38,14 @@ def main() -> None:
     arguments = _arguments()
     logger.remove()
     torch.set_num_threads(arguments.threads)
-    solved = asyncio.run(_solutions(arguments))
+    solved = asyncio.run(_write_solutions(arguments))
     whole = [(problem, steps) for problem, solutions in solved for steps in solutions]
     longest = max(len(steps) for _, steps in whole)
     rounds = [[(problem, steps[:t]) for problem, steps in whole if len(steps) >= t] for t in range(1, longest + 1)]
     print(f"{len(solved)} problems, {len(whole)} solutions, {longest} rounds, {arguments.rows} rows at once")
     for title, batches in (
-        ("solutions that grow", [batch for each in rounds for batch in _batches(each, arguments.rows)]),
-        ("whole solutions", _batches(whole, arguments.rows)),
+        ("solutions that grow", [batch for each in rounds for batch in _split(each, arguments.rows)]),
+        ("whole solutions", _split(whole, arguments.rows)),
     ):
         _compare(title, batches, arguments)
 
@@ -71,12 +71,12 @@ def _compare(title: str, batches: Sequence[Batch], arguments: argparse.Namespace
     print(f"  {fewer:.2f} times fewer tokens, {faster:.2f} times as fast, scores off by {off:.0e}")
 
 
-def _batches(items: Sequence[ScoreItem], rows: int) -> list[Batch]:
+def _split(items: Sequence[ScoreItem], rows: int) -> list[Batch]:
     return [list(items[start : start + rows]) for start in range(0, len(items), rows)]
 
 
-async def _solutions(arguments: argparse.Namespace) -> list[tuple[Problem, list[tuple[str, ...]]]]:
-    """What the model writes for the first problems, cut into steps."""
+async def _write_solutions(arguments: argparse.Namespace) -> list[tuple[Problem, list[tuple[str, ...]]]]:
+    """Write solutions of the first problems and cut them into steps."""
     engine = HuggingFace(str(arguments.model), separator="\n", max_batch_size=128, device=arguments.device)
     config = GenerationConfig(max_new_tokens=200, temperature=0.8)
     lines = [json.loads(line) for line in itertools.islice(arguments.data.open(encoding="utf-8"), arguments.problems)]

@@ -42,15 +42,15 @@ def main() -> None:
     arguments = _arguments()
     logger.remove()
     torch.set_num_threads(arguments.threads)
-    problems = _problems(arguments.data, arguments.problems)
+    problems = _read_problems(arguments.data, arguments.problems)
     engine = HuggingFace(str(arguments.model), max_batch_size=arguments.slots)
     found = []
     with GraderPool() as grader:
         for _ in range(arguments.repeats + 1):
             engine._load()._loop.prefixes.clear()
-            bare = _taken(lambda: _bare(engine, problems, arguments.n))
+            bare = _time(lambda: _run_bare(engine, problems, arguments.n))
             engine._load()._loop.prefixes.clear()
-            whole = _taken(lambda: _whole(engine, problems, arguments.n, grader))
+            whole = _time(lambda: _run_whole(engine, problems, arguments.n, grader))
             found.append((bare, whole))
     print(f"{len(problems)} problems, n={arguments.n}, {arguments.slots} rows at once, {arguments.threads} threads")
     for place, kind in enumerate(("wall", "CPU")):
@@ -74,7 +74,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _problems(path: Path, wanted: int) -> list[Problem]:
+def _read_problems(path: Path, wanted: int) -> list[Problem]:
     with path.open(encoding="utf-8") as lines:
         rows = [json.loads(line) for line in islice(lines, wanted)]
     return [
@@ -83,26 +83,26 @@ def _problems(path: Path, wanted: int) -> list[Problem]:
     ]
 
 
-def _taken(work: Callable[[], None]) -> tuple[float, float]:
-    """Seconds of wall and of CPU time."""
+def _time(work: Callable[[], None]) -> tuple[float, float]:
+    """Measure the seconds of wall and of CPU time that `work` takes."""
     wall, cpu = time.perf_counter(), time.process_time()
     work()
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def _bare(engine: HuggingFace, problems: Sequence[Problem], n: int) -> None:
+def _run_bare(engine: HuggingFace, problems: Sequence[Problem], n: int) -> None:
     async def write(problem: Problem) -> int:
         first = derive_seed(0, problem.index, ())
         prompt = Prompt(problem.messages, seeds=tuple(range(first, first + n)))
         return len([completion async for _, completion in engine.generate(prompt, CONFIG)])
 
-    async def all_at_once() -> None:
+    async def write_all() -> None:
         await asyncio.gather(*map(write, problems))
 
-    asyncio.run(all_at_once())
+    asyncio.run(write_all())
 
 
-def _whole(engine: HuggingFace, problems: Sequence[Problem], n: int, grader: GraderPool) -> None:
+def _run_whole(engine: HuggingFace, problems: Sequence[Problem], n: int, grader: GraderPool) -> None:
     def watch(record: Record) -> None:
         verdict(record, "majority_vote", grader, strict=False)
 

@@ -71,28 +71,28 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self.now = 0.0
-        super().__init__(_Jumping(self))
+        super().__init__(_JumpingSelector(self))
 
     def time(self) -> float:
-        """Virtual seconds."""
+        """Return the virtual time, in seconds."""
         return self.now
 
     def run_in_executor(self, executor: Any, function: Callable[..., Any], *arguments: Any) -> "asyncio.Future[Any]":
-        """Call `function` now."""
+        """Call `function` at once, on this thread."""
         future = self.create_future()
         future.set_result(function(*arguments))
         return future
 
 
-class _Jumping(selectors.DefaultSelector):
-    """Waits for nothing: it moves the clock on by as long as it was to wait."""
+class _JumpingSelector(selectors.DefaultSelector):
+    """Waits for nothing: it advances the clock by as long as it was to wait."""
 
     def __init__(self, loop: VirtualLoop) -> None:
         super().__init__()
         self._loop = loop
 
     def select(self, timeout: float | None = None) -> list[Any]:
-        """Jump."""
+        """Advance the virtual clock by `timeout` and wait for nothing."""
         if timeout is None:
             raise RuntimeError("everything waits and nothing is due")
         self._loop.now += max(0.0, timeout)
@@ -107,17 +107,17 @@ class Trace:
     waves: dict[str, dict[Any, list[float]]] = field(default_factory=lambda: defaultdict(dict))
 
     def add(self, problem: str, beginning: str, seconds: float) -> None:
-        """Add a call."""
+        """Add a call of `seconds` that goes on from `beginning`."""
         self.waves[problem].setdefault(self.wave_of(beginning), []).append(seconds)
 
     def least_seconds(self, slots: int) -> float:
-        """What no client can beat: the work over the slots, and the problem that takes longest on its own."""
+        """Return a lower bound for any client: the work over the slots, or the longest problem on its own."""
         alone = [sum(max(calls) + REWARD_SECONDS for calls in waves.values()) for waves in self.waves.values()]
         work = sum(sum(calls) for waves in self.waves.values() for calls in waves.values())
         return max(work / slots, *alone)
 
     def bound_seconds(self, slots: int) -> float:
-        """When the last wave ends, if each enters the engine's queue the moment the rewards before it are there."""
+        """Return when the last wave ends, if each is queued the moment the rewards before it are there."""
         waves = {problem: deque(each.values()) for problem, each in self.waves.items()}
         open_calls: Counter[str] = Counter()
         serial, now, ends = count(), 0.0, 0.0
@@ -150,7 +150,7 @@ class Slots:
     waiting: "deque[tuple[float, Callable[[], None]]]" = field(default_factory=deque)
 
     def serve(self, seconds: float, finished: Callable[[], None]) -> None:
-        """Call `finished` when a slot has worked `seconds`."""
+        """Call `finished` once a slot has worked for `seconds`."""
         if not self.free:
             self.waiting.append((seconds, finished))
             return
@@ -176,7 +176,7 @@ class SimulatedEngine(Engine):
 
     async def generate(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, Completion]]:
         """Yield completions as they finish."""
-        replies = [written(prompt, seed, whole=not config.boundary) for seed in prompt.seeds]
+        replies = [write_reply(prompt, seed, whole=not config.boundary) for seed in prompt.seeds]
         done = asyncio.Queue[int]()
         for place, (_, seconds) in enumerate(replies):
             self.trace.add(prompt.messages[0].content, prompt.prefix, seconds)
@@ -203,8 +203,8 @@ def _hash(*parts: Any) -> int:
     return int.from_bytes(blake2b(repr(parts).encode(), digest_size=6).digest(), "big")
 
 
-def written(prompt: Prompt, seed: int, *, whole: bool) -> tuple[Completion, float]:
-    """A step, or all steps to the end, and how long that takes."""
+def write_reply(prompt: Prompt, seed: int, *, whole: bool) -> tuple[Completion, float]:
+    """Write a step, or all steps to the end; return it and the seconds that it takes."""
     problem, text, seconds = prompt.messages[0].content, "", 0.0
     while True:
         beginning = prompt.prefix + text
@@ -217,7 +217,7 @@ def written(prompt: Prompt, seed: int, *, whole: bool) -> tuple[Completion, floa
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Measurement:
     """A run: virtual seconds, the two bounds, the share of the slots' time in use, and CPU seconds."""
 
     seconds: float
@@ -227,7 +227,7 @@ class Measured:
     cpu_seconds: float
 
 
-def measure(setup: Setup, n_problems: int, slots: int, grader: GraderPool) -> Measured:
+def measure(setup: Setup, n_problems: int, slots: int, grader: GraderPool) -> Measurement:
     """Run a method over made-up problems in virtual time."""
     trace, loop = Trace(setup.wave_of), VirtualLoop()
     method = partial(METHODS[setup.method].function, **setup.settings)
@@ -252,10 +252,10 @@ def measure(setup: Setup, n_problems: int, slots: int, grader: GraderPool) -> Me
         log.close()
         assert (outcome.done, outcome.failed) == (n_problems, 0), outcome
     in_use = engine.slots.busy_seconds / (slots * loop.now)
-    return Measured(loop.now, trace.least_seconds(slots), trace.bound_seconds(slots), in_use, cpu_seconds)
+    return Measurement(loop.now, trace.least_seconds(slots), trace.bound_seconds(slots), in_use, cpu_seconds)
 
 
-def measure_all(n_problems: int, slots: int) -> dict[str, Measured]:
+def measure_all(n_problems: int, slots: int) -> dict[str, Measurement]:
     """Measure every setup; several leaves get the bounds of one."""
     with GraderPool() as grader:
         found = {name: measure(setup, n_problems, slots, grader) for name, setup in SETUPS.items()}

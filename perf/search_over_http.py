@@ -32,7 +32,7 @@ from inference_kit.search import METHODS
 from inference_kit.solver import Solver
 from inference_kit.store.call_log import CallLog
 from inference_kit.store.results import PartialFile
-from perf.search import REWARD_SECONDS, SETUPS, Setup, Slots, written
+from perf.search import REWARD_SECONDS, SETUPS, Setup, Slots, write_reply
 
 KINDS = ("vllm", "other")
 """Servers where siblings share a request, and where each completion is one."""
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Used:
+class Cost:
     """A run as the server saw it: seconds, and the share of the slots' time in use; and the client's CPU seconds."""
 
     seconds: float
@@ -67,7 +67,7 @@ class Used:
     cpu_seconds: float
 
 
-def measure(setup: Setup, kind: str, n_problems: int, slots: int) -> Used:
+def measure(setup: Setup, kind: str, n_problems: int, slots: int) -> Cost:
     """Run a method over made-up problems on a fresh server."""
     command = [sys.executable, __file__, "--serve", "--slots", str(slots)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
@@ -80,13 +80,13 @@ def measure(setup: Setup, kind: str, n_problems: int, slots: int) -> Used:
         finally:
             server.kill()
     seconds = seen["last"] - seen["first"]
-    return Used(seconds, seen["busy_seconds"] / (slots * seconds), cpu_seconds)
+    return Cost(seconds, seen["busy_seconds"] / (slots * seconds), cpu_seconds)
 
 
 def _solve(setup: Setup, engine: OpenAI, reward_model: HTTP, n_problems: int) -> float:
     problems = [Problem(number, (Message("user", f"problem {number}"),)) for number in range(n_problems)]
 
-    async def all_of_it(solver: Solver, records: PartialFile) -> None:
+    async def run_all(solver: Solver, records: PartialFile) -> None:
         try:
             outcome = await run(problems, solver, records, concurrency=256, watch=lambda _: None)
         finally:
@@ -99,13 +99,13 @@ def _solve(setup: Setup, engine: OpenAI, reward_model: HTTP, n_problems: int) ->
         method = partial(METHODS[setup.method].function, **setup.settings)
         solver = Solver(engine, method, GenerationConfig(), grader, reward_model, log)
         began = time.process_time()
-        asyncio.run(all_of_it(solver, records))
+        asyncio.run(run_all(solver, records))
         records.close()
         return time.process_time() - began
 
 
 @dataclass(slots=True)
-class _World:
+class _SimulatedServer:
     """What all connections of the server share."""
 
     slots: Slots
@@ -117,8 +117,8 @@ class _World:
         turns = body["messages"]
         prefix = turns[-1]["content"] if turns[-1]["role"] == "assistant" else ""
         prompt = Prompt((Message("user", turns[0]["content"]),), prefix)
-        made = [written(prompt, body["seed"] + child, whole="stop" not in body) for child in range(body["n"])]
-        await asyncio.gather(*(self._in_a_slot(seconds) for _, seconds in made))
+        made = [write_reply(prompt, body["seed"] + child, whole="stop" not in body) for child in range(body["n"])]
+        await asyncio.gather(*(self._take_slot(seconds) for _, seconds in made))
         self.seen["last"], self.seen["busy_seconds"] = time.monotonic(), self.slots.busy_seconds
         choices = [
             {
@@ -137,7 +137,7 @@ class _World:
         items = body["items"]
         return {"scores": [[len(step) * 7 % 97 / 97 for step in item["steps"]] for item in items]}
 
-    async def _in_a_slot(self, seconds: float) -> None:
+    async def _take_slot(self, seconds: float) -> None:
         done = asyncio.Event()
         self.slots.serve(seconds, done.set)
         await done.wait()
@@ -146,16 +146,16 @@ class _World:
 class _Connection(asyncio.Protocol):
     """As little HTTP as keeps a client content, so that the server does not set the limit."""
 
-    def __init__(self, world: _World) -> None:
+    def __init__(self, world: _SimulatedServer) -> None:
         self.world, self.buffer = world, b""
         self.answering: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
+        """Keep the connection."""
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Answer every request that is whole."""
+        """Answer each request that has arrived whole."""
         self.buffer += data
         while b"\r\n\r\n" in self.buffer:
             head, _, rest = self.buffer.partition(b"\r\n\r\n")
@@ -184,7 +184,7 @@ class _Connection(asyncio.Protocol):
 
 
 async def _serve(slots: int) -> None:
-    world = _World(Slots(slots))
+    world = _SimulatedServer(Slots(slots))
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: _Connection(world), "127.0.0.1", 0, backlog=4096)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)

@@ -54,11 +54,14 @@ def main() -> None:
     arguments = _arguments()
     logger.remove()
     torch.set_num_threads(arguments.threads)
-    questions = _questions(arguments.data, arguments.problems)
+    questions = _read_questions(arguments.data, arguments.problems)
     engine = HuggingFace(str(arguments.model), max_batch_size=arguments.slots, separator="\n")
     print(f"{len(questions)} problems, beam {BEAM} x {N}, {arguments.slots} rows at once, {arguments.threads} threads")
     turns = [
-        (Speed.of(engine, lambda: _whole(engine, questions)), Speed.of(engine, lambda: _in_steps(engine, questions)))
+        (
+            Speed.of(engine, lambda: _write_whole(engine, questions)),
+            Speed.of(engine, lambda: _write_in_steps(engine, questions)),
+        )
         for _ in range(arguments.repeats + 1)
     ][1:]  # the first turn warms both up
     for name, speeds in zip(("whole replies", "in steps"), zip(*turns, strict=True), strict=True):
@@ -81,7 +84,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _questions(path: Path, wanted: int) -> list[str]:
+def _read_questions(path: Path, wanted: int) -> list[str]:
     with path.open(encoding="utf-8") as lines:
         return [json.loads(line)["question"] for line in itertools.islice(lines, wanted)]
 
@@ -89,7 +92,7 @@ def _questions(path: Path, wanted: int) -> list[str]:
 CONFIG = GenerationConfig(max_new_tokens=200, temperature=0.8)
 
 
-async def _whole(engine: HuggingFace, questions: Sequence[str]) -> int:
+async def _write_whole(engine: HuggingFace, questions: Sequence[str]) -> int:
     async def write(number: int, question: str) -> int:
         seeds = tuple(range(1000 * number, 1000 * number + BEAM * N))
         prompt = Prompt((Message("user", question),), seeds=seeds)
@@ -103,11 +106,11 @@ class _Path:
     text: str = ""
     ids: tuple[int, ...] = ()
 
-    def after(self, step: Completion) -> "_Path":
+    def extend(self, step: Completion) -> "_Path":
         return _Path(self.text + step.text, self.ids + step.token_ids)
 
 
-async def _in_steps(engine: HuggingFace, questions: Sequence[str]) -> int:
+async def _write_in_steps(engine: HuggingFace, questions: Sequence[str]) -> int:
     async def steps(question: str, path: _Path, seeds: tuple[int, ...]) -> list[Completion]:
         prompt = Prompt((Message("user", question),), path.text, seeds, path.ids)
         config = replace(CONFIG, boundary="\n", max_new_tokens=CONFIG.max_new_tokens - len(path.ids))
@@ -120,7 +123,7 @@ async def _in_steps(engine: HuggingFace, questions: Sequence[str]) -> int:
             families = await asyncio.gather(*asked)
             tokens += sum(step.tokens for family in families for step in family)
             grown = {
-                path.after(step): None
+                path.extend(step): None
                 for path, family in zip(beam, families, strict=True)
                 for step in sorted(family, key=lambda step: step.token_ids)
                 if step.finish_reason == "boundary"

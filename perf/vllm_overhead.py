@@ -59,7 +59,7 @@ class Free(RewardModel):
     identity = "free"
 
     def score_batch(self, items: Sequence[ScoreItem]) -> list[StepScores]:
-        """The same for the same text, on both sides."""
+        """Score a text the same on both sides."""
         return [StepScores((_hash(SEPARATOR.join(steps)),)) for _, steps in items]
 
 
@@ -69,27 +69,27 @@ def main() -> None:
     logger.remove()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ["VLLM_LOGGING_LEVEL"] = "ERROR"
-    problems = _problems(arguments.data, arguments.problems)
+    problems = _read_problems(arguments.data, arguments.problems)
     config = GenerationConfig(max_new_tokens=arguments.max_new_tokens, temperature=arguments.temperature)
     reward = Free() if arguments.reward == "free" else Likelihood(str(BUNDLED / "abacus_prm"), separator=SEPARATOR)
     engine = VLLM(str(arguments.model), separator=SEPARATOR)
-    _torch_threads()
+    _limit_torch_threads()
     with GraderPool() as grader:
-        llm = _llm(engine, inprocess=arguments.baseline == "inprocess")
+        llm = _load_llm(engine, inprocess=arguments.baseline == "inprocess")
         if arguments.method == "best_of_n":
             sides = (
-                lambda: _whole(engine, config, problems, grader, partial(best_of_n, n=arguments.n), None),
-                lambda: _direct(llm, engine, config, problems, arguments.n),
+                lambda: _run_whole(engine, config, problems, grader, partial(best_of_n, n=arguments.n), None),
+                lambda: _run_direct(llm, engine, config, problems, arguments.n),
             )
         else:
             method = partial(beam_search, beam_width=arguments.beam_width, n=arguments.n)
             sides = (
-                lambda: _whole(engine, config, problems, grader, method, reward),
+                lambda: _run_whole(engine, config, problems, grader, method, reward),
                 lambda: Lockstep(llm, engine, config, reward, arguments.beam_width, arguments.n).write(
                     problems, arguments.batch
                 ),
             )
-        turns = [tuple(_timed(llm, side) for side in sides) for _ in range(arguments.repeats + 1)][1:]
+        turns = [tuple(_time(llm, side) for side in sides) for _ in range(arguments.repeats + 1)][1:]
     asyncio.run(engine.close())
     ratios = [(ours[0] / ours[1]) / (direct[0] / direct[1]) for ours, direct in turns]
     print(f"{arguments.method}, {len(problems)} problems, n = {arguments.n}, baseline {arguments.baseline}")
@@ -118,7 +118,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _problems(path: Path, wanted: int) -> list[Problem]:
+def _read_problems(path: Path, wanted: int) -> list[Problem]:
     with path.open(encoding="utf-8") as lines:
         rows = [json.loads(line) for line in islice(lines, wanted)]
     return [
@@ -127,14 +127,14 @@ def _problems(path: Path, wanted: int) -> list[Problem]:
     ]
 
 
-def _torch_threads() -> None:
+def _limit_torch_threads() -> None:
     import torch
 
     torch.set_num_threads(1)
 
 
-def _llm(engine: VLLM, *, inprocess: bool) -> Any:
-    """vLLM's own blocking engine with the arguments that ours gets."""
+def _load_llm(engine: VLLM, *, inprocess: bool) -> Any:
+    """Load vLLM's own blocking engine with the arguments that ours gets."""
     from vllm import LLM
 
     given = {name: value for name, value in engine._arguments().items() if name != "data_parallel_size"}
@@ -145,7 +145,7 @@ def _llm(engine: VLLM, *, inprocess: bool) -> Any:
     return LLM(**arguments)
 
 
-def _timed(llm: Any, side: Callable[[], int]) -> Turn:
+def _time(llm: Any, side: Callable[[], int]) -> Turn:
     llm.reset_prefix_cache()
     time.sleep(RESTING_SECONDS)
     start = time.perf_counter()
@@ -153,7 +153,7 @@ def _timed(llm: Any, side: Callable[[], int]) -> Turn:
     return tokens, time.perf_counter() - start
 
 
-def _whole(
+def _run_whole(
     engine: VLLM,
     config: GenerationConfig,
     problems: Sequence[Problem],
@@ -161,7 +161,7 @@ def _whole(
     method: Any,
     reward: RewardModel | None,
 ) -> int:
-    """A run as `main.py run` makes it; its generated tokens."""
+    """Run a method as `main.py run` does, and return the number of generated tokens."""
     with tempfile.TemporaryDirectory() as folder:
         records, calls = PartialFile(Path(folder, "run.jsonl")), CallLog(Path(folder, "calls"), "run")
         solver = Solver(engine, method, config, grader, reward_model=reward, call_log=calls)
@@ -172,16 +172,16 @@ def _whole(
         return sum(json.loads(line)["usage"]["generated_tokens"] for line in lines)
 
 
-def _direct(llm: Any, engine: VLLM, config: GenerationConfig, problems: Sequence[Problem], n: int) -> int:
-    """One call with all prompts."""
+def _run_direct(llm: Any, engine: VLLM, config: GenerationConfig, problems: Sequence[Problem], n: int) -> int:
+    """Make one call with all prompts, and return the number of generated tokens."""
     prompts = [{"prompt_token_ids": list(engine.text_of(Prompt(problem.messages)).ids)} for problem in problems]
     seeds = [derive_seed(0, problem.index, ()) for problem in problems]
-    sampling = [_sampling(engine, config, seed, n, config.max_new_tokens) for seed in seeds]
+    sampling = [_build_sampling(engine, config, seed, n, config.max_new_tokens) for seed in seeds]
     outputs = llm.generate(prompts, sampling, use_tqdm=False)
     return sum(len(written.token_ids) for output in outputs for written in output.outputs)
 
 
-def _sampling(engine: VLLM, config: GenerationConfig, seed: int, n: int, room: int, **more: Any) -> Any:
+def _build_sampling(engine: VLLM, config: GenerationConfig, seed: int, n: int, room: int, **more: Any) -> Any:
     from vllm import SamplingParams
 
     ends = sorted(engine.end_ids)
@@ -211,10 +211,10 @@ class Lockstep:
     n: int
 
     def write(self, problems: Sequence[Problem], batch: int) -> int:
-        """Solve all, so many problems together; the generated tokens."""
-        return sum(self._together(problems[start : start + batch]) for start in range(0, len(problems), batch))
+        """Solve all problems, so many together, and return the number of generated tokens."""
+        return sum(self._write_together(problems[start : start + batch]) for start in range(0, len(problems), batch))
 
-    def _together(self, problems: Sequence[Problem]) -> int:
+    def _write_together(self, problems: Sequence[Problem]) -> int:
         prompts = {problem.index: self.engine.text_of(Prompt(problem.messages)).ids for problem in problems}
         live = {problem.index: [Partial()] for problem in problems}
         tokens = 0
@@ -222,23 +222,23 @@ class Lockstep:
             asked = [(index, node) for index, beam in live.items() for node in beam]
             outputs = self.llm.generate(
                 [{"prompt_token_ids": [*prompts[index], *node.ids]} for index, node in asked],
-                [self._sampling(index, node) for index, node in asked],
+                [self._build_sampling(index, node) for index, node in asked],
                 use_tqdm=False,
             )
             families: dict[Any, list[Partial]] = {index: [] for index in live}
             for (index, node), output in zip(asked, outputs, strict=True):
                 tokens += sum(len(each.token_ids) for each in output.outputs)
-                families[index] += self._children(node, output.outputs)
-            live = self._survivors(problems, families)
+                families[index] += self._write_children(node, output.outputs)
+            live = self._select_survivors(problems, families)
         return tokens
 
-    def _sampling(self, index: Any, node: Partial) -> Any:
+    def _build_sampling(self, index: Any, node: Partial) -> Any:
         width = self.n if node.path else self.n * self.beam_width
         room = max(1, self.config.max_new_tokens - len(node.ids))
         stop = {"stop": [SEPARATOR], "include_stop_str_in_output": True}
-        return _sampling(self.engine, self.config, derive_seed(0, index, node.path), width, room, **stop)
+        return _build_sampling(self.engine, self.config, derive_seed(0, index, node.path), width, room, **stop)
 
-    def _children(self, node: Partial, outputs: Sequence[Any]) -> list[Partial]:
+    def _write_children(self, node: Partial, outputs: Sequence[Any]) -> list[Partial]:
         distinct: dict[tuple[str, bool], Partial] = {}
         for ordinal, each in enumerate(outputs):
             ids = (*node.ids, *each.token_ids)
@@ -247,10 +247,12 @@ class Lockstep:
             distinct.setdefault((each.text, finished), child)
         return list(distinct.values())
 
-    def _survivors(self, problems: Sequence[Problem], families: dict[Any, list[Partial]]) -> dict[Any, list[Partial]]:
+    def _select_survivors(
+        self, problems: Sequence[Problem], families: dict[Any, list[Partial]]
+    ) -> dict[Any, list[Partial]]:
         by_index = {problem.index: problem for problem in problems}
         children = [(index, child) for index, family in families.items() for child in family]
-        unique = list(dict.fromkeys((index, _steps(child)) for index, child in children if _steps(child)))
+        unique = list(dict.fromkeys((index, _split_steps(child)) for index, child in children if _split_steps(child)))
         scores: dict[Any, float] = {}
         for start in range(0, len(unique), self.reward.max_batch_size):
             part = unique[start : start + self.reward.max_batch_size]
@@ -258,14 +260,14 @@ class Lockstep:
             scores |= {each: scored.scores[-1] for each, scored in zip(part, found, strict=True)}
         live: dict[Any, list[Partial]] = {}
         for index, family in families.items():
-            scored = [replace(child, score=scores.get((index, _steps(child)), 0.0)) for child in family]
+            scored = [replace(child, score=scores.get((index, _split_steps(child)), 0.0)) for child in family]
             ranked = sorted(scored, key=lambda child: child.score, reverse=True)
             if beam := [child for child in ranked if not child.finished][: self.beam_width]:
                 live[index] = beam
         return live
 
 
-def _steps(node: Partial) -> tuple[str, ...]:
+def _split_steps(node: Partial) -> tuple[str, ...]:
     return tuple(step.strip() for step in node.text.split(SEPARATOR) if step.strip())
 
 

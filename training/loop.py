@@ -2,7 +2,6 @@
 
 Why: problems are drawn as they are needed, so there are no epochs and hardly anything to memorise. Muon for the
 matrices of the layers and AdamW for the rest learn faster than AdamW alone at this size.
-
 Promises: deterministic from the recipe's seed and threads, on one kind of CPU. Loss is taken on solution tokens only.
 """
 
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from training.problems import TRAINING_MIX, Problem, problems, solution
+from training.problems import TRAINING_MIX, Problem, draw_problems, write_solution
 from training.tokenizer import INSTRUCTION, MAX_TOKENS
 
 if TYPE_CHECKING:
@@ -64,18 +63,18 @@ def train(
     """Train from random weights, or go on from `start`; report progress on stderr."""
     torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
-    model = new_model(recipe, tokenizer) if start is None else start
-    optimizers = _optimizers(model, recipe)
+    model = build_model(recipe, tokenizer) if start is None else start
+    optimizers = _build_optimizers(model, recipe)
     peaks = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
     seen, started = 0, time.monotonic()
-    for step, batch in enumerate(batches(recipe, tokenizer)):
+    for step, batch in enumerate(draw_batches(recipe, tokenizer)):
         left = 1 - seen / recipe.tokens
         if left <= 0:
             break
         pace = min(1.0, (step + 1) / WARMUP_STEPS, left / recipe.decay_share)
         for optimizer, peak in zip(optimizers, peaks, strict=True):
             optimizer.param_groups[0]["lr"] = peak * pace
-        loss = _loss(model, batch)
+        loss = _compute_loss(model, batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
@@ -88,8 +87,8 @@ def train(
     return model
 
 
-def new_model(recipe: Recipe, tokenizer: "PreTrainedTokenizerFast") -> "LlamaForCausalLM":
-    """Make the model of a recipe with random weights."""
+def build_model(recipe: Recipe, tokenizer: "PreTrainedTokenizerFast") -> "LlamaForCausalLM":
+    """Build the model of a recipe with random weights."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     config = LlamaConfig(
@@ -109,29 +108,30 @@ def new_model(recipe: Recipe, tokenizer: "PreTrainedTokenizerFast") -> "LlamaFor
     return model
 
 
-def batches(recipe: Recipe, tokenizer: "PreTrainedTokenizerFast") -> Iterator[Batch]:
+def draw_batches(recipe: Recipe, tokenizer: "PreTrainedTokenizerFast") -> Iterator[Batch]:
     """Yield batches of fresh problems of the training split, each of similar length."""
     rng = Random(recipe.seed)
-    stream = problems(recipe.seed, "train", TRAINING_MIX)
+    stream = draw_problems(recipe.seed, "train", TRAINING_MIX)
     while True:
-        texts = [conversation(problem, rng, recipe.slip_rate) for problem in islice(stream, POOL)]
+        texts = [write_example(problem, rng, recipe.slip_rate) for problem in islice(stream, POOL)]
         prompts = tokenizer([prompt for prompt, _ in texts]).input_ids
         responses = tokenizer([response for _, response in texts]).input_ids
         pairs = sorted(zip(prompts, responses, strict=True), key=lambda pair: len(pair[0]) + len(pair[1]))
         starts = list(range(0, POOL, BATCH))
         rng.shuffle(starts)
         for start in starts:
-            yield _batch(pairs[start : start + BATCH], tokenizer.pad_token_id)
+            yield _pad(pairs[start : start + BATCH], tokenizer.pad_token_id)
 
 
-def conversation(problem: Problem, rng: Random, slip_rate: float) -> tuple[str, str]:
+def write_example(problem: Problem, rng: Random, slip_rate: float) -> tuple[str, str]:
     """Return the prompt and the response of one training example, as the chat template writes them."""
     instruction = INSTRUCTION if rng.random() < INSTRUCTED_SHARE else ""
-    response = "\n".join(solution(problem, rng, slip_rate))
+    response = "\n".join(write_solution(problem, rng, slip_rate))
     return f"<|bos|><|user|>{problem.question}{instruction}<|assistant|>", f"{response}<|eos|>"
 
 
-def _batch(pairs: list[tuple[list[int], list[int]]], pad: int) -> Batch:
+def _pad(pairs: list[tuple[list[int], list[int]]], pad: int) -> Batch:
+    """Pad prompts and responses to one batch; only response tokens are targets."""
     longest = max(len(prompt) + len(response) for prompt, response in pairs)
     inputs, targets = torch.full((2, len(pairs), longest), pad)
     targets.fill_(IGNORED)
@@ -142,8 +142,8 @@ def _batch(pairs: list[tuple[list[int], list[int]]], pad: int) -> Batch:
     return Batch(inputs, targets, sum(len(prompt) + len(response) for prompt, response in pairs))
 
 
-def _loss(model: "LlamaForCausalLM", batch: Batch) -> Tensor:
-    """Mean loss in nats over the solution tokens; padding stands on the right, so the causal mask is mask enough."""
+def _compute_loss(model: "LlamaForCausalLM", batch: Batch) -> Tensor:
+    """Compute the mean loss, in nats, over solution tokens; with padding on the right the causal mask suffices."""
     learned = batch.targets != IGNORED
     with torch.autocast("cpu", torch.bfloat16):
         hidden = model.model(batch.inputs, use_cache=False).last_hidden_state
@@ -151,7 +151,7 @@ def _loss(model: "LlamaForCausalLM", batch: Batch) -> Tensor:
     return torch.nn.functional.cross_entropy(logits.float(), batch.targets[learned])
 
 
-def _optimizers(model: "LlamaForCausalLM", recipe: Recipe) -> list[torch.optim.Optimizer]:
+def _build_optimizers(model: "LlamaForCausalLM", recipe: Recipe) -> list[torch.optim.Optimizer]:
     matrices = [weight for weight in model.model.layers.parameters() if weight.ndim == 2]
     chosen = {id(weight) for weight in matrices}
     others = [weight for weight in model.parameters() if id(weight) not in chosen]

@@ -1,6 +1,7 @@
 """Write a trained model as a folder in Hugging Face layout, small enough to live in the repository.
 
-Promise: `AutoModelForCausalLM` and `AutoTokenizer` load the folder as it is; the weights are bfloat16. A CARD.md in it
+Why: users should find a model that runs without a download.
+Promises: `AutoModelForCausalLM` and `AutoTokenizer` load the folder as it is; the weights are bfloat16. A CARD.md in it
 stays.
 """
 

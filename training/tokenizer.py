@@ -1,9 +1,8 @@
-"""The tokenizer of the bundled models: whole words, single digits and newlines; any other text falls to bytes.
+"""The tokenizer of the bundled models: whole words, single digits and newlines; any other text becomes bytes.
 
 Why: a few hundred tokens let a tiny model spend its parameters on reasoning, and one digit a token makes arithmetic
 learnable. A newline is always a token of its own, so step search cuts where the model expects a cut.
-
-Promise: any text makes the round trip; text cut at newlines and encoded in parts gives the ids of the whole.
+Promises: any text makes the round trip. Text cut at newlines and encoded in parts gives the ids of the whole.
 """
 
 import re
@@ -12,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from training.problems import TRAINING_MIX, problems, solution
+from training.problems import TRAINING_MIX, draw_problems, write_solution
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -44,7 +43,7 @@ def build_tokenizer() -> "PreTrainedTokenizerFast":
 
     byte_tokens = [f"<0x{byte:02X}>" for byte in range(256)]
     printable = [chr(code) for code in range(32, 127)]
-    tokens = dict.fromkeys([*SPECIAL, *byte_tokens, "\n", *printable, *_pieces_of_problems()])
+    tokens = dict.fromkeys([*SPECIAL, *byte_tokens, "\n", *printable, *_collect_pieces()])
     bpe = models.BPE(
         vocab={token: i for i, token in enumerate(tokens)}, merges=[], byte_fallback=True, ignore_merges=True
     )
@@ -69,10 +68,10 @@ def save_tokenizer(folder: Path) -> None:
     build_tokenizer().save_pretrained(folder)
 
 
-def _pieces_of_problems() -> list[str]:
+def _collect_pieces() -> list[str]:
     rng = Random(SEED)
     pieces: set[str] = set()
-    for problem in islice(problems(SEED, "train", TRAINING_MIX), 3000):
-        text = "\n".join([problem.question + INSTRUCTION, *solution(problem, rng)])
+    for problem in islice(draw_problems(SEED, "train", TRAINING_MIX), 3000):
+        text = "\n".join([problem.question + INSTRUCTION, *write_solution(problem, rng)])
         pieces.update(re.findall(PIECE, text))
     return sorted(pieces)

@@ -3,8 +3,7 @@
 Why: choices during training need figures within a minute, on problems that the published table never uses: the tuning
 problems come from other seeds of the test split. `--benchmark` measures the published problems, and `--check` compares
 the greedy accuracies with those that the CARD.md files state.
-
-Promise: float32 on one thread, fixed seeds: the same figures on the same kind of CPU.
+Promises: float32 on one thread, fixed seeds: the same figures on the same kind of CPU.
 """
 
 import argparse
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training import benchmark
-from training.problems import BENCHMARK_MIX, problems
+from training.problems import BENCHMARK_MIX, draw_problems
 from training.publish import MAX_NEW_TOKENS, POLICY, REWARD_MODEL
 from training.tokenizer import INSTRUCTION
 
@@ -50,6 +49,7 @@ class LanguageModel:
 
     @classmethod
     def load(cls, folder: Path) -> "LanguageModel":
+        """Load a folder in Hugging Face layout."""
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -63,7 +63,7 @@ class LanguageModel:
         responses: list[str] = []
         sampling = {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature else {"do_sample": False}
         for start in range(0, len(questions), BATCH):
-            prompts = [self.prompt(question) for question in questions[start : start + BATCH]]
+            prompts = [self.render_prompt(question) for question in questions[start : start + BATCH]]
             inputs = self.tokenizer(prompts, return_tensors="pt", padding=True, return_token_type_ids=False)
             with torch.inference_mode():
                 ids = self.model.generate(**inputs, max_new_tokens=MAX_NEW_TOKENS, **sampling)
@@ -71,13 +71,13 @@ class LanguageModel:
             responses += self.tokenizer.batch_decode(new, skip_special_tokens=True)
         return responses
 
-    def log_likelihoods(self, questions: Sequence[str], responses: Sequence[str]) -> list[float]:
-        """Return ln p of each whole response, its end included, in nats."""
+    def compute_log_likelihoods(self, questions: Sequence[str], responses: Sequence[str]) -> list[float]:
+        """Compute ln p of each whole response, its end included, in nats."""
         import torch
 
         sums: list[float] = []
         for start in range(0, len(questions), BATCH):
-            prompts = [self.prompt(question) for question in questions[start : start + BATCH]]
+            prompts = [self.render_prompt(question) for question in questions[start : start + BATCH]]
             whole = [f"{p}{r}<|eos|>" for p, r in zip(prompts, responses[start : start + BATCH], strict=True)]
             inputs = self.tokenizer(whole, return_tensors="pt", padding=True, padding_side="right")
             with torch.inference_mode():
@@ -88,43 +88,44 @@ class LanguageModel:
             sums += [chosen[row, firsts[row] - 1 : lengths[row] - 1].sum().item() for row in range(len(whole))]
         return sums
 
-    def prompt(self, question: str) -> str:
+    def render_prompt(self, question: str) -> str:
+        """Render the chat of a question with the instruction, up to where the answer begins."""
         messages = [{"role": "user", "content": question + INSTRUCTION}]
         return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
 
 
-def exercises(from_benchmark: bool, count: int) -> list[Exercise]:
+def read_exercises(from_benchmark: bool, count: int) -> list[Exercise]:
     """Take the first `count` problems of the benchmark, or as many tuning problems."""
     if from_benchmark:
         rows = [json.loads(line) for line in benchmark.PATH.read_text(encoding="utf-8").splitlines()[:count]]
         return [Exercise(row["question"], row["answer"].rpartition("#### ")[2]) for row in rows]
-    stream = problems(TUNING_SEED, "test", BENCHMARK_MIX)
+    stream = draw_problems(TUNING_SEED, "test", BENCHMARK_MIX)
     return [Exercise(problem.question, str(problem.answer)) for problem in islice(stream, count)]
 
 
-def answer_in(response: str) -> str:
+def extract_answer(response: str) -> str:
     """Return what the last box holds, or nothing."""
     found = re.findall(r"\\boxed\{([^}]*)\}", response)
     return found[-1] if found else ""
 
 
-def greedy_accuracy(folder: Path, items: Sequence[Exercise]) -> list[float]:
-    """Return 1 for each exercise that greedy decoding solves, else 0."""
+def measure_greedy(folder: Path, items: Sequence[Exercise]) -> list[float]:
+    """Measure greedy decoding: 1 for each exercise that it solves, else 0."""
     responses = LanguageModel.load(folder).write([item.question for item in items], 0.0)
-    return [float(answer_in(response) == item.gold) for response, item in zip(responses, items, strict=True)]
+    return [float(extract_answer(response) == item.gold) for response, item in zip(responses, items, strict=True)]
 
 
-def search_accuracies(policy: Path, reward_model: Path, items: Sequence[Exercise], n: int) -> dict[str, list[float]]:
-    """Return, for each way to use `n` samples, how right it is on each exercise."""
+def measure_search(policy: Path, reward_model: Path, items: Sequence[Exercise], n: int) -> dict[str, list[float]]:
+    """Measure each way to use `n` samples: its accuracy, in [0, 1], on each exercise."""
     import torch
 
     torch.manual_seed(TUNING_SEED)
     questions = [item.question for item in items for _ in range(n)]
     responses = LanguageModel.load(policy).write(questions, 1.0)
-    scores = LanguageModel.load(reward_model).log_likelihoods(questions, responses)
+    scores = LanguageModel.load(reward_model).compute_log_likelihoods(questions, responses)
     table: dict[str, list[float]] = {}
     for i, item in enumerate(items):
-        answers = [answer_in(response) for response in responses[i * n : (i + 1) * n]]
+        answers = [extract_answer(response) for response in responses[i * n : (i + 1) * n]]
         own = scores[i * n : (i + 1) * n]
         accuracies = {
             "mean sample": answers.count(item.gold) / n,
@@ -139,12 +140,12 @@ def search_accuracies(policy: Path, reward_model: Path, items: Sequence[Exercise
 
 
 def check(items: Sequence[Exercise]) -> bool:
-    """Say whether both models reach the greedy accuracy that their card states, within the tolerance."""
+    """Return whether both models reach the greedy accuracy that their card states, within the tolerance."""
     fine = True
     for folder in (POLICY, REWARD_MODEL):
         stated = STATED.search((folder / "CARD.md").read_text(encoding="utf-8"))
         assert stated is not None, f"{folder}/CARD.md states no greedy accuracy"
-        measured = 100 * statistics.mean(greedy_accuracy(folder, items))
+        measured = 100 * statistics.mean(measure_greedy(folder, items))
         sys.stdout.write(f"{folder.name}: greedy {measured:.1f} %, stated {stated[1]} %\n")
         fine &= abs(measured - float(stated[1])) <= TOLERANCE
     return fine
@@ -163,12 +164,12 @@ def main() -> int:
     parser.add_argument("--reward-model", type=Path, default=REWARD_MODEL)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    items = exercises(options.benchmark or options.check, options.n_problems)
+    items = read_exercises(options.benchmark or options.check, options.n_problems)
     if options.check:
         return 0 if check(items) else 1
-    table = {"policy greedy": greedy_accuracy(options.policy, items)}
-    table |= search_accuracies(options.policy, options.reward_model, items, options.n)
-    table |= {"reward model greedy": greedy_accuracy(options.reward_model, items)}
+    table = {"policy greedy": measure_greedy(options.policy, items)}
+    table |= measure_search(options.policy, options.reward_model, items, options.n)
+    table |= {"reward model greedy": measure_greedy(options.reward_model, items)}
     for name, accuracies in table.items():
         low, high = wilson_interval(statistics.mean(accuracies), len(accuracies))
         sys.stdout.write(f"{name:24} {100 * statistics.mean(accuracies):5.1f} [{100 * low:.1f}, {100 * high:.1f}]\n")

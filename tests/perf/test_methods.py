@@ -3,7 +3,7 @@
 from inference_kit.registry import settings_of
 from inference_kit.search import METHODS, Needs
 from inference_kit.voting import VOTES
-from perf.methods import CELLS, Cell, markdown_table
+from perf.methods import CELLS, Cell, format_table
 
 
 def test_every_method_that_fits_the_bundled_model_has_a_row() -> None:
@@ -34,6 +34,6 @@ def test_the_table_shows_accuracy_with_its_interval_and_tokens_of_earlier_runs_t
         "reward_tokens": 800,
         "total": 10,
     }
-    assert markdown_table([(Cell("greedy"), metrics)]).splitlines()[-1] == (
+    assert format_table([(Cell("greedy"), metrics)]).splitlines()[-1] == (
         "| greedy |  | its own | 50.0 [40, 60] | 40 | 80 |"
     )

@@ -2,21 +2,21 @@
 
 import pytest
 
-from perf.search import SETUPS, SEVERAL_LEAVES, Measured, Trace, measure_all
+from perf.search import SETUPS, SEVERAL_LEAVES, Measurement, Trace, measure_all
 
 
 @pytest.fixture(scope="module")
-def found() -> dict[str, Measured]:
+def found() -> dict[str, Measurement]:
     return measure_all(n_problems=12, slots=32)
 
 
 @pytest.mark.parametrize("run", SETUPS)
-def test_a_search_is_as_fast_as_everything_in_flight(found: dict[str, Measured], run: str) -> None:
+def test_a_search_is_as_fast_as_everything_in_flight(found: dict[str, Measurement], run: str) -> None:
     """Issue 5, 2: within 1.15 of the bound, in virtual time, so that no machine is too slow for it."""
     assert found[run].least <= found[run].seconds <= 1.15 * found[run].bound
 
 
-def test_several_leaves_in_flight_are_faster_than_one(found: dict[str, Measured]) -> None:
+def test_several_leaves_in_flight_are_faster_than_one(found: dict[str, Measurement]) -> None:
     assert found[SEVERAL_LEAVES].seconds < found["mcts, 1 leaf"].bound
 
 

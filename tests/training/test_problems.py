@@ -10,7 +10,15 @@ import pytest
 from training import benchmark
 from training.loop import Recipe
 from training.policy import RECIPE as POLICY_RECIPE
-from training.problems import BENCHMARK_MIX, LARGEST_VALUE, TRAINING_MIX, Problem, problems, renderings, solution
+from training.problems import (
+    BENCHMARK_MIX,
+    LARGEST_VALUE,
+    TRAINING_MIX,
+    Problem,
+    draw_problems,
+    render_step,
+    write_solution,
+)
 from training.reward_model import FIRST, SECOND
 
 EQUATION = re.compile(r"(\d+(?: [-+*/] \d+)+) = (\d+)")
@@ -18,7 +26,7 @@ EQUATION = re.compile(r"(\d+(?: [-+*/] \d+)+) = (\d+)")
 
 @pytest.fixture(scope="module")
 def training_problems() -> list[Problem]:
-    return list(islice(problems(5, "train", TRAINING_MIX), 1000))
+    return list(islice(draw_problems(5, "train", TRAINING_MIX), 1000))
 
 
 def benchmark_rows() -> list[dict[str, str]]:
@@ -34,14 +42,14 @@ def compute(expression: str) -> float:
 
 
 def test_a_seed_gives_the_same_problems(training_problems: list[Problem]) -> None:
-    assert list(islice(problems(5, "train", TRAINING_MIX), 200)) == training_problems[:200]
-    assert list(islice(problems(6, "train", TRAINING_MIX), 200)) != training_problems[:200]
+    assert list(islice(draw_problems(5, "train", TRAINING_MIX), 200)) == training_problems[:200]
+    assert list(islice(draw_problems(6, "train", TRAINING_MIX), 200)) != training_problems[:200]
 
 
 def test_every_rendering_of_a_step_is_right(training_problems: list[Problem]) -> None:
     for problem in training_problems:
         for index in problem.steps:
-            for line in renderings(problem, index, problem.values):
+            for line in render_step(problem, index, problem.values):
                 (equation,) = EQUATION.findall(line)
                 assert compute(equation[0]) == float(equation[1]) == problem.values[index], line
 
@@ -49,7 +57,7 @@ def test_every_rendering_of_a_step_is_right(training_problems: list[Problem]) ->
 def test_a_solution_ends_with_the_gold_answer_in_a_box(training_problems: list[Problem]) -> None:
     rng = Random(0)
     for problem in training_problems:
-        *steps, last = solution(problem, rng)
+        *steps, last = write_solution(problem, rng)
         assert len(steps) == len(problem.steps)
         assert last == f"The answer is \\boxed{{{problem.answer}}}."
         assert all(1 <= value <= LARGEST_VALUE for value in problem.values)
@@ -62,7 +70,7 @@ def test_sentences_in_another_order_are_the_same_split(training_problems: list[P
 
 def test_slips_happen_at_their_rate(training_problems: list[Problem]) -> None:
     rng = Random(0)
-    lines = [line for problem in training_problems for line in solution(problem, rng, slip_rate=0.1)[:-1]]
+    lines = [line for problem in training_problems for line in write_solution(problem, rng, slip_rate=0.1)[:-1]]
     slips = sum(compute(left) != float(right) for line in lines for left, right in EQUATION.findall(line))
     assert 0.08 < slips / len(lines) < 0.13
 
@@ -79,7 +87,7 @@ def test_the_benchmark_has_1000_different_problems_with_computed_gold_answers() 
 
 
 def test_the_committed_benchmark_begins_as_it_is_made() -> None:
-    stream = problems(benchmark.SEED, "test", BENCHMARK_MIX)
+    stream = draw_problems(benchmark.SEED, "test", BENCHMARK_MIX)
     for row, problem in zip(benchmark_rows()[:60], stream, strict=False):
         assert problem.split == "test"
         assert (row["question"], row["answer"].rpartition("#### ")[2]) == (problem.question, str(problem.answer))
@@ -87,14 +95,16 @@ def test_the_committed_benchmark_begins_as_it_is_made() -> None:
 
 @pytest.mark.slow
 def test_the_committed_benchmark_is_exactly_what_is_made() -> None:
-    made = "".join(line + "\n" for line in benchmark.benchmark_lines())
+    made = "".join(line + "\n" for line in benchmark.write_lines())
     assert benchmark.PATH.read_text(encoding="utf-8") == made
 
 
 @pytest.mark.parametrize("recipe", [POLICY_RECIPE, FIRST, SECOND], ids=["policy", "reward model", "its second round"])
 def test_no_problem_that_is_trained_on_is_in_the_benchmark(recipe: Recipe) -> None:
     tested = {sentences(row["question"]) for row in benchmark_rows()}
-    trained = {sentences(problem.question) for problem in islice(problems(recipe.seed, "train", TRAINING_MIX), 1000)}
+    trained = {
+        sentences(problem.question) for problem in islice(draw_problems(recipe.seed, "train", TRAINING_MIX), 1000)
+    }
     assert len(trained) == 1000
     assert not trained & tested
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from training.problems import BENCHMARK_MIX, problems, solution
+from training.problems import BENCHMARK_MIX, draw_problems, write_solution
 from training.publish import POLICY, REWARD_MODEL
 from training.tokenizer import INSTRUCTION, build_tokenizer
 
@@ -36,14 +36,14 @@ def test_any_text_makes_the_round_trip(tokenizer: "PreTrainedTokenizerFast", tex
 
 def test_text_cut_at_newlines_has_the_ids_of_the_whole(tokenizer: "PreTrainedTokenizerFast") -> None:
     rng = Random(0)
-    for problem in islice(problems(8, "train", BENCHMARK_MIX), 2000):
-        text = "\n".join([problem.question + INSTRUCTION, *solution(problem, rng)])
+    for problem in islice(draw_problems(8, "train", BENCHMARK_MIX), 2000):
+        text = "\n".join([problem.question + INSTRUCTION, *write_solution(problem, rng)])
         parts = tokenizer(text.splitlines(keepends=True)).input_ids
         assert list(chain.from_iterable(parts)) == tokenizer(text).input_ids
 
 
 def test_a_problem_needs_no_bytes_and_one_token_a_digit(tokenizer: "PreTrainedTokenizerFast") -> None:
-    for problem in islice(problems(9, "train", BENCHMARK_MIX), 300):
+    for problem in islice(draw_problems(9, "train", BENCHMARK_MIX), 300):
         pieces = tokenizer.tokenize(problem.question + INSTRUCTION)
         assert not any(piece.startswith("<0x") for piece in pieces)
         assert all(len(piece.strip()) == 1 for piece in pieces if piece.strip().isdigit())
