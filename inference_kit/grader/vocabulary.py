@@ -83,16 +83,13 @@ SIGNS = frozenset(
     r"\lbrace \rbrace \end \begin \over \choose \lfloor \rfloor \lceil \rceil \circ \cr \mod \bmod \pmod \colon "
     r"\not \prime \hline \mathbb \color \lim \top".split()
 )
-NO_FACTOR = (
-    frozenset(
-        r"\} \rbrace \\ \end \over \choose \rfloor \rceil \mid \% \circ \cr \mod \bmod \pmod \colon \not \prime "
-        r"\hline".split()
-    )
-    | frozenset(PLUS_MINUS)
-    | TIMES
-    | OVER
-)
+ENDINGS = frozenset(
+    r"\} \rbrace \\ \end \over \choose \rfloor \rceil \mid \% \circ \cr \colon \not \prime \hline".split()
+).union(PLUS_MINUS, TIMES, OVER, MODULO, AND_OR, RELATIONS, SET_OPERATIONS, CLOSINGS)
 """Commands that begin no factor, so that a product ends before them."""
+
+BARE_COMMANDS = {command[1:]: command for command in (r"\frac", r"\dfrac", r"\tfrac", r"\binom")}
+"""Commands that are understood without their backslash too."""
 
 KNOWN_COMMANDS = frozenset(
     {*GREEK, *STYLES, *RELATIONS, *SET_OPERATIONS, *TIMES, *OVER, *PLUS_MINUS, *OPENINGS, *CLOSINGS, *BARS, *AND_OR}

@@ -1,12 +1,14 @@
 r"""Cut mathematics into tokens, within limits: the first half of the parser.
 
 Why: space, sizes of brackets and styles are gone before the grammar sees anything, and words in `\text{...}` are one
-token.
+token; what kind a token is, is known here and not asked of its characters again.
 Promises: linear in the text; raises `ParseError` for a sign nobody knows and beyond the limits.
 """
 
 import re
+from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal
 
 from inference_kit.grader.reading.units import SINGLE_LETTERS
 from inference_kit.grader.values import Num
@@ -27,7 +29,8 @@ TOKEN = re.compile(
     r"|(?P<number>(?:\d+(?:\.\d+|\.(?=\s*[/*]))?|\.\d+)(?:[eE][-+]?\d{1,6}(?![\d.A-Za-z]))?)"
     r"|(?P<command>\\[A-Za-z]+|\\.)"
     r"|(?P<word>[A-Za-z]+)"
-    r"|(?P<sign>\*\*|<=|>=|!=|==|=>|\+/-|\+-|\.{2,}|'+|[-+*/^_=<>(){}\[\]|,;:!%&])",
+    r"|(?P<primes>'+)"
+    r"|(?P<sign>\*\*|<=|>=|!=|==|=>|\+/-|\+-|\.{2,}|[-+*/^_=<>(){}\[\]|,;:!%&])",
     re.DOTALL,
 )
 GROUPED = re.compile(r"(?<![\d.])\d{1,3}(?:(?:\{,\}|,\\!\s?|\\,|\\!|\\ )\d{3})+(?!\d)")
@@ -39,13 +42,30 @@ class ParseError(ValueError):
     """The text is not mathematics that this parser knows."""
 
 
-def tokenize(text: str) -> list[str]:
-    r"""Cut a text into tokens; space and sizes are dropped, `\text{...}` is one token that begins with a quote."""
+Kind = Literal["digits", "number", "word", "text", "command", "primes", "sign", "end"]
+"""Digits are a whole numeral, a number is any other one; a word is letters of mathematics, a text is `\\text{...}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One piece of mathematics; the text of a `text` begins with a quote, so that it is equal to no sign or word."""
+
+    kind: Kind
+    text: str
+
+
+END = Token("end", "")
+KINDS: dict[str | None, Kind] = {"word": "word", "sign": "sign", "primes": "primes", "repeating": "number"}
+"""The kinds of those groups of `TOKEN` that are one token as they stand."""
+
+
+def tokenize(text: str) -> list[Token]:
+    r"""Cut a text into tokens; space and sizes are dropped, `\text{...}` is one token."""
     if len(text) > MOST_CHARACTERS:
         raise ParseError("too long")
     text = GROUPED.sub(lambda found: re.sub(r"\D", "", found.group()), text)
     text = SLANTED.sub(r"\\frac{\1}{\2}", text)
-    tokens: list[str] = []
+    tokens: list[Token] = []
     position = 0
     while position < len(text):
         found = TOKEN.match(text, position)
@@ -53,64 +73,66 @@ def tokenize(text: str) -> list[str]:
             raise ParseError(f"unknown sign {text[position]!r}")
         position = found.end()
         kind = found.lastgroup
-        if kind == "text":
-            tokens.extend(_words(found.group("text")[1:-1]))
+        if kind == "number":
+            numeral = found.group()
+            tokens.append(Token("digits" if numeral.isdigit() else "number", numeral))
+        elif kind == "text":
+            tokens.extend(_cut_words(found.group("text")[1:-1]))
         elif kind == "command":
-            tokens.extend(_unglued(found.group()))
+            tokens.extend(_cut_command(found.group()))
         elif kind != "space":
-            tokens.append(found.group())
+            tokens.append(Token(KINDS[kind], found.group()))
     if len(tokens) > MOST_TOKENS:
         raise ParseError("too many tokens")
     return tokens
 
 
-def _unglued(command: str) -> list[str]:
+def _cut_command(command: str) -> list[Token]:
     r"""A command, or a known one and the letters that lost their space to it: `\cdotC`, `\leqx`."""
     if command in KNOWN_COMMANDS or not command[1:].isalpha():
-        return [command]
+        return [Token("command", command)]
     for length in range(len(command) - 1, max(2, len(command) - MOST_GLUED - 1), -1):
         if command[:length] in KNOWN_COMMANDS:
-            return [command[:length], command[length:]]
-    return [command]
+            return [Token("command", command[:length]), Token("word", command[length:])]
+    return [Token("command", command)]
 
 
-def _words(text: str) -> list[str]:
+def _cut_words(text: str) -> list[Token]:
     r"""The tokens of what stands inside `\text{...}`: connectives, numbers and letters as such, words as one text."""
     words = " ".join(text.replace("~", " ").split())
     if not words:
         return []
     if (alone := words.lower().strip(" ,.")) in AND_OR:
-        return [AND_OR[alone]]
+        return [Token("word", AND_OR[alone])]
     first, _, rest = words.partition(" ")
     before, _, last = words.rpartition(" ")
     if first in AND_OR:
-        return [AND_OR[first], *_phrase(rest)]
+        return [Token("word", AND_OR[first]), *_cut_phrase(rest)]
     if last in AND_OR:
-        return [*_phrase(before), AND_OR[last]]
-    return _phrase(words)
+        return [*_cut_phrase(before), Token("word", AND_OR[last])]
+    return _cut_phrase(words)
 
 
-def _phrase(words: str) -> list[str]:
+def _cut_phrase(words: str) -> list[Token]:
+    """Mathematics that was written as text, cut as such; or words, as one token."""
     low = words.lower().strip(" ,.")
-    if words in SINGLE_LETTERS:
-        return [f'"{words}']
-    if (
+    mathematics = (
         words in FUNCTIONS
         or low in FUNCTIONS
         or low in SYNONYMS
         or (len(words) == 1 and words.isascii())
         or re.fullmatch(r"[-+]?[\d.,:%/$\\ ]+", words)
-    ):
-        return tokenize(words)
-    return [f'"{words}']
+    )
+    # A letter that is also the symbol of a unit stays text: 5\text{ m} are metres.
+    return tokenize(words) if mathematics and words not in SINGLE_LETTERS else [Token("text", f'"{words}')]
 
 
-def numeral(token: str) -> Num:
-    """The number that a numeral writes; a decimal keeps how many digits it shows."""
+def read_numeral(token: str) -> Num:
+    """Return the number that a numeral writes; a decimal keeps how many digits it shows."""
     if len(token) > MOST_DIGITS:
         raise ParseError("too many digits")
     if "\\" in token:
-        return Num(_repeating(token))
+        return Num(_repeating_value(token))
     mantissa, _, exponent = token.lower().partition("e")
     if exponent and abs(int(exponent)) > LARGEST_EXPONENT:
         raise ParseError("too large an exponent")
@@ -119,8 +141,8 @@ def numeral(token: str) -> Num:
     return Num(value, len(shown) if "." in mantissa or exponent else 0)
 
 
-def _repeating(token: str) -> Fraction:
-    r"""The value of `0.1\overline{6}` and of `0.\dot{1}4\dot{2}`."""
+def _repeating_value(token: str) -> Fraction:
+    r"""The value of `0.1\overline{6}` and of `0.\dot{1}4\dot{2}`: a period of n digits is worth period / (10^n - 1)."""
     before, _, after = token.partition("\\")
     whole, _, fixed = before.partition(".")
     period = re.sub(r"[a-z\\{}\s]", "", after)

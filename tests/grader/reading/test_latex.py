@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import pytest
 
+from inference_kit.grader import equal
 from inference_kit.grader.reading.latex import parse_latex
 from inference_kit.grader.reading.parse import parse
 from inference_kit.grader.reading.tokens import ParseError
@@ -46,6 +47,8 @@ from inference_kit.grader.values import (
         (r"x\le 2", Relation(("<=",), (Sym("x"), number(2)))),
         (r"\begin{pmatrix}1\\2\\\end{pmatrix}", Matrix(((number(1),), (number(2),)))),
         (r"x\cdotC", Apply("mul", (Sym("x"), Sym("C")))),
+        (r"2\frac13^2", Apply("mul", (number(2), Apply("pow", (Apply("div", (number(1), number(3))), number(2)))))),
+        ("+" * 1200 + "1", number(1)),
     ],
 )
 def test_what_people_write_is_understood(text: str, value: Value) -> None:
@@ -59,6 +62,9 @@ def test_what_people_write_is_understood(text: str, value: Value) -> None:
         r"\input{/etc/passwd}",
         "4 3",
         "x + ",
+        r"\not 3",
+        r"x \not (1)",
+        r"2 \cdot" + r"\pm" * 1200 + "1",
         "(1,2",
         "[1)",
         "@",
@@ -77,6 +83,31 @@ def test_what_people_write_is_understood(text: str, value: Value) -> None:
 def test_what_is_unknown_or_beyond_the_limits_is_refused(text: str) -> None:
     with pytest.raises(ParseError):
         parse_latex(text)
+
+
+X = Sym("x")
+HALF = Apply("integral", (X, X, number(0), number(1)))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (r"\int_0^1 x\,dx", HALF),
+        (r"\int_0^1 x\,d x", HALF),
+        (r"\int_0^1 x\,dx 3", Apply("mul", (HALF, number(3)))),
+        (r"3\int_0^1 x\,dx", Apply("mul", (number(3), HALF))),
+        (r"\int_0^1 x\,dx \cdot y + 1", Apply("add", (Apply("mul", (HALF, Sym("y"))), number(1)))),
+        (r"\left(\int_0^1 x\,dx\right)^2", Apply("pow", (HALF, number(2)))),
+        (r"\int dx", Apply("integral", (number(1), X))),
+        (r"\int \frac ab dx", Apply("integral", (Apply("div", (Sym("a"), Sym("b"))), X))),
+    ],
+)
+def test_an_integral_ends_at_its_dx_and_what_follows_is_a_factor(text: str, value: Value) -> None:
+    assert parse_latex(text) == value
+
+
+def test_an_integral_is_worth_its_value_times_what_follows() -> None:
+    assert equal(r"\int_0^1 x\,dx 3", r"\frac32")
 
 
 def test_an_answer_that_nobody_understands_is_a_text_or_unparsed() -> None:
