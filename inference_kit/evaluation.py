@@ -21,7 +21,7 @@ from inference_kit.grader.finding.extract import boxes
 from inference_kit.records import Candidate, Record, Usage
 from inference_kit.registry import lookup
 from inference_kit.store.results import write_final
-from inference_kit.voting import VOTES, Need, known_of
+from inference_kit.voting import VOTES, Need, find_known_fields
 
 Vote = str | None
 """A vote's name; None takes the first candidate, as for greedy and vanilla."""
@@ -297,7 +297,7 @@ def _winner(record: Record, name: Vote) -> int:
         return 0
     vote = lookup(VOTES, name, "vote", where="--vote")
     if vote.needs:
-        check_votes([name], known_of(record.candidates))
+        check_votes([name], find_known_fields(record.candidates))
     return vote.choose(record.candidates)
 
 

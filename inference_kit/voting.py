@@ -127,7 +127,7 @@ def majority(candidates: Sequence[Candidate]) -> int:
     return max(_group(candidates), key=lambda members: (len(members), math.fsum(scores[each] for each in members)))[0]
 
 
-def known_of(candidates: Iterable[Candidate]) -> frozenset[Need]:
+def find_known_fields(candidates: Iterable[Candidate]) -> frozenset[Need]:
     """Return which fields that votes need have a value in any of the candidates."""
     return frozenset(need for each in candidates for need in get_args(Need) if getattr(each, need) not in (None, ()))
 

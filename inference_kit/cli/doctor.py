@@ -21,7 +21,7 @@ import inference_kit
 from inference_kit.models import ENGINES
 from inference_kit.models.vllm.process import ENVIRONMENT, find_vllm_python
 from inference_kit.models.vllm.process import SET_UP as SET_UP_VLLM
-from inference_kit.report.tables import table
+from inference_kit.report.tables import format_table
 from inference_kit.setup.registries import Registries
 
 SET_UP = "rm -rf .venv/installed && bash scripts/setup.sh"
@@ -95,7 +95,7 @@ def show(findings: Sequence[Finding]) -> str:
     rows = [[finding.part, finding.name, finding.found] for finding in findings]
     fixes = dict.fromkeys(finding.fix for finding in findings if finding.fix)
     closing = [f"to mend:  {fix}" for fix in fixes] or ["Nothing is missing."]
-    return "\n".join([table(("part", "name", "found"), rows, left=3), "", *closing])
+    return "\n".join([format_table(("part", "name", "found"), rows, left=3), "", *closing])
 
 
 def _machine() -> Iterator[Finding]:

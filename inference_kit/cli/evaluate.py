@@ -9,11 +9,11 @@ from inference_kit.evaluation import OwnMetrics, check_votes, write_finals
 from inference_kit.experiment.shards import whole_runs
 from inference_kit.experiment.stored import StoredRun
 from inference_kit.grader import GraderPool
-from inference_kit.report.tables import ACCURACY_HEADERS, accuracy_row, table
+from inference_kit.report.tables import ACCURACY_HEADERS, build_accuracy_row, format_table
 from inference_kit.search import METHODS
 from inference_kit.setup.registries import Registries
 from inference_kit.store.atomic import write_atomically
-from inference_kit.voting import VOTES, known_of
+from inference_kit.voting import VOTES, find_known_fields
 
 
 def add_parser(subparsers: Any) -> None:
@@ -58,10 +58,12 @@ def execute(arguments: argparse.Namespace, registries: Registries) -> int:
     if arguments.output:
         with write_atomically(arguments.output) as file:
             file.write(shown + "\n")
-    rows = [accuracy_row(each["name"], each["metrics"]) for each in found]
+    rows = [build_accuracy_row(each["name"], each["metrics"]) for each in found]
     folders = sorted({str(Path(each["file"]).parent) for each in found})
     print(
-        shown if arguments.json else table(ACCURACY_HEADERS, rows) + "\n\nwritten to " + "\n           ".join(folders)
+        shown
+        if arguments.json
+        else format_table(ACCURACY_HEADERS, rows) + "\n\nwritten to " + "\n           ".join(folders)
     )
     return 1 if any(each["metrics"]["failed"] for each in found) else 0
 
@@ -69,7 +71,7 @@ def execute(arguments: argparse.Namespace, registries: Registries) -> int:
 def _votes(run: StoredRun, asked: str) -> tuple[str | None, ...]:
     if not asked or _writes_one_solution(run):
         return run.votes
-    known = known_of(candidate for record in run.records() for candidate in record.candidates)
+    known = find_known_fields(candidate for record in run.records() for candidate in record.candidates)
     if asked == "all":
         return tuple(name for name, vote in VOTES.items() if known.issuperset(vote.needs))
     names = tuple(dict.fromkeys(name.strip() for name in asked.split(",") if name.strip()))

@@ -8,12 +8,12 @@ from typing import Any
 
 from inference_kit.models import ENGINES
 from inference_kit.registry import Entry, lookup, opened, summary_of
-from inference_kit.report.tables import table
+from inference_kit.report.tables import format_table
 from inference_kit.reward_models import REWARD_MODELS
 from inference_kit.search import METHODS
 from inference_kit.setup.registries import Registries
-from inference_kit.templates import prompt_templates
-from inference_kit.templates.chat_templates import chat_templates
+from inference_kit.templates import read_prompt_templates
+from inference_kit.templates.chat_templates import list_chat_templates
 from inference_kit.voting import VOTES
 
 
@@ -41,12 +41,12 @@ def execute(arguments: argparse.Namespace, registries: Registries) -> int:
         "methods": lambda: [[name, summary_of(method.function)] for name, method in METHODS.items()],
         "votes": lambda: [[name, vote.summary] for name, vote in VOTES.items()],
         "templates": lambda: [
-            *([name, text.rsplit("\n", 1)[-1]] for name, text in prompt_templates().items()),
-            *([f"{name} (chat)", "the turns of a conversation, for --template"] for name in chat_templates()),
+            *([name, text.rsplit("\n", 1)[-1]] for name, text in read_prompt_templates().items()),
+            *([f"{name} (chat)", "the turns of a conversation, for --template"] for name in list_chat_templates()),
         ],
     }
     wanted = list(kinds) if arguments.kind == "all" else [arguments.kind.replace("-", "_")]
-    shown = [table((kind, "what it is"), lookup(kinds, kind, "kind")(), left=2) for kind in wanted]
+    shown = [format_table((kind, "what it is"), lookup(kinds, kind, "kind")(), left=2) for kind in wanted]
     print("\n\n".join(shown))
     return 0
 

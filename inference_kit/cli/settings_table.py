@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Mapping
 
 from inference_kit.config import Resolved
-from inference_kit.report.tables import table
+from inference_kit.report.tables import format_table
 
 ASIDE = frozenset({"explain", "dry_run", "json", "debug"})
 """What is asked of this one call and says nothing of the others."""
@@ -17,7 +17,7 @@ def explained(settings: Mapping[str, Resolved], *, without: Collection[str] = ()
         for name, each in settings.items()
         if name not in ASIDE and name not in without
     ]
-    return table(("setting", "value", "source", "instead of"), rows, left=4)
+    return format_table(("setting", "value", "source", "instead of"), rows, left=4)
 
 
 def _beaten(setting: Resolved) -> str:

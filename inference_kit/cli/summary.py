@@ -10,7 +10,7 @@ from typing import Any
 from inference_kit.cli.plan import Plan
 from inference_kit.cli.progress import Progress
 from inference_kit.records import Usage
-from inference_kit.report.tables import ACCURACY_HEADERS, accuracy_row, percent, table
+from inference_kit.report.tables import ACCURACY_HEADERS, build_accuracy_row, format_percent, format_table
 from inference_kit.search import METHODS
 from inference_kit.store.results import read_final
 
@@ -60,11 +60,11 @@ def _stored_metrics(path: Path) -> Mapping[str, Any] | None:
 def show_summary(summary: Mapping[str, Any]) -> str:
     """The table of accuracies, what they cost, where the files are, and what to do next."""
     metrics, this_time = summary["metrics"], summary["this_time"]
-    rows = [accuracy_row("greedy (stored)", summary["greedy"])] if summary["greedy"] else []
-    rows += [accuracy_row(name, each) for name, each in summary["votes"].items()]
+    rows = [build_accuracy_row("greedy (stored)", summary["greedy"])] if summary["greedy"] else []
+    rows += [build_accuracy_row(name, each) for name, each in summary["votes"].items()]
     most = max(map(int, metrics["pass_at"]), default=0)
     if most > 1:
-        rows.append([f"pass@{most} (any is right)", percent(metrics["pass_at"][str(most)]), "", "", "", ""])
+        rows.append([f"pass@{most} (any is right)", format_percent(metrics["pass_at"][str(most)]), "", "", "", ""])
     cost = (
         f"{metrics['generated_tokens']:,} tokens generated and {metrics['cached_tokens']:,} taken from earlier runs, "
         f"{metrics['reward_tokens']:,} read by the reward model; {metrics['engine_calls']:,} engine calls, "
@@ -77,7 +77,16 @@ def show_summary(summary: Mapping[str, Any]) -> str:
     )
     title = f"{summary['dataset']} · {summary['model']} + {summary['reward_model']} · {summary['method']}"
     title += f" · shard {summary['shard']}" if summary["shard"] else ""
-    lines = [title, "", table(ACCURACY_HEADERS, rows), "", cost, now, *_remarks(summary), f"files: {summary['folder']}"]
+    lines = [
+        title,
+        "",
+        format_table(ACCURACY_HEADERS, rows),
+        "",
+        cost,
+        now,
+        *_remarks(summary),
+        f"files: {summary['folder']}",
+    ]
     return "\n".join([*lines, f"next:  {_next_command(summary)}"])
 
 
@@ -100,8 +109,8 @@ def _remarks(summary: Mapping[str, Any]) -> list[str]:
         )
     if metrics["lenient_accuracy"] != metrics["strict_accuracy"]:
         found.append(
-            f"note:  lenient accuracy {percent(metrics['lenient_accuracy'])} (any box counts), "
-            f"strict {percent(metrics['strict_accuracy'])} (the last box)"
+            f"note:  lenient accuracy {format_percent(metrics['lenient_accuracy'])} (any box counts), "
+            f"strict {format_percent(metrics['strict_accuracy'])} (the last box)"
         )
     return found
 

@@ -12,7 +12,7 @@ from typing import Any
 from inference_kit.decoders.own_score import Judged, Score, context_of, judge
 from inference_kit.evaluation import check_votes
 from inference_kit.records import Candidate, Problem
-from inference_kit.voting import VOTES, known_of
+from inference_kit.voting import VOTES, find_known_fields
 
 BY_SCORE = "score"
 """Stands for a vote where the highest score wins."""
@@ -55,7 +55,7 @@ def choose(vote: str | None, own: Score | None, problem: Problem, candidates: Se
     judged = tuple(map(Judged, default_scores(candidates)))
     if vote is None:
         return Choice(0, judged)
-    check_votes((vote,), known_of(candidates))
+    check_votes((vote,), find_known_fields(candidates))
     return Choice(VOTES[vote].choose(candidates), judged)
 
 

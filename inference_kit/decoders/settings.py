@@ -20,7 +20,7 @@ from inference_kit.records import AnswerKind
 from inference_kit.registry import Setting, lookup, settings_of, unknown
 from inference_kit.reward_models.base import RewardModel
 from inference_kit.search import METHODS
-from inference_kit.templates import load_prompt, prompt_templates
+from inference_kit.templates import load_prompt, read_prompt_templates
 from inference_kit.voting import AGGREGATES, VOTES
 
 WHERE = "hyperparameters"
@@ -147,7 +147,7 @@ def _own_text(name: str, value: Any) -> Any:
     if not name.endswith("_template") or not isinstance(value, str) or "{" in value:
         return value
     is_file = len(value) < 256 and Path(value).expanduser().is_file()
-    return f"{load_prompt(value) if is_file or value in prompt_templates() else value}\n"
+    return f"{load_prompt(value) if is_file or value in read_prompt_templates() else value}\n"
 
 
 def _options() -> dict[str, Setting]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from inference_kit.errors import UserError
-from inference_kit.report.tables import table
+from inference_kit.report.tables import format_table
 
 Entry = Mapping[str, Any]
 """One of the `results` of a final file."""
@@ -93,7 +93,7 @@ def format_comparison(found: Comparison, names: tuple[str, str], *, shown: int) 
         f"A: {names[0]}  {right_a}/{total} = {100 * right_a / total:.1f} %",
         f"B: {names[1]}  {right_b}/{total} = {100 * right_b / total:.1f} %",
         "",
-        table(("", "problems"), counts),
+        format_table(("", "problems"), counts),
     ]
     if found.unmatched_a or found.unmatched_b:
         parts += ["", f"left out: {found.unmatched_a} only in A, {found.unmatched_b} only in B"]
@@ -114,7 +114,7 @@ def _format_pairs(pairs: Sequence[tuple[Entry, Entry]]) -> str:
         ]
         for a, b in pairs
     ]
-    return table(("index", "input", "gold", "A", "B"), rows, left=2)
+    return format_table(("index", "input", "gold", "A", "B"), rows, left=2)
 
 
 def _summarize(a: Entry, b: Entry) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
+def format_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
     """Format `rows` under `headers`; the first `left` columns are aligned left, the others right."""
     widths = [max(len(row[column]) for row in [headers, *rows]) for column in range(len(headers))]
 
@@ -21,23 +21,23 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 
     return "\n".join([line(headers), "  ".join("-" * width for width in widths), *map(line, rows)])
 
 
-def percent(share: float | None) -> str:
+def format_percent(share: float | None) -> str:
     """Format a share in [0, 1] as percent with one decimal; a dash where it is unknown."""
     return "-" if share is None else f"{100 * share:.1f} %"
 
 
-def interval(bounds: Sequence[float] | None) -> str:
+def format_interval(bounds: Sequence[float] | None) -> str:
     """Format a confidence interval in [0, 1] as percent; a dash where it is unknown."""
     return "-" if bounds is None else f"[{100 * bounds[0]:.1f}, {100 * bounds[1]:.1f}]"
 
 
-def accuracy_row(name: str, metrics: Mapping[str, Any]) -> list[str]:
+def build_accuracy_row(name: str, metrics: Mapping[str, Any]) -> list[str]:
     """Build the row of an accuracy table, under `ACCURACY_HEADERS`, from the metrics of a final file."""
     tokens = metrics["generated_tokens"] + metrics["cached_tokens"]
     return [
         name,
-        percent(metrics["accuracy"]),
-        interval(metrics["ci95"]),
+        format_percent(metrics["accuracy"]),
+        format_interval(metrics["ci95"]),
         f"{metrics['correct']}/{metrics['total']}",
         str(metrics["failed"]),
         f"{tokens / max(1, metrics['total']):,.0f}",

@@ -17,7 +17,7 @@ PROMPT_FOLDER = Path(__file__).parent / "prompt"
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
-def prompt_templates() -> dict[str, str]:
+def read_prompt_templates() -> dict[str, str]:
     """Read the prompt templates that ship with the house: text by name."""
     return {path.stem: _read(path) for path in sorted(PROMPT_FOLDER.glob("*.txt"))}
 

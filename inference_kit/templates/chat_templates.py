@@ -37,7 +37,7 @@ class ChatTemplate:
         return hashlib.sha256(self.text.encode()).hexdigest()[:16]
 
 
-def chat_templates() -> list[str]:
+def list_chat_templates() -> list[str]:
     """List the names of the templates that ship with the house."""
     return sorted(path.stem for path in CHAT_FOLDER.glob("*.jinja"))
 
@@ -53,8 +53,8 @@ def load_chat_template(name: str | None, path: str | None) -> ChatTemplate | Non
             "two chat templates are given", where="--chat-template", fix="Leave out --template or --chat-template."
         )
     if name:
-        if name not in chat_templates():
-            raise unknown(name, chat_templates(), "chat template", where="--template")
+        if name not in list_chat_templates():
+            raise unknown(name, list_chat_templates(), "chat template", where="--template")
         return _read(CHAT_FOLDER / f"{name}.jinja", name)
     return _read(Path(path).expanduser(), path) if path else None
 

@@ -9,7 +9,7 @@ import tiny_models
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.local.chat_text import render_chat, set_chat_template, split_stops
 from inference_kit.records import Message
-from inference_kit.templates.chat_templates import chat_templates, load_chat_template
+from inference_kit.templates.chat_templates import list_chat_templates, load_chat_template
 
 TURNS = (Message("user", "Hi"), Message("assistant", "Hello!"), Message("user", "2+2?"))
 SYSTEM = Message("system", "Be brief.")
@@ -80,7 +80,7 @@ def test_a_template_renders_what_was_published(name: str, tokenizer: Any) -> Non
 
 
 def test_all_templates_are_tested() -> None:
-    assert chat_templates() == sorted(PUBLISHED) == sorted(WITH_SYSTEM)
+    assert list_chat_templates() == sorted(PUBLISHED) == sorted(WITH_SYSTEM)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from inference_kit.errors import UserError
-from inference_kit.templates import fill, load_prompt, prompt_templates, strip_template
+from inference_kit.templates import fill, load_prompt, read_prompt_templates, strip_template
 
 
 def test_the_boxed_prompt_is_what_the_bundled_model_was_trained_on() -> None:
@@ -57,7 +57,7 @@ def test_a_template_that_is_no_text_is_refused(tmp_path: Path) -> None:
 
 
 def test_every_template_asks_a_question() -> None:
-    templates = prompt_templates()
+    templates = read_prompt_templates()
     assert {"cot_boxed", "cot_boxed_zh", "choice_boxed", "plain"} <= templates.keys()
     assert templates["plain"] == "{question}"
     assert all("\\boxed{}" in templates[name] for name in ("cot_boxed", "cot_boxed_zh", "choice_boxed"))
