@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from inference_kit.processes.child import ChildProcess
+from inference_kit.processes.messages import wrap_error
 from inference_kit.processes.owner import Owner
 from inference_kit.processes.server import LoadFailure, serve
 
@@ -76,6 +77,12 @@ def say_and_end(owner: Owner, how: str) -> None:
     if how == "signal":
         os.kill(os.getpid(), signal.SIGTERM)
     os._exit(7)
+
+
+def fail(owner: Owner) -> None:
+    """Tell of an error, and stay."""
+    owner.send(wrap_error(ValueError("a bug")))
+    owner.receive()
 
 
 def log(owner: Owner) -> None:

@@ -63,10 +63,6 @@ def leave(code: int) -> NoReturn:
         thread.join(max(0.0, deadline - time.monotonic()))
     if not any(thread.is_alive() for thread in threads):
         sys.exit(code)
-    import multiprocessing
-
-    for child in multiprocessing.active_children():
-        child.kill()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -74,6 +74,10 @@ class Channel:
             self._writing.close()
             self._reading.close()
 
+    def __del__(self) -> None:
+        self._writing.close()
+        self._reading.close()
+
     def fileno(self) -> int:
         """The file that can be read when something has arrived."""
         return self._reading.fileno()

@@ -22,7 +22,7 @@ from typing import Any
 from loguru import logger
 
 from inference_kit.processes.channel import Channel
-from inference_kit.processes.messages import Log
+from inference_kit.processes.messages import Log, Raised
 
 HOME = Path(__file__).resolve().parents[2]
 KEPT_LINES = 400
@@ -98,7 +98,7 @@ class ChildProcess:
             self._channel.send(message, deadline)
 
     def receive(self, deadline: float | None = None) -> Any:
-        """Return the next message, and log what is meant for the log.
+        """Return the next message, and log what is meant for the log; raise what the child raised.
 
         Raises:
             TimeoutError: at the deadline, a time of `time.monotonic`.
@@ -109,6 +109,8 @@ class ChildProcess:
                 logger.log(message.level, "{}: {}", self.name, message.text)
         except EOFError:
             raise self._explain_loss() from None
+        if isinstance(message, Raised):
+            raise message.error
         return message
 
     def end(self, seconds: float = 0.0) -> None:
@@ -121,7 +123,7 @@ class ChildProcess:
         self._group_ender.join()
 
     def close(self, seconds: float = 0.0) -> None:
-        """End it as `end` does, and give the pipes back; not while a thread receives."""
+        """End the child as `end` does, and close the channel; not while a thread receives."""
         self.end(seconds)
         self._channel.close()
 
@@ -144,10 +146,10 @@ class ChildProcess:
 
 
 def receive_from_all(children: Sequence[ChildProcess]) -> list[Any]:
-    """Return the next message of each child.
+    """Return the next message of each child; raise what any of them raised, whatever the others do.
 
     Raises:
-        ChildLost: as soon as one of them has ended without a message, whatever the others do.
+        ChildLost: where one of them has ended without a message.
     """
     received: dict[int, Any] = {}
     while True:

@@ -113,15 +113,18 @@ def test_a_child_that_nobody_holds_any_more_ends() -> None:
     assert ends(pid)
 
 
-def test_an_owner_of_many_hears_of_the_first_loss() -> None:
+def test_an_owner_of_many_hears_of_the_first_loss_or_error() -> None:
     """Whatever the others do: they may wait for the one that is lost."""
     idle, mortal = start("sleep"), start("say_and_end", "error")
     for _ in range(100):
         mortal.receive()
     with pytest.raises(ChildLost, match="the weights are damaged"):
         receive_from_all([idle, mortal])
-    idle.close()
-    mortal.close()
+    failing = start("fail")
+    with pytest.raises(ValueError, match="a bug"):
+        receive_from_all([idle, failing])
+    for child in (idle, mortal, failing):
+        child.close()
     two = [start("repeat"), start("repeat")]
     for number, child in enumerate(two):
         child.send(Said(number))

@@ -1,18 +1,18 @@
 """Tensor parallel: one decode loop on several GPUs, each with its share of every layer, in a process of its own.
 
 Why: `transformers` shares layers out between processes that must all run the same passes in the same order; the decode
-loop is deterministic, so each process runs a whole one and is told the same things at the same time.
+loop is deterministic, so each process runs a whole one and gets the same orders at the same time.
 Promises: rows say what they would say on one GPU, as far as floating-point sums do; where a process dies, all end and
-the error says so; they end with the program, however it ends.
+the error says why; they end with the program, however it ends.
 """
 
 import os
-import shutil
 import tempfile
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.decode.decode_loop import DecodeLoop
@@ -23,12 +23,10 @@ from inference_kit.models.decode.sequences import Row
 from inference_kit.models.local.devices import Placement, choose_device
 from inference_kit.models.local.loading import load_model
 from inference_kit.models.local.weights import Weights
+from inference_kit.processes.child import ChildLost, ChildProcess, receive_from_all
+from inference_kit.processes.messages import Packed, pack, wrap_error
+from inference_kit.processes.owner import Owner
 from inference_kit.records import FinishReason, GenerationConfig
-
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-
-SECONDS_TO_END = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,17 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class Member:
+    """The first message to a process: which one it is of how many, where they meet, and its `Share`, packed."""
+
+    rank: int
+    size: int
+    meeting: str
+    share: Packed
+
+
+@dataclass(frozen=True, slots=True)
+class NewRow:
     """A row on its way to the processes."""
 
     prompt: tuple[int, ...]
@@ -56,7 +64,16 @@ class _Job:
 
 
 @dataclass(frozen=True, slots=True)
-class _Progress:
+class Orders:
+    """What every process does next: take rows in by their numbers, give others up, and take up to so many steps."""
+
+    steps: int
+    new: Mapping[int, NewRow]
+    cancelled: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RowState:
     """What a row has become."""
 
     written: list[int]
@@ -64,6 +81,13 @@ class _Progress:
     sureness: list[Sureness]
     finish_reason: FinishReason | None
     error: EngineError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The rows that have been written on, by their numbers; only the first process tells."""
+
+    rows: Mapping[int, RowState]
 
 
 def check_size(size: int, device: str, config: Any) -> None:
@@ -98,27 +122,15 @@ class ParallelLoop:
     """
 
     def __init__(self, share: Share, size: int) -> None:
-        import multiprocessing
-
         self.waiting: deque[Row] = deque()
         self._live: dict[int, Row] = {}
         self._born = 0
-        context = multiprocessing.get_context("spawn")
-        folder = Path(tempfile.mkdtemp())
-        ends = [context.Pipe() for _ in range(size)]
-        self._pipes = [ours for ours, _ in ends]
-        self._processes = [
-            context.Process(target=_work, args=(rank, size, str(folder / "meeting"), share, theirs), daemon=True)
-            for rank, (_, theirs) in enumerate(ends)
-        ]
-        for process in self._processes:
-            process.start()
-        for _, theirs in ends:
-            theirs.close()
-        try:
-            self._answers()
-        finally:
-            shutil.rmtree(folder)
+        packed = pack(share)
+        self._children = [ChildProcess(__name__, f"rank {rank}") for rank in range(size)]
+        with tempfile.TemporaryDirectory() as folder:
+            for rank, child in enumerate(self._children):
+                child.send(Member(rank, size, str(Path(folder, "meeting")), packed))
+            self._receive()
 
     @property
     def busy(self) -> bool:
@@ -127,102 +139,92 @@ class ParallelLoop:
 
     def advance(self, steps: int) -> list[Row]:
         """Take up to `steps` steps in all processes, and stop early once a row has finished; return those."""
-        jobs: dict[int, _Job] = {}
-        for row in self.waiting:
-            if not row.cancelled:
-                jobs[self._born] = _Job(row.prompt, row.config, row.seed, row.room, row.begun)
-                self._live[self._born] = row
-                self._born += 1
-        self.waiting.clear()
-        cancelled = [number for number, row in self._live.items() if row.cancelled]
-        for number in cancelled:
-            del self._live[number]
-        try:
-            for pipe in self._pipes:
-                pipe.send((steps, jobs, cancelled))
-        except OSError as error:
-            self._kill()
-            raise _died() from error
+        orders = Orders(steps, self._take_in(), self._give_up())
+        for child in self._children:
+            child.send(orders)
         finished: list[Row] = []
-        for number, progress in self._answers()[0].items():
+        for number, state in self._receive().rows.items():
             row = self._live[number]
-            row.written, row.logprob, row.sureness = progress.written, progress.logprob, progress.sureness
-            row.finish_reason, row.error = progress.finish_reason, progress.error
+            row.written, row.logprob, row.sureness = state.written, state.logprob, state.sureness
+            row.finish_reason, row.error = state.finish_reason, state.error
             if row.finish_reason or row.error:
                 finished.append(self._live.pop(number))
         return finished
 
     def close(self) -> None:
         """End the processes."""
-        for pipe in self._pipes:
-            pipe.close()
-        for process in self._processes:
-            process.join(SECONDS_TO_END)
-            if process.is_alive():
-                process.kill()
+        for child in self._children:
+            child.end()
 
-    def _answers(self) -> list[Any]:
-        """What each process has to say; the first error is raised, and ends all of them."""
-        from multiprocessing.connection import wait
+    def _take_in(self) -> dict[int, NewRow]:
+        """Number the rows that wait, and return them as messages."""
+        new: dict[int, NewRow] = {}
+        for row in self.waiting:
+            if not row.cancelled:
+                new[self._born] = NewRow(row.prompt, row.config, row.seed, row.room, row.begun)
+                self._live[self._born] = row
+                self._born += 1
+        self.waiting.clear()
+        return new
 
-        answers: dict[int, Any] = {}
-        sentinels = [process.sentinel for process in self._processes]
-        while len(answers) < len(self._pipes):
-            open_pipes = [pipe for rank, pipe in enumerate(self._pipes) if rank not in answers]
-            ready = wait([*open_pipes, *sentinels])
-            for rank, pipe in enumerate(self._pipes):
-                if pipe in ready:
-                    answers[rank] = _received(pipe)
-            error = next((answer for answer in answers.values() if isinstance(answer, Exception)), None)
-            if error is None and not any(pipe in ready for pipe in open_pipes):
-                error = _died()
-            if error is not None:
-                self._kill()
-                raise error
-        return [answers[rank] for rank in range(len(self._pipes))]
+    def _give_up(self) -> tuple[int, ...]:
+        """Drop the rows that nobody wants any more, and return their numbers."""
+        cancelled = tuple(number for number, row in self._live.items() if row.cancelled)
+        for number in cancelled:
+            del self._live[number]
+        return cancelled
 
-    def _kill(self) -> None:
-        for process in self._processes:
-            process.kill()
+    def _receive(self) -> Progress:
+        """Return what the first process tells; an error or a death of any of them ends all."""
+        try:
+            first: Progress = receive_from_all(self._children)[0]
+        except ChildLost as loss:
+            self.close()
+            raise EngineError(
+                f"a process of the tensor-parallel engine has died ({loss.reason})", fix="--debug shows its log."
+            ) from loss
+        except Exception:
+            self.close()
+            raise
+        return first
 
 
-def _received(pipe: "Connection") -> Any:
+def main(owner: Owner) -> None:
+    """Load a share, and follow orders until the owner is gone."""
+    owner.watch()
+    owner.forward_log()
+    member = owner.receive()
+    if member is None:
+        return
     try:
-        return pipe.recv()
-    except (EOFError, OSError):
-        return _died()
+        _work(owner, member)
+    except Exception as error:  # noqa: BLE001 - handed to the owner
+        owner.send(wrap_error(error))
 
 
-def _died() -> EngineError:
-    return EngineError("a process of the tensor-parallel engine has died", fix="Its log is above.")
+def _work(owner: Owner, member: Member) -> None:
+    share: Share = member.share.unpack()
+    loop = _load_loop(member, share)
+    owner.send(Progress({}))
+    rows: dict[int, Row] = {}
+    while (orders := owner.receive()) is not None:
+        for number, new in orders.new.items():
+            watch = ReplyText(share.tokenizer, (), ()).watch(new.config)
+            rows[number] = Row(new.prompt, new.config, new.seed, new.room, watch, new.begun)
+            loop.waiting.append(rows[number])
+        for number in orders.cancelled:
+            rows.pop(number).cancelled = True
+        loop.advance(orders.steps)
+        states = {number: _state_of(row) for number, row in rows.items() if row.written or row.error}
+        owner.send(Progress(states if member.rank == 0 else {}))
+        rows = {number: row for number, row in rows.items() if not (row.finish_reason or row.error)}
 
 
-def _work(rank: int, size: int, meeting: str, share: Share, pipe: "Connection") -> None:
-    """A process: load a share, then do as told until nobody is there to tell."""
-    try:
-        loop = _loop(rank, size, meeting, share)
-        pipe.send({})
-        rows: dict[int, Row] = {}
-        while not isinstance(orders := _received(pipe), EngineError):
-            steps, jobs, cancelled = orders
-            for number, job in jobs.items():
-                watch = ReplyText(share.tokenizer, (), ()).watch(job.config)
-                rows[number] = Row(job.prompt, job.config, job.seed, job.room, watch, job.begun)
-                loop.waiting.append(rows[number])
-            for number in cancelled:
-                rows.pop(number).cancelled = True
-            loop.advance(steps)
-            progress = {number: _progress(row) for number, row in rows.items() if row.written or row.error}
-            pipe.send(progress if rank == 0 else {})
-            rows = {number: row for number, row in rows.items() if not (row.finish_reason or row.error)}
-    except Exception as error:  # noqa: BLE001 - handed to the caller
-        pipe.send(error)
-
-
-def _loop(rank: int, size: int, meeting: str, share: Share) -> DecodeLoop:
+def _load_loop(member: Member, share: Share) -> DecodeLoop:
     import torch
     from torch import distributed
 
+    rank, size = member.rank, member.size
     os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(size))
     place = choose_device(share.placement.device)
     if place == "cuda":
@@ -230,7 +232,7 @@ def _loop(rank: int, size: int, meeting: str, share: Share) -> DecodeLoop:
     else:
         torch.set_num_threads(max(1, torch.get_num_threads() // size))
     distributed.init_process_group(
-        "nccl" if place == "cuda" else "gloo", init_method=f"file://{meeting}", rank=rank, world_size=size
+        "nccl" if place == "cuda" else "gloo", init_method=f"file://{member.meeting}", rank=rank, world_size=size
     )
     model = load_model(
         share.weights,
@@ -246,5 +248,5 @@ def _loop(rank: int, size: int, meeting: str, share: Share) -> DecodeLoop:
     return loop
 
 
-def _progress(row: Row) -> _Progress:
-    return _Progress(row.written, row.logprob, row.sureness, row.finish_reason, row.error)
+def _state_of(row: Row) -> RowState:
+    return RowState(row.written, row.logprob, row.sureness, row.finish_reason, row.error)
