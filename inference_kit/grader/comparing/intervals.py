@@ -8,7 +8,7 @@ None.
 import math
 from dataclasses import dataclass
 
-from inference_kit.grader.proving.equality import number_value
+from inference_kit.grader.proving.points import compute_real
 from inference_kit.grader.values import (
     Apply,
     Bracketed,
@@ -92,7 +92,7 @@ def _end(value: Value) -> float | None:
             return math.inf
         case Apply("neg", (Sym("oo"),)):
             return -math.inf
-    return number_value(value)
+    return compute_real(value)
 
 
 def _interval(value: Bracketed) -> Pieces | None:
@@ -107,7 +107,7 @@ def _piece(low: float, low_open: bool, high: float, high_open: bool) -> Piece:
 
 
 def _points(items: tuple[Value, ...]) -> Pieces | None:
-    numbers = [number_value(item) for item in items]
+    numbers = [compute_real(item) for item in items]
     if None in numbers:
         return None
     return _merged([Piece(number, False, number, False) for number in numbers if number is not None])
@@ -188,7 +188,7 @@ def _inequality(relation: Relation) -> tuple[Value | None, Pieces] | None:
         return None
     left, right = relation.sides
     sign = relation.signs[0]
-    if number_value(left) is not None or _end(left) is not None:
+    if compute_real(left) is not None or _end(left) is not None:
         left, right, sign = right, left, _TURNED[sign]
     bound = _end(right)
     if bound is not None and isinstance(left, Apply) and left.head == "abs" and sign != "!=":
@@ -260,7 +260,7 @@ def _linear(left: Value, right: Value, sign: str) -> tuple[Value | None, Pieces]
 
 
 def _difference_at(left: Value, right: Value, name: str, place: int) -> float | None:
-    sides = [number_value(substituted(side, name, place)) for side in (left, right)]
+    sides = [compute_real(substituted(side, name, place)) for side in (left, right)]
     if sides[0] is None or sides[1] is None:
         return None
     return sides[0] - sides[1]

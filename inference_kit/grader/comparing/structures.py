@@ -1,7 +1,7 @@
 """Compare two values by what they are: units, words, relations, sets, structures, and at last expressions.
 
 Why: each kind of answer has one convention (docs/grading.md), and a structure is only as equal as its parts.
-Promises: symmetric; what only a proof can tell goes to `settle`, which knows nothing outside a worker.
+Promises: symmetric; what only a proof can tell goes to `prove`, which knows nothing outside a worker.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -11,8 +11,8 @@ from inference_kit.grader.comparing.intervals import reals, same_reals, turned
 from inference_kit.grader.comparing.matrices import folded, line_of
 from inference_kit.grader.comparing.members import members_of, spread
 from inference_kit.grader.comparing.naming import alike, name_of, named_value, stated
-from inference_kit.grader.proving.equality import same_number, same_ratio
-from inference_kit.grader.proving.exact import exact
+from inference_kit.grader.proving.equality import Claim, prove_equal, prove_proportional
+from inference_kit.grader.proving.exact import compute_rational
 from inference_kit.grader.reading.parse import COMMAND
 from inference_kit.grader.reading.tokens import MOST_CHARACTERS
 from inference_kit.grader.reading.units import NAMES
@@ -45,15 +45,15 @@ from inference_kit.grader.vocabulary import NUMBER_WORDS
 
 MOST_ITEMS = 64
 
-Settle = Callable[[Value, Value, str], Verdict]
-"""Decides whether two expressions are `same`, or in a constant `ratio`, or in a `positive` one."""
+Prove = Callable[[Value, Value, Claim], Verdict]
+"""Says whether a claim about two expressions holds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparer:
-    """Compares values; `settle` decides what arithmetic cannot."""
+    """Compares values; `prove` decides what arithmetic cannot."""
 
-    settle: Settle
+    prove: Prove
 
     def same(self, a: Value, b: Value) -> Verdict:
         """Say whether two values are the same answer."""
@@ -195,9 +195,9 @@ class Comparer:
             return any_equal(map(self.all_same, pairs))
         first = _difference(*a.sides)
         second = _difference(*b.sides) if signs[0] == signs[1] else _difference(*b.sides[::-1])
-        how = "ratio" if signs[0] in ("=", "!=") else "positive"
-        known = same_ratio(first, second, positive=how == "positive")
-        return self.settle(first, second, how) if known is UNKNOWN else known
+        claim: Claim = "proportional" if signs[0] in ("=", "!=") else "positively proportional"
+        known = prove_proportional(first, second, positive=claim == "positively proportional")
+        return self.prove(first, second, claim) if known is UNKNOWN else known
 
     def _real_sets(self, a: Value, b: Value) -> Verdict | None:
         """Sets of reals, where at least one side can be nothing else."""
@@ -234,7 +234,7 @@ class Comparer:
             return decide(a.base == b.base and a.digits.lstrip("0") == b.digits.lstrip("0"))
         for based, other in ((a, b), (b, a)):
             if isinstance(based, Based):
-                value = exact(other) if is_expression(other) else None
+                value = compute_rational(other) if is_expression(other) else None
                 meanings = (_digits_value(based.digits, 10), _digits_value(based.digits, based.base))
                 return decide(value is not None and value in meanings)
         return None
@@ -253,7 +253,7 @@ class Comparer:
 
     def _proportional(self, a: Ratio, b: Ratio) -> bool:
         """3:2 and 6:4; a part of zero is no ratio but a time of day, which has no other form."""
-        numbers = [exact(part) if is_expression(part) else None for part in (*a.parts, *b.parts)]
+        numbers = [compute_rational(part) if is_expression(part) else None for part in (*a.parts, *b.parts)]
         known = [value for value in numbers if value]
         if len(known) < len(numbers):
             return False
@@ -281,15 +281,15 @@ class Comparer:
     def _expressions(self, a: Value, b: Value) -> Verdict:
         if contains(a, "union", "intersection", "difference") or contains(b, "union", "intersection", "difference"):
             return NO
-        known = same_number(a, b)
-        return self.settle(a, b, "same") if known is UNKNOWN else known
+        known = prove_equal(a, b)
+        return self.prove(a, b, "equal") if known is UNKNOWN else known
 
     def _unknown(self, a: Value, b: Value) -> Verdict:
         """Mathematics that our parser does not know, on one side at least."""
         texts = [value.text for value in (a, b) if isinstance(value, Unparsed)]
         if any(len(text) > MOST_CHARACTERS or not _is_mathematics(text) for text in texts):
             return NO
-        return self.settle(a, b, "same")
+        return self.prove(a, b, "equal")
 
 
 def simplified(value: Value) -> Value:

@@ -7,10 +7,10 @@ Promises: symmetric; unknown only where a proof is needed and nobody is given wh
 import re
 from typing import NamedTuple
 
-from inference_kit.grader.comparing.structures import Comparer, Settle
+from inference_kit.grader.comparing.structures import Comparer, Prove
 from inference_kit.grader.finding.choice import letter_of
-from inference_kit.grader.proving.equality import same_number
-from inference_kit.grader.proving.exact import exact
+from inference_kit.grader.proving.equality import Claim, prove_equal
+from inference_kit.grader.proving.exact import compute_rational
 from inference_kit.grader.reading.parse import clean, parse, squeezed
 from inference_kit.grader.reading.phrases import words_of
 from inference_kit.grader.values import (
@@ -47,12 +47,12 @@ class Comparison(NamedTuple):
         return self.verdict is YES
 
 
-def _leave_open(a: Value, b: Value, how: str) -> Verdict:
+def _leave_open(a: Value, b: Value, claim: Claim) -> Verdict:
     return UNKNOWN
 
 
-def compare_texts(gold: str, answer: str, kind: AnswerKind, settle: Settle = _leave_open) -> Comparison:
-    """Compare two bare answers; what needs a proof is settled by `settle`, and else unknown."""
+def compare_texts(gold: str, answer: str, kind: AnswerKind, prove: Prove = _leave_open) -> Comparison:
+    """Compare two bare answers; what needs a proof goes to `prove`, and is unknown without."""
     if gold.strip() == answer.strip():
         return Comparison(decide(bool(gold.strip())), "string")
     if kind == "choice":
@@ -61,10 +61,10 @@ def compare_texts(gold: str, answer: str, kind: AnswerKind, settle: Settle = _le
         return _compare_words(gold, answer)
     a, b = parse(gold), parse(answer)
     if isinstance(a, Num) and isinstance(b, Num):
-        return Comparison(same_number(a, b), "number")
+        return Comparison(prove_equal(a, b), "number")
     if same_writing(gold, answer):
         return Comparison(YES, "string")
-    return Comparison(Comparer(settle).same(a, b), method_of(a, b))
+    return Comparison(Comparer(prove).same(a, b), method_of(a, b))
 
 
 def equality_key(answer: str, kind: AnswerKind) -> str:
@@ -74,7 +74,7 @@ def equality_key(answer: str, kind: AnswerKind) -> str:
     if kind == "text":
         return words_of(clean(answer))
     value = parse(answer)
-    rational = exact(value) if isinstance(value, Num | Apply) else None
+    rational = compute_rational(value) if isinstance(value, Num | Apply) else None
     return clean(answer) if rational is None else f"{rational.numerator:x}/{rational.denominator:x}"
 
 
@@ -89,7 +89,7 @@ def method_of(a: Value, b: Value) -> str:
             return names[type(value)]
     if any(isinstance(value, Apply) and value.head in ("union", "intersection", "difference") for value in (a, b)):
         return "interval"
-    rational = all(is_expression(value) and exact(value) is not None for value in (a, b))
+    rational = all(is_expression(value) and compute_rational(value) is not None for value in (a, b))
     return "number" if rational else "symbolic"
 
 

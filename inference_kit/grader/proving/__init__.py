@@ -1,1 +1,1 @@
-"""Whether two expressions have the same value: exactly, in a prime field, in numbers, by sympy."""
+"""Whether two expressions have the same value: exactly, in a prime field, at points, by sympy."""

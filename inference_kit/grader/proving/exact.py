@@ -1,4 +1,4 @@
-"""Exact arithmetic: the rational value of an expression without variables, where it has one.
+"""Compute the rational value of an expression without variables, where it has one.
 
 Why: most answers are rational numbers, and these decide a comparison both ways, with no tolerance.
 Promises: bounded: no number grows beyond `MOST_BITS`; what is irrational, unknown or too large is None.
@@ -15,7 +15,7 @@ MEANINGS = {name: operation.exact for name, operation in OPERATIONS.items() if o
 
 
 @lru_cache(maxsize=256)
-def exact(value: Value) -> Fraction | None:
+def compute_rational(value: Value) -> Fraction | None:
     """Return the rational value of an expression, None where it has none that can be had cheaply."""
     try:
         return _compute(value)

@@ -1,4 +1,4 @@
-"""Numeric values of an expression at a point, in double precision here or with many digits in a worker.
+"""Compute the number that an expression is at a point, in double precision here or with many digits in a worker.
 
 Why: two expressions that differ at a point are not equal, which costs microseconds; those that agree at several are
 proved elsewhere.
@@ -12,7 +12,7 @@ from typing import Any
 from inference_kit.grader.operations.complexes import is_real, real_part
 from inference_kit.grader.operations.operation import NoValue
 from inference_kit.grader.operations.table import OPERATIONS
-from inference_kit.grader.proving.exact import exact
+from inference_kit.grader.proving.exact import compute_rational
 from inference_kit.grader.values import Apply, Num, Sym, Value
 
 MOST_TERMS = 2000
@@ -20,7 +20,7 @@ LARGEST_EXPONENT = 100_000
 
 
 class Evaluator:
-    """Computes expressions with one library of functions.
+    """Computes expressions at one point, with one library of functions.
 
     `cancelled` is the size of the terms of a sum that nearly cancelled, so that its digits are not to be trusted;
     `left_reals` turns true where a root, logarithm or the like of a real number was not real: the point lies outside
@@ -44,8 +44,8 @@ class Evaluator:
         self.cancelled: Any = 0
         self.left_reals = False
 
-    def value(self, expression: Value) -> Any:
-        """The number that an expression is at this point.
+    def compute(self, expression: Value) -> Any:
+        """Return the number that an expression is at this point.
 
         Raises:
             NoValue: where there is none.
@@ -53,23 +53,23 @@ class Evaluator:
         if isinstance(expression, Num):
             return self.number(expression.value)
         if isinstance(expression, Sym):
-            return self._symbol(expression.name)
+            return self._read_symbol(expression.name)
         if not isinstance(expression, Apply):
             raise NoValue
         operation = OPERATIONS.get(expression.head)
         if operation is not None and operation.number is not None:
             if operation.unevaluated:
                 return operation.number(self, expression)
-            arguments = [self.value(argument) for argument in expression.args]
+            arguments = [self.compute(argument) for argument in expression.args]
             result = operation.number(self, *arguments)
             if operation.domain == "part" and not is_real(result) and all(map(is_real, arguments)):
                 self.left_reals = True
             return result
         if expression.head.startswith("call:"):
-            return self._unknown(expression)
+            return self._compute_unknown(expression)
         raise NoValue
 
-    def _symbol(self, name: str) -> Any:
+    def _read_symbol(self, name: str) -> Any:
         if name in self.point:  # before the constants: i may be the index of a sum
             return self.point[name]
         if name == "pi":
@@ -80,10 +80,10 @@ class Evaluator:
             return 1j
         raise NoValue
 
-    def _unknown(self, call: Apply) -> Any:
-        """A function nobody knows: some smooth one, chosen by its name."""
+    def _compute_unknown(self, call: Apply) -> Any:
+        """Return the value of a function nobody knows: some smooth one, chosen by its name."""
         phase = sum(map(ord, call.head)) % 97
-        arguments = [self.value(argument) for argument in call.args]
+        arguments = [self.compute(argument) for argument in call.args]
         mixed = sum((argument * (1 + place) for place, argument in enumerate(arguments)), self.number(phase))
         return self.library.sin(mixed) + phase + mixed / 7
 
@@ -97,8 +97,8 @@ class Evaluator:
 
     def power(self, power: Apply) -> Any:
         """Return a power; with a rational exponent of odd denominator a negative base has its real value."""
-        base = self.value(power.args[0])
-        exponent = exact(power.args[1])
+        base = self.compute(power.args[0])
+        exponent = compute_rational(power.args[1])
         if (
             exponent is not None
             and exponent.denominator % 2
@@ -110,7 +110,7 @@ class Evaluator:
             return -size if exponent.numerator % 2 else size
         if exponent is not None and exponent.denominator == 1 and abs(exponent.numerator) < 1 << 31:
             return self._raise(base, exponent.numerator)
-        computed = self.value(power.args[1])
+        computed = self.compute(power.args[1])
         result = self._raise(base, computed)
         if not is_real(result) and is_real(base) and is_real(computed):
             self.left_reals = True
@@ -129,32 +129,32 @@ class Evaluator:
         """Return a finite sum or product, term by term."""
         body, index, start, end = expression.args
         assert isinstance(index, Sym)
-        first, last = (self._whole(bound) for bound in (start, end))
+        first, last = (self._compute_whole(bound) for bound in (start, end))
         if last - first > MOST_TERMS:
             raise NoValue
         inner = Evaluator(self.library, self.number, self.point, self.log_base, cancels_below=self.cancels_below)
         result = self.number(0 if expression.head == "sum" else 1)
         for term in range(first, last + 1):
             inner.point = {**self.point, index.name: self.number(term)}
-            value = inner.value(body)
+            value = inner.compute(body)
             result = result + value if expression.head == "sum" else result * value
         self.cancelled = max(self.cancelled, inner.cancelled)
         return result
 
-    def _whole(self, bound: Value) -> int:
-        value = self.value(bound)
+    def _compute_whole(self, bound: Value) -> int:
+        value = self.compute(bound)
         nearest = round(float(real_part(value)))
         if abs(value - nearest) > 1e-9 or abs(nearest) > 1_000_000:
             raise NoValue
         return nearest
 
 
-def float_evaluator(point: Mapping[str, complex], log_base: float | None = None) -> Evaluator:
-    """An evaluator in double precision."""
-    return Evaluator(cmath, _float, point, log_base)
+def build_float_evaluator(point: Mapping[str, complex]) -> Evaluator:
+    """Build an evaluator in double precision."""
+    return Evaluator(cmath, _to_float, point)
 
 
-def _float(value: Any) -> float:
+def _to_float(value: Any) -> float:
     try:
         return float(value)
     except OverflowError as error:

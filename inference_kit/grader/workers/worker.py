@@ -17,7 +17,7 @@ from typing import Any
 
 from inference_kit.grader.comparing.texts import compare_texts
 from inference_kit.grader.grading import GradeItem
-from inference_kit.grader.proving.symbolic import NeedsSympy, load_sympy, settle
+from inference_kit.grader.proving.symbolic import NeedsSympy, load_sympy, prove
 from inference_kit.grader.workers.pool import grade_cheaply
 
 GRACE_SECONDS = 2.0
@@ -72,7 +72,7 @@ def _settle(job: dict[str, Any]) -> tuple[bool, str]:
 
 
 def _compare(job: dict[str, Any]) -> tuple[bool, str]:
-    comparison = compare_texts(job["gold"], job["answer"], job["kind"], settle)
+    comparison = compare_texts(job["gold"], job["answer"], job["kind"], prove)
     return comparison.equal, comparison.method
 
 

@@ -14,11 +14,11 @@ from inference_kit.grader.operations.complexes import is_real
 from inference_kit.grader.operations.operation import NoValue
 from inference_kit.grader.operations.residues import residue
 from inference_kit.grader.operations.table import OPERATIONS
-from inference_kit.grader.proving.equality import value_with
-from inference_kit.grader.proving.exact import exact
-from inference_kit.grader.proving.numeric import Evaluator, float_evaluator
+from inference_kit.grader.proving.exact import compute_rational
+from inference_kit.grader.proving.numeric import Evaluator, build_float_evaluator
+from inference_kit.grader.proving.points import compute_with
 from inference_kit.grader.proving.prime_field import fingerprint
-from inference_kit.grader.proving.symbolic import load_sympy, settle, to_sympy
+from inference_kit.grader.proving.symbolic import load_sympy, prove, to_sympy
 from inference_kit.grader.reading.latex import parse_latex
 from inference_kit.grader.values import Apply, Num, Sym, contains
 from inference_kit.grader.verdicts import YES
@@ -51,12 +51,12 @@ def _number(value: Any) -> Num:
 
 def _ways(value: Apply) -> dict[str, complex]:
     """The value of an expression, by each way of computing that knows it."""
-    rational = exact(value)
+    rational = compute_rational(value)
     with mpmath.workdps(DIGITS):
-        precise = value_with(Evaluator(mpmath, _mpf, {}, None), value)
+        precise = compute_with(Evaluator(mpmath, _mpf, {}, None), value)
     found = {
         "exact": rational,
-        "float": value_with(float_evaluator({}), value),
+        "float": compute_with(build_float_evaluator({}), value),
         "mpmath": precise,
         "sympy": _sympy_value(value),
     }
@@ -96,7 +96,7 @@ def test_all_ways_of_computing_an_operation_agree(name: str) -> None:
 def test_a_rational_value_is_proved_as_itself_in_the_prime_field(name: str) -> None:
     compared = 0
     for value in _samples(name):
-        rational, proved = exact(value), fingerprint(value, "a")
+        rational, proved = compute_rational(value), fingerprint(value, "a")
         if rational is not None and proved is not None and proved[1]:
             assert proved[0] == residue(rational), value
             compared += 1
@@ -125,4 +125,4 @@ def test_an_inverse_is_an_operation_of_the_table() -> None:
 def test_what_only_sympy_knows_of_an_unknown_is_settled_there() -> None:
     load_sympy()
     for text, other in ((r"\operatorname{sgn}(2x)", r"\operatorname{sgn}(x)"), (r"\gcd(x, 2x, 3x)", "x")):
-        assert settle(parse_latex(text), parse_latex(other), "same") is YES, text
+        assert prove(parse_latex(text), parse_latex(other), "equal") is YES, text
