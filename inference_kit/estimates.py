@@ -69,17 +69,18 @@ def dirichlet_majority(counts: Sequence[int]) -> float:
     width = math.cbrt(first + 1 + 12 * math.sqrt(first + 1) + 12) / steps
 
     def density(x: float) -> float:
-        """Density of Gamma(first + 1) at x: x^first e^-x / first!."""
+        """Compute the density of Gamma(first + 1) at x: x^first e^-x / first!."""
         return math.exp(first * math.log(x) - x - math.lgamma(first + 1))
 
     def probability_below(votes: int, x: float) -> float:
-        """P(Gamma(votes + 1) < x) = 1 - e^-x (1 + x + ... + x^votes / votes!)."""
+        """Compute P(Gamma(votes + 1) < x) = 1 - e^-x (1 + x + ... + x^votes / votes!)."""
         half = math.exp(-x / 2)  # e^-x is taken in two halves, because it is 0 for hundreds of votes
         terms = accumulate(range(1, votes + 1), lambda term, k: term * x / k, initial=half)
         return max(0.0, 1 - half * math.fsum(terms))
 
     def integrand(u: float) -> float:
-        x = u**3  # dx = 3 u^2 du
+        """Density times the probabilities that all others are below, in u: dx = 3 u^2 du."""
+        x = u**3
         below = (probability_below(votes, x) ** times for votes, times in alike.items())
         return 3 * u * u * density(x) * math.prod(below)
 

@@ -104,6 +104,7 @@ def weighted_vote(weigh: Weigh) -> Choose:
     """Build the vote that chooses the answer with the largest sum of weights."""
 
     def choose(candidates: Sequence[Candidate]) -> int:
+        """Choose the first candidate of the heaviest group."""
         groups = _group(candidates)
         weights = _weigh_voters(weigh, candidates, groups)
         return max(groups, key=lambda members: math.fsum(weights[each] for each in members))[0]
@@ -115,6 +116,7 @@ def best_candidate(weigh: Weigh) -> Choose:
     """Build the vote that chooses the single candidate with the largest weight."""
 
     def choose(candidates: Sequence[Candidate]) -> int:
+        """Choose the heaviest candidate."""
         weights = _weigh_voters(weigh, candidates, _group(candidates))
         return max(weights, key=lambda each: weights[each])
 

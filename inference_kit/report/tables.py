@@ -11,14 +11,15 @@ def format_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, left:
     """Format `rows` under `headers`; the first `left` columns are aligned left, the others right."""
     widths = [max(len(row[column]) for row in [headers, *rows]) for column in range(len(headers))]
 
-    def line(cells: Sequence[str]) -> str:
+    def format_line(cells: Sequence[str]) -> str:
+        """Pad each cell to the width of its column."""
         aligned = (
             cell.ljust(width) if column < left else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
         )
         return "  ".join(aligned).rstrip()
 
-    return "\n".join([line(headers), "  ".join("-" * width for width in widths), *map(line, rows)])
+    return "\n".join([format_line(headers), "  ".join("-" * width for width in widths), *map(format_line, rows)])
 
 
 def format_percent(share: float | None) -> str:

@@ -102,10 +102,11 @@ class RewardModel:
 
     @cached_property
     def _batcher(self) -> Batcher[ScoreItem, StepScores]:
-        def run(items: Sequence[ScoreItem], _group: Any) -> Sequence[StepScores | TooLong]:
+        def score_group(items: Sequence[ScoreItem], _group: Any) -> Sequence[StepScores | TooLong]:
+            """Score a batch; all items are of one group."""
             return self.score_batch(items)
 
-        return Batcher(run, self.max_batch_size)
+        return Batcher(score_group, self.max_batch_size)
 
     def _score_too_long(self, error: TooLong) -> StepScores:
         """Count and report a solution that does not fit; its score is 0."""

@@ -36,28 +36,27 @@ async def budget_forcing(
     """
 
     async def think(nodes: list[Node]) -> list[Node]:
-        grown = await context.expand_each(nodes, 1, boundary=end_of_thinking, until_tokens=max_thinking_tokens)
-        return [child for [child] in grown]
+        """Write the thought of each node until it ends or is cut off."""
+        families = await context.expand_each(nodes, 1, boundary=end_of_thinking, until_tokens=max_thinking_tokens)
+        return [child for [child] in families]
 
-    def ended(thought: Node) -> bool:
-        return thought.finish_reason == "stop" or end_of_thinking in thought.text
-
-    def too_early(thought: Node) -> bool:
-        least, most = (inf if each is None else each for each in (min_thinking_tokens, max_thinking_tokens))
-        return ended(thought) and thought.whole_tokens < min(least, most)
-
+    least, most = (inf if bound is None else bound for bound in (min_thinking_tokens, max_thinking_tokens))
     thoughts = await think([context.root] * n)
     for _ in range(waits):
-        early = [position for position, thought in enumerate(thoughts) if too_early(thought)]
-        extended = [
+        early = [
+            position
+            for position, thought in enumerate(thoughts)
+            if _has_ended(thought, end_of_thinking) and thought.whole_tokens < min(least, most)
+        ]
+        reopened = [
             context.rewrite(thoughts[position], thoughts[position].text.partition(end_of_thinking)[0] + wait_text)
             for position in early
         ]
-        for position, longer in zip(early, await think(extended), strict=True):
+        for position, longer in zip(early, await think(reopened), strict=True):
             thoughts[position] = longer
     thoughts = [
         thought
-        if thought.finished or ended(thought)
+        if thought.finished or _has_ended(thought, end_of_thinking)
         else context.rewrite(thought, thought.text + end_of_thinking + answer_text)
         for thought in thoughts
     ]
@@ -65,3 +64,8 @@ async def budget_forcing(
     solutions = [thought if thought.finished else next(answers) for thought in thoughts]
     await context.score_if_possible(solutions)
     return solutions
+
+
+def _has_ended(thought: Node, end_of_thinking: str) -> bool:
+    """Return whether the model ended this thought itself: by its mark, or with its whole reply."""
+    return thought.finish_reason == "stop" or end_of_thinking in thought.text

@@ -32,6 +32,7 @@ async def diverse_beam(
     """
 
     def keep(ranked: list[Node], width: int) -> list[Node]:
+        """Let one group after another choose its share of `width` nodes."""
         chosen: list[Node] = []
         for group in range(groups):
             earlier, share = list(chosen), len(range(group, width, groups))

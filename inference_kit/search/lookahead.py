@@ -22,6 +22,7 @@ async def lookahead(
     """
 
     async def rank(steps: list[Node]) -> list[Node]:
+        """Rank steps by the scores of the ends to which greedy steps lead from them."""
         ends = list(steps)
         for _ in range(lookahead_steps):
             open_positions = [position for position, end in enumerate(ends) if not end.finished]

@@ -117,6 +117,7 @@ class _LineIndex:
     size: int = 0
 
     def add(self, record: Record, offset: int) -> None:
+        """Add a record whose line starts at byte `offset`; it replaces an earlier one of its problem."""
         self.offsets[record.index] = offset
         self.run_seconds = max(self.run_seconds, record.run_seconds)
         if record.error is None:

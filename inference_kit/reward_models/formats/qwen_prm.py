@@ -57,6 +57,7 @@ class QwenPRM(TransformerRewardModel):
         """Read the probability of class 1, the good one of the two."""
 
         def to_probabilities(logits: "Tensor") -> "Tensor":
+            """Turn (positions, 2) logits into P(class 1)."""
             return logits.softmax(-1)[:, 1]
 
         model = ModelWithHead(self.load(), load_head(self._weights.whole_folder(), HEAD))

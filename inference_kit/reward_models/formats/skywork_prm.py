@@ -50,6 +50,7 @@ class SkyworkPRM(TransformerRewardModel):
         """Read the sigmoid of the value."""
 
         def to_probabilities(values: "Tensor") -> "Tensor":
+            """Turn (positions, 1) values into their sigmoids."""
             return values[:, 0].sigmoid()
 
         model = ModelWithHead(self.load(), load_head(self._weights.whole_folder(), HEAD))

@@ -78,6 +78,7 @@ class TokenPRM(TransformerRewardModel):
         good = self.find_good_labels()
 
         def to_probabilities(logits: "Tensor") -> "Tensor":
+            """Turn (positions, labels) logits into the sum of P(label) over good labels."""
             return logits.softmax(-1)[:, good].sum(-1)
 
         return BatchedForward(

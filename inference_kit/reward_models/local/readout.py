@@ -23,6 +23,7 @@ def read_probabilities(to_probabilities: "Callable[[Tensor], Tensor]", *, keeps_
     """
 
     def read(model: Any, inputs: Mapping[str, Any], rows: Sequence[Row]) -> list[list[float]]:
+        """Run the model and read each row at its positions."""
         import torch
 
         # Outputs are wanted for the union of all rows' positions: one list of columns holds for the whole batch.
@@ -42,6 +43,7 @@ def compare_tokens(ids: Sequence[int]) -> Readout:
     """Build the readout of P(ids[0]) at each position, where only `ids` are compared."""
 
     def to_probabilities(logits: "Tensor") -> "Tensor":
+        """Turn (positions, vocabulary) logits into the share of the first id."""
         return logits[:, ids].softmax(-1)[:, 0]
 
     return read_probabilities(to_probabilities, keeps_logits=True)

@@ -47,6 +47,7 @@ class HTTP(RemoteRewardModel):
         """Post all items in one request and read a list of scores for each."""
 
         def read(data: Any) -> list[Outcome]:
+            """Read the outcomes of all items from the reply."""
             lists = read_list(data, "scores", len(items))
             where = f"{self._address}/step_rewards"
             return [read_scores(each, len(steps), where=where) for each, (_, steps) in zip(lists, items, strict=True)]

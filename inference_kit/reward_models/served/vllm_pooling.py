@@ -105,6 +105,7 @@ class VllmPooling(RewardModel):
             texts = [self._format.try_encoding(problem, steps) for problem, steps in items]
 
         async def score_all() -> list[StepScores | TooLong]:
+            """Ask for all texts at the same time."""
             return await all_of([self._pool(process, text) for text in texts])
 
         process = self._started
