@@ -72,9 +72,10 @@ def _read_arguments(grammar: Grammar, name: str) -> tuple[Value, ...]:
 
 
 def _ends_argument(token: Token) -> bool:
-    r"""Whether a factor does not belong to the argument before it: the second function of `\sin x \cos y`, a unit."""
+    r"""Say whether a factor belongs to no argument before it: the second function of `\sin x \cos y`, a unit."""
     name = token.text.lstrip("\\")
-    return SYNONYMS.get(name, name) in FUNCTIONS or token.text in OPENINGS or is_unit(token.text)
+    is_function = SYNONYMS.get(name, name) in FUNCTIONS
+    return is_function or token.text in OPENINGS or (token.kind == "word" and is_unit(token.text))
 
 
 def _apply(name: str, arguments: tuple[Value, ...], base: Value | None) -> Value:

@@ -7,7 +7,7 @@ Promises: reads only what belongs to the unit.
 from inference_kit.grader.reading.reader import Reader
 from inference_kit.grader.reading.units import is_known_unit, is_unit, unit_name
 from inference_kit.grader.values import Measure, Num, Value, symbols_of, walk
-from inference_kit.grader.vocabulary import AND_OR, SENTENCE_WORDS
+from inference_kit.grader.vocabulary import AND_OR, FUNCTIONS, OPENINGS, SENTENCE_WORDS, SYNONYMS
 
 
 def unit_follows(reader: Reader, value: Value) -> bool:
@@ -19,7 +19,18 @@ def unit_follows(reader: Reader, value: Value) -> bool:
         return len(token.text) > 2 or not symbols_of(value)
     if not is_unit(token.text) or token.text.lower() in SENTENCE_WORDS:
         return False
-    return is_known_unit(token.text) or any(isinstance(part, Num) for part in walk(value))
+    if is_known_unit(token.text):
+        return True
+    return not _call_follows(reader) and any(isinstance(part, Num) for part in walk(value))
+
+
+def _call_follows(reader: Reader) -> bool:
+    """Say whether a function comes next with what it is applied to: `2 sinh(x)` has no unit, the `5 floor` has one."""
+    name = reader.next.text.lower()
+    following = reader.peek(1)
+    return SYNONYMS.get(name, name) in FUNCTIONS and (
+        following.kind in ("digits", "number", "word", "command") or following.text in OPENINGS
+    )
 
 
 def read_unit(reader: Reader) -> str:

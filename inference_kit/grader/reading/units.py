@@ -6,6 +6,8 @@ Promises: one name for each unit; words that are no known unit are kept as they 
 
 import re
 
+from inference_kit.grader.vocabulary import LETTER_NAMES
+
 UNITS = {
     "mm": "millimeter millimeters millimetre millimetres",
     "cm": "centimeter centimeters centimetre centimetres",
@@ -72,7 +74,7 @@ def is_unit(word: str) -> bool:
         return False
     if word in NAMES or word.lower() in NAMES:
         return word not in NO_UNITS
-    return len(word) >= 4 and word.lower() not in NO_UNITS
+    return len(word) >= 4 and word.lower() not in NO_UNITS and word.lower() not in LETTER_NAMES
 
 
 def is_known_unit(word: str) -> bool:

@@ -110,6 +110,34 @@ def test_an_integral_is_worth_its_value_times_what_follows() -> None:
     assert equal(r"\int_0^1 x\,dx 3", r"\frac32")
 
 
+def _sine(argument: Value) -> Value:
+    return Apply("sin", (argument,))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (r"\sin 2x", _sine(Apply("mul", (number(2), X)))),
+        (r"\sin 2\theta", _sine(Apply("mul", (number(2), Sym("theta"))))),
+        (r"\sin \alpha\beta", _sine(Apply("mul", (Sym("alpha"), Sym("beta"))))),
+        (r"\sin 2x \cos x", Apply("mul", (_sine(Apply("mul", (number(2), X))), Apply("cos", (X,))))),
+        (r"\sin(x) y", Apply("mul", (_sine(X), Sym("y")))),
+        (r"\sin 2x \cdot y", Apply("mul", (_sine(Apply("mul", (number(2), X))), Sym("y")))),
+        (r"\sin 2 cm", Measure(_sine(number(2)), "cm")),
+        ("2 sin(x)", Apply("mul", (number(2), _sine(X)))),
+        ("2 sinh(x)", Apply("mul", (number(2), Apply("sinh", (X,))))),
+        ("2 arcsin x", Apply("mul", (number(2), Apply("arcsin", (X,))))),
+        ("3 floor(x)", Apply("mul", (number(3), Apply("floor", (X,))))),
+        ("sin 2 theta", _sine(Apply("mul", (number(2), Sym("theta"))))),
+        ("5 theta", Apply("mul", (number(5), Sym("theta")))),
+        ("3 floor", Measure(number(3), "floor")),
+        ("30 deg", Measure(number(30), "degree")),
+    ],
+)
+def test_a_function_takes_its_factors_and_no_unit_is_one(text: str, value: Value) -> None:
+    assert parse_latex(text) == value
+
+
 def test_an_answer_that_nobody_understands_is_a_text_or_unparsed() -> None:
     assert parse("right angle") == Text("right angle")
     assert parse(r"\unknown{3}") == Unparsed(r"\unknown{3}")
