@@ -51,7 +51,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     prompts = _read_prompts(arguments.data, arguments.problems)
     engine = HuggingFace(str(arguments.model), max_batch_size=arguments.slots)
-    loop, tokenizer = engine._load()._loop, engine.tokenizer
+    loop, tokenizer = engine._start_pump()._loop, engine.tokenizer
     model, eos = loop.model, loop.eos
     print(f"{len(prompts)} prompts, n={N}, {arguments.slots} rows at once, {arguments.threads} threads")
     for title, length, ends in (("equal lengths", arguments.equal_tokens, False), ("mixed lengths", 200, True)):
@@ -107,7 +107,7 @@ def _run_ours(engine: HuggingFace, prompts: Sequence[Prompt], config: Generation
     async def write_all() -> int:
         return sum(await asyncio.gather(*map(write, prompts)))
 
-    engine._load()._loop.prefixes.clear()
+    engine._start_pump()._loop.prefixes.clear()
     return Speed.of(lambda: asyncio.run(write_all()))
 
 

@@ -47,9 +47,9 @@ def main() -> None:
     found = []
     with GraderPool() as grader:
         for _ in range(arguments.repeats + 1):
-            engine._load()._loop.prefixes.clear()
+            engine._start_pump()._loop.prefixes.clear()
             bare = _time(lambda: _run_bare(engine, problems, arguments.n))
-            engine._load()._loop.prefixes.clear()
+            engine._start_pump()._loop.prefixes.clear()
             whole = _time(lambda: _run_whole(engine, problems, arguments.n, grader))
             found.append((bare, whole))
     print(f"{len(problems)} problems, n={arguments.n}, {arguments.slots} rows at once, {arguments.threads} threads")

@@ -174,7 +174,10 @@ def _run_whole(
 
 def _run_direct(llm: Any, engine: VLLM, config: GenerationConfig, problems: Sequence[Problem], n: int) -> int:
     """Make one call with all prompts, and return the number of generated tokens."""
-    prompts = [{"prompt_token_ids": list(engine.text_of(Prompt(problem.messages)).ids)} for problem in problems]
+    prompts = [
+        {"prompt_token_ids": list(engine.build_detokenizer(Prompt(problem.messages)).prompt_ids)}
+        for problem in problems
+    ]
     seeds = [derive_seed(0, problem.index, ()) for problem in problems]
     sampling = [_build_sampling(engine, config, seed, n, config.max_new_tokens) for seed in seeds]
     outputs = llm.generate(prompts, sampling, use_tqdm=False)
@@ -215,7 +218,9 @@ class Lockstep:
         return sum(self._write_together(problems[start : start + batch]) for start in range(0, len(problems), batch))
 
     def _write_together(self, problems: Sequence[Problem]) -> int:
-        prompts = {problem.index: self.engine.text_of(Prompt(problem.messages)).ids for problem in problems}
+        prompts = {
+            problem.index: self.engine.build_detokenizer(Prompt(problem.messages)).prompt_ids for problem in problems
+        }
         live = {problem.index: [Partial()] for problem in problems}
         tokens = 0
         while live:

@@ -1,7 +1,7 @@
 """Blocking work for asynchronous callers, on a thread: batches (`Batcher`), or a loop to join and leave (`Pump`).
 
-Why: an engine or reward model answers many questions at once far cheaper than one by one, and its callers should not
-know of each other.
+Why: an engine or reward model answers many questions at once far more cheaply than one by one, and its callers should
+not know of each other.
 Promises: a call returns its own result; while one batch runs, the next one gathers; where a batch fails, its items are
 tried one by one, so that one bad item fails alone; but not where the error is about all, such as missing weights.
 """
@@ -21,6 +21,8 @@ Work = TypeVar("Work")
 
 @dataclass(frozen=True, slots=True)
 class _Waiting(Generic[Item, Result]):
+    """An item, and the future of whoever waits for its result."""
+
     item: Item
     group: Any
     size: int
@@ -47,9 +49,10 @@ class Batcher(Generic[Item, Result]):
         return await future
 
     async def _drain(self) -> None:
+        """Run batches until nobody waits."""
         await asyncio.sleep(0)  # lets every caller that is ready now join the first batch
-        while batch := self._next_batch():
-            for waiting, outcome in zip(batch, await self._outcomes(batch), strict=True):
+        while batch := self._take_batch():
+            for waiting, outcome in zip(batch, await self._run_or_split(batch), strict=True):
                 if waiting.future.cancelled():
                     continue
                 if isinstance(outcome, Exception):
@@ -57,7 +60,8 @@ class Batcher(Generic[Item, Result]):
                 else:
                     waiting.future.set_result(outcome)
 
-    def _next_batch(self) -> list[_Waiting[Item, Result]]:
+    def _take_batch(self) -> list[_Waiting[Item, Result]]:
+        """Take the first that waits and those of its group that fit the limit beside it; drop what was cancelled."""
         batch: list[_Waiting[Item, Result]] = []
         later: deque[_Waiting[Item, Result]] = deque()
         total = 0
@@ -74,22 +78,24 @@ class Batcher(Generic[Item, Result]):
         return batch
 
     def _run(self, items: Sequence[Item], group: Any) -> Sequence[Result | Exception]:
+        """Run a batch on the thread."""
         try:
             return self._run_batch(items, group)
         except StopIteration as error:  # no future can carry it: the caller would wait for ever
             raise RuntimeError(f"the batch ended with {error!r}") from error
 
-    async def _outcomes(self, batch: Sequence[_Waiting[Item, Result]]) -> Sequence[Result | Exception]:
+    async def _run_or_split(self, batch: Sequence[_Waiting[Item, Result]]) -> Sequence[Result | Exception]:
+        """Run a batch; where it fails, each item alone, unless the error is about all of them."""
         try:
             return await asyncio.to_thread(self._run, [each.item for each in batch], batch[0].group)
         except Exception as error:  # noqa: BLE001 - handed to the callers, each its own
             if len(batch) == 1 or (isinstance(error, UserError) and not isinstance(error, EngineError)):
                 return [error] * len(batch)
-            return [outcome for each in batch for outcome in await self._outcomes([each])]
+            return [outcome for each in batch for outcome in await self._run_or_split([each])]
 
 
 class Loop(Protocol[Work]):
-    """Something that moves many pieces of work on, step by step, and says which have finished."""
+    """Moves many pieces of work on, step by step, and says which have finished."""
 
     waiting: deque[Work]
 
@@ -129,6 +135,7 @@ class Pump(Generic[Work]):
             self._deliver.pop(each, None)
 
     async def _drive(self) -> None:
+        """Let the loop take steps, as many at once as the most impatient piece of work wants, until it is idle."""
         await asyncio.sleep(0)  # lets every caller that is ready now join the first step
         while self._inbox or self._loop.busy:
             self._loop.waiting.extend(self._inbox)

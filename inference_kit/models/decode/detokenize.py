@@ -1,4 +1,4 @@
-"""The text of a reply from its ids: where it ends, what of it is whole, and which piece each token added.
+"""Detokenizer: the text of a reply from its ids; where it ends, and which piece of it each token added.
 
 Why: a token alone loses spaces and halves of characters, so ids become text only behind what stands before them.
 Promises: the texts of steps written one after another, and the pieces of a reply's tokens, add up to what the tokenizer
@@ -9,34 +9,44 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inference_kit.models.decode.sampling import Sureness
-from inference_kit.models.decode.sequences import Row
+from inference_kit.models.decode.sampling import TokenDetails
+from inference_kit.models.decode.sequences import SequenceState
 from inference_kit.records import Completion, FinishReason, GenerationConfig, Token
 
-HALF_SIGN = "\ufffd"
+HALF_CHARACTER = "\ufffd"
 """What the bytes of an unfinished character decode to."""
 NEIGHBOURS = 8
 """Tokens that a piece is decoded behind: what a tokenizer makes of a token depends on these at the most."""
 
 
 @dataclass(frozen=True, slots=True)
-class ReplyText:
-    """Turns what a row has written into text; `prefix` are the ids of the partial answer at the end of `ids`."""
+class Detokenizer:
+    """Turns what is written on one prompt into text.
+
+    `prompt_ids` are the whole prompt, `prefix_ids` the partial answer at its end.
+    """
 
     tokenizer: Any
-    ids: tuple[int, ...]
-    prefix: tuple[int, ...]
+    prompt_ids: tuple[int, ...]
+    prefix_ids: tuple[int, ...]
 
-    def row(self, config: GenerationConfig, seed: int, room: int) -> Row:
-        """A row that writes this reply on, at most `room` tokens."""
-        return Row(self.ids, config, seed, room, self.watch(config), begun=len(self.prefix))
+    def begin_sequence(self, config: GenerationConfig, seed: int, max_tokens: int) -> SequenceState:
+        """Begin a sequence that goes on from the prompt, with at most `max_tokens` tokens."""
+        find_end = self.build_end_finder(config)
+        return SequenceState(self.prompt_ids, config, seed, max_tokens, find_end, n_prefix=len(self.prefix_ids))
 
-    def of(self, written: Sequence[int]) -> str:
-        """The text of the written ids, as it stands behind the partial answer, whose half signs it begins with."""
-        return self._behind(self.prefix, written)
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """Decode written ids as they stand behind the partial answer.
 
-    def watch(self, config: GenerationConfig) -> Callable[[Sequence[int]], FinishReason | None] | None:
-        """What tells whether a stop text or a step boundary has come; it decodes only the last few tokens."""
+        A character that the partial answer has only half of is whole in this text.
+        """
+        return self._decode_behind(self.prefix_ids, token_ids)
+
+    def build_end_finder(self, config: GenerationConfig) -> Callable[[Sequence[int]], FinishReason | None] | None:
+        """Build what tells from the written ids whether a stop text or a step boundary has come; None without any.
+
+        It is asked after each token and decodes only the last few: a token is at least a byte of the text.
+        """
         endings = [(text, "stop") for text in config.stop] + (
             [(config.boundary, "boundary")] if config.boundary else []
         )
@@ -44,65 +54,75 @@ class ReplyText:
             return None
         longest = max(len(text.encode()) for text, _ in endings)
 
-        def ended(written: Sequence[int]) -> FinishReason | None:
-            tail = self._decode(written[-longest - 1 :])
+        def find_end(token_ids: Sequence[int]) -> FinishReason | None:
+            """Find the ending among the last tokens; stop texts outrank the boundary."""
+            tail = self._decode(token_ids[-longest - 1 :])
             found: list[FinishReason] = [reason for text, reason in endings if text in tail]  # type: ignore[misc]
             return found[0] if found else None
 
-        return ended
+        return find_end
 
-    def completion(self, row: Row) -> Completion:
-        """The record of a finished row; a stop text and what follows it are cut."""
-        assert row.finish_reason is not None
-        text = self.of(row.written)
-        if row.finish_reason == "stop":
-            text = text[: min((at for stop in row.config.stop if (at := text.find(stop)) >= 0), default=len(text))]
+    def build_completion(self, sequence: SequenceState) -> Completion:
+        """Build the record of a finished sequence; a stop text and what follows it are cut."""
+        assert sequence.finish_reason is not None
+        text = self.decode(sequence.token_ids)
+        if sequence.finish_reason == "stop":
+            text = text[: min((at for stop in sequence.config.stop if (at := text.find(stop)) >= 0), default=len(text))]
         else:
-            text = text.rstrip(HALF_SIGN)
+            text = text.rstrip(HALF_CHARACTER)
         return Completion(
             text,
-            row.finish_reason,
-            tokens=len(row.written),
-            logprob=row.logprob,
-            prompt_tokens=len(row.prompt),
-            token_ids=() if row.finish_reason == "stop" else tuple(row.written),
-            details=tuple(self._details(text, row.written, row.sureness)),
+            sequence.finish_reason,
+            tokens=len(sequence.token_ids),
+            logprob=sequence.logprob,
+            prompt_tokens=len(sequence.prompt_ids),
+            token_ids=() if sequence.finish_reason == "stop" else tuple(sequence.token_ids),
+            details=tuple(self._cut_pieces(text, sequence.token_ids, sequence.details)),
         )
 
-    def _details(self, text: str, written: Sequence[int], sureness: Sequence[Sureness]) -> Iterator[Token]:
-        """One record for each token; its text is cut from `text`, so that the pieces add up to it."""
-        ids, read, shown = [*self.prefix, *written], len(self.prefix), 0
-        while read and self._decode(ids[max(0, read - NEIGHBOURS) : read]).endswith(HALF_SIGN):
+    def _cut_pieces(self, text: str, token_ids: Sequence[int], details: Sequence[TokenDetails]) -> Iterator[Token]:
+        """Cut `text` into one piece for each token, so that the pieces add up to it.
+
+        A token that ends within a character gets an empty piece; the one that completes the character gets all of it.
+        `read` tokens of `ids` and `shown` characters of the text are in earlier pieces.
+        """
+        ids, read, shown = [*self.prefix_ids, *token_ids], len(self.prefix_ids), 0
+        while read and self._decode(ids[max(0, read - NEIGHBOURS) : read]).endswith(HALF_CHARACTER):
             read -= 1  # the first bytes of the character that the reply begins with
-        for end, sure in enumerate(sureness, start=len(self.prefix) + 1):
-            piece = self._behind(ids[max(0, read - NEIGHBOURS) : read], ids[read:end])
-            whole = not piece.endswith(HALF_SIGN)
+        for end, each in enumerate(details, start=len(self.prefix_ids) + 1):
+            piece = self._decode_behind(ids[max(0, read - NEIGHBOURS) : read], ids[read:end])
+            whole = not piece.endswith(HALF_CHARACTER)
             until = len(text) if end == len(ids) else min(len(text), shown + len(piece) if whole else shown)
-            yield Token(text[shown:until], sure.logprob, sure.margin, sure.confidence, sure.certainty)
+            yield Token(text[shown:until], each.logprob, each.margin, each.confidence, each.certainty)
             if whole:
                 read, shown = end, until
 
-    def _behind(self, before: Sequence[int], written: Sequence[int]) -> str:
-        known = self._decode(before).rstrip(HALF_SIGN) if before else ""
-        whole = self._decode([*before, *written])
-        return whole[len(known) :] if whole.startswith(known) else self._decode(written)
+    def _decode_behind(self, before: Sequence[int], token_ids: Sequence[int]) -> str:
+        """Decode ids as they stand behind others: both together, less the text of the others.
+
+        Where the text of the others changes with what follows, the ids are decoded alone.
+        """
+        known = self._decode(before).rstrip(HALF_CHARACTER) if before else ""
+        whole = self._decode([*before, *token_ids])
+        return whole[len(known) :] if whole.startswith(known) else self._decode(token_ids)
 
     def _decode(self, ids: Sequence[int]) -> str:
+        """Decode ids alone."""
         text: str = self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return text
 
 
 class GrowingText:
-    """The text of a row that is being written, piece by piece; what may become a stop text is held back."""
+    """The text of a sequence that is being written, piece by piece; what may become a stop text is held back."""
 
-    def __init__(self, reply: ReplyText, row: Row) -> None:
-        self._reply, self._row, self._shown = reply, row, 0
-        self._held = max(map(len, row.config.stop), default=1) - 1
+    def __init__(self, detokenizer: Detokenizer, sequence: SequenceState) -> None:
+        self._detokenizer, self._sequence, self._shown = detokenizer, sequence, 0
+        self._held = max(map(len, sequence.config.stop), default=1) - 1
 
     def next_piece(self) -> str:
-        """Return the text that is certain by now and was not returned yet; empty once the row has ended."""
-        written = self._reply.of(self._row.written).rstrip(HALF_SIGN)
-        piece = "" if self._row.finish_reason else written[self._shown : len(written) - self._held]
+        """Return the text that is certain by now and was not returned yet; empty once the sequence has ended."""
+        text = self._detokenizer.decode(self._sequence.token_ids).rstrip(HALF_CHARACTER)
+        piece = "" if self._sequence.finish_reason else text[self._shown : len(text) - self._held]
         self._shown += len(piece)
         return piece
 

@@ -16,10 +16,10 @@ from inference_kit.errors import UserError
 from inference_kit.models.base import problems_for
 from inference_kit.models.batching import Loop, Pump
 from inference_kit.models.decode.decode_loop import DecodeLoop
-from inference_kit.models.decode.detokenize import GrowingText, ReplyText
+from inference_kit.models.decode.detokenize import Detokenizer, GrowingText
 from inference_kit.models.decode.local_model import LocalModel, ModelSettings
 from inference_kit.models.decode.masks import set_attention
-from inference_kit.models.decode.sequences import Row
+from inference_kit.models.decode.sequences import SequenceState
 from inference_kit.models.decode.tensor_parallel import ParallelLoop, Share, check_size
 from inference_kit.models.local.adapters import apply_adapters
 from inference_kit.models.local.attention import choose_attention
@@ -30,6 +30,7 @@ from inference_kit.records import Completion, GenerationConfig, Prompt
 from inference_kit.registry import flatten_settings
 
 STEPS_AT_ONCE, STEPS_WHILE_STREAMING = 16, 2
+"""Steps of the decode loop before others may join it; fewer where somebody reads along."""
 
 
 class HuggingFace(LocalModel):
@@ -65,14 +66,14 @@ class HuggingFace(LocalModel):
         self._attention, self._bits, self._merge = attn_implementation, quantization_bit, merge_adapter
         self._tensor_parallel = tensor_parallel_size
         self._lock = threading.Lock()
-        self._pump: Pump[Row] | None = None
+        self._pump: Pump[SequenceState] | None = None
         self._not_loaded: UserError | None = None
         self._shares: ParallelLoop | None = None
 
     @cached_property
     def identity(self) -> str:  # type: ignore[override]
         """Names and digests of weights and adapters, number format, and a chat template of one's own."""
-        return self.identity_of("huggingface", self._placement.dtype, f"{self._bits}bit" if self._bits else "")
+        return self.build_identity("huggingface", self._placement.dtype, f"{self._bits}bit" if self._bits else "")
 
     def check(self, config: GenerationConfig) -> None:
         """Refuse what this model cannot do, and say at once where its weights or a package are missing."""
@@ -86,40 +87,40 @@ class HuggingFace(LocalModel):
 
     async def generate(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, Completion]]:
         """Write the completions of one prompt, each as it finishes; what else runs shares the batch."""
-        pump = await asyncio.to_thread(self._load)
-        text, rows = self._rows(prompt, config)
-        places = {row: place for place, row in enumerate(rows)}
-        finished: asyncio.Queue[Row | Exception] = asyncio.Queue()
+        pump = await asyncio.to_thread(self._start_pump)
+        detokenizer, sequences = self._begin_sequences(prompt, config)
+        places = {sequence: place for place, sequence in enumerate(sequences)}
+        finished: asyncio.Queue[SequenceState | Exception] = asyncio.Queue()
         try:
-            pump.submit(rows, finished.put_nowait)
-            for _ in rows:
-                row = _whole(await finished.get())
-                yield places[row], text.completion(row)
+            pump.submit(sequences, finished.put_nowait)
+            for _ in sequences:
+                sequence = _check_finished(await finished.get())
+                yield places[sequence], detokenizer.build_completion(sequence)
         finally:
-            _leave(pump, rows)
+            _cancel(pump, sequences)
 
     async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, str | Completion]]:
         """Write the completions of one prompt and show their texts while they grow."""
-        pump = await asyncio.to_thread(self._load)
-        text, rows = self._rows(prompt, config)
-        growing = {row: GrowingText(text, row) for row in rows}
-        places = {row: place for place, row in enumerate(rows)}
-        finished: asyncio.Queue[Row | Exception] = asyncio.Queue()
+        pump = await asyncio.to_thread(self._start_pump)
+        detokenizer, sequences = self._begin_sequences(prompt, config)
+        growing = {sequence: GrowingText(detokenizer, sequence) for sequence in sequences}
+        places = {sequence: place for place, sequence in enumerate(sequences)}
+        finished: asyncio.Queue[SequenceState | Exception] = asyncio.Queue()
         try:
-            pump.submit(rows, finished.put_nowait, steps=STEPS_WHILE_STREAMING)
+            pump.submit(sequences, finished.put_nowait, steps=STEPS_WHILE_STREAMING)
             while growing:
                 if finished.empty():
                     await pump.moved.wait()
                 while not finished.empty():
-                    row = _whole(finished.get_nowait())
-                    completion = text.completion(row)
-                    yield places[row], growing.pop(row).rest_of(completion)
-                    yield places[row], completion
-                for row, shown in growing.items():
+                    sequence = _check_finished(finished.get_nowait())
+                    completion = detokenizer.build_completion(sequence)
+                    yield places[sequence], growing.pop(sequence).rest_of(completion)
+                    yield places[sequence], completion
+                for sequence, shown in growing.items():
                     if piece := shown.next_piece():
-                        yield places[row], piece
+                        yield places[sequence], piece
         finally:
-            _leave(pump, rows)
+            _cancel(pump, sequences)
 
     async def close(self) -> None:
         """Drop the weights, and end the processes that share them."""
@@ -127,37 +128,39 @@ class HuggingFace(LocalModel):
             await asyncio.to_thread(self._shares.close)
         self._pump = self._shares = None
 
-    def _rows(self, prompt: Prompt, config: GenerationConfig) -> tuple[ReplyText, list[Row]]:
-        """A row for each completion wanted, and the text that they write on."""
-        config = self.with_stops(config)
-        text = self.text_of(prompt)
-        room = self.room(len(text.ids), config)
+    def _begin_sequences(self, prompt: Prompt, config: GenerationConfig) -> tuple[Detokenizer, list[SequenceState]]:
+        """Begin a sequence for each completion of a prompt; the detokenizer turns them into text."""
+        config = self.add_template_stops(config)
+        detokenizer = self.build_detokenizer(prompt)
+        max_tokens = self.limit_tokens(len(detokenizer.prompt_ids), config)
         if config.branch_first:
             self.check_ranks(prompt.seeds)
-        return text, [text.row(config, seed, room) for seed in prompt.seeds]
+        return detokenizer, [detokenizer.begin_sequence(config, seed, max_tokens) for seed in prompt.seeds]
 
-    def _load(self) -> Pump[Row]:
+    def _start_pump(self) -> Pump[SequenceState]:
+        """Load the weights, where they are not, and return what drives the decode loop."""
         with self._lock:
             if self._not_loaded:  # those who waited meanwhile need not try again
                 raise self._not_loaded
             if self._pump is None:
                 try:
-                    self._pump = Pump(self._loop(), STEPS_AT_ONCE)
+                    self._pump = Pump(self._build_loop(), STEPS_AT_ONCE)
                 except UserError as error:
                     self._not_loaded = error
                     raise
             return self._pump
 
-    def _loop(self) -> Loop[Row]:
+    def _build_loop(self) -> Loop[SequenceState]:
+        """Load the weights into a decode loop, here or in the processes that share them."""
         if self._tensor_parallel > 1:
-            self._shares = ParallelLoop(self._share(), self._tensor_parallel)
+            self._shares = ParallelLoop(self._build_share(), self._tensor_parallel)
             return self._shares
-        loop = DecodeLoop(self._model(), slots=self.max_batch_size, eos=self.end_ids)
+        loop = DecodeLoop(self._load_model(), slots=self.max_batch_size, end_ids=self.end_ids)
         loop.check()
         return loop
 
-    def _model(self) -> Any:
-        """The model with its adapters and the attention kernel for the decode loop."""
+    def _load_model(self) -> Any:
+        """Load the model with its adapters and the attention kernel for the decode loop."""
         model = load_model(
             self.weights,
             self.auto_class,
@@ -173,18 +176,20 @@ class HuggingFace(LocalModel):
         set_attention(model, self._attention)
         return model
 
-    def _share(self) -> Share:
+    def _build_share(self) -> Share:
+        """Build what each process needs to load its share."""
         return Share(
             self.weights,
             self.tokenizer,
             slots=self.max_batch_size,
-            eos=self.end_ids,
+            end_ids=self.end_ids,
             placement=self._placement,
             attention=self._attention,
             trust_remote_code=self._trust_remote_code,
         )
 
     def _check_shares(self) -> None:
+        """Refuse settings that do not go together with tensor parallel, and a size that does not fit."""
         others = {
             "--device-map": self._placement.device_map,
             "--quantization-bit": self._bits,
@@ -200,17 +205,17 @@ class HuggingFace(LocalModel):
         check_size(self._tensor_parallel, self._placement.device, self.weights.config)
 
 
-def _leave(pump: Pump[Row], rows: Sequence[Row]) -> None:
-    """Take rows out of the batch, finished or not."""
-    for row in rows:
-        row.cancelled = True
-    pump.forget(rows)
+def _cancel(pump: Pump[SequenceState], sequences: Sequence[SequenceState]) -> None:
+    """Take sequences out of the batch, finished or not."""
+    for sequence in sequences:
+        sequence.cancelled = True
+    pump.forget(sequences)
 
 
-def _whole(row: Row | Exception) -> Row:
-    """A finished row; what went wrong instead is raised."""
-    if isinstance(row, Exception):
-        raise row
-    if row.error:
-        raise row.error
-    return row
+def _check_finished(delivered: SequenceState | Exception) -> SequenceState:
+    """Return a finished sequence, or raise what went wrong with it or with all."""
+    if isinstance(delivered, Exception):
+        raise delivered
+    if delivered.error:
+        raise delivered.error
+    return delivered

@@ -15,7 +15,7 @@ from loguru import logger
 
 from inference_kit.errors import EngineError, NoRoom, UserError
 from inference_kit.models.base import Engine
-from inference_kit.models.decode.detokenize import ReplyText
+from inference_kit.models.decode.detokenize import Detokenizer
 from inference_kit.models.local.adapters import Adapter, resolve_adapters, warn_of_other_bases
 from inference_kit.models.local.chat_text import render_chat, set_chat_template, split_stops
 from inference_kit.models.local.hub import fetch_from_huggingface
@@ -24,9 +24,10 @@ from inference_kit.models.local.weights import Weights
 from inference_kit.records import GenerationConfig, Message, Prompt
 from inference_kit.templates.chat_templates import load_chat_template
 
-NOT_WRITERS = ("ForSequenceClassification", "ForTokenClassification", "ForMaskedLM", "ForQuestionAnswering")
+HEADS_WITHOUT_TEXT = ("ForSequenceClassification", "ForTokenClassification", "ForMaskedLM", "ForQuestionAnswering")
 """How the names of architectures end that cannot be asked for text, though some would load as if they could."""
 NEUTRAL_VALUES: tuple[Any, ...] = (None, 0, 1, [], {})
+"""What a setting of `generation_config.json` is where it changes nothing."""
 NOT_APPLIED = (
     "bad_words_ids",
     "begin_suppress_tokens",
@@ -51,7 +52,8 @@ NOT_APPLIED = (
     "typical_p",
 )
 """Settings of `generation_config.json` that change what `transformers` writes and that we have no counterpart of."""
-GENERATION_NAMES = ("max_new_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty")
+APPLIED = ("max_new_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty")
+"""Settings of `generation_config.json` that are ours as well, by the same names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,8 @@ class LocalModel(Engine):
         """What is put on the model."""
         return resolve_adapters(self._given, self._adapter_path, self._base_model)[1]
 
-    def identity_of(self, kind: str, *settings: str) -> str:
-        """Names and digests of weights and adapters, what else changes replies, and a chat template of one's own."""
+    def build_identity(self, kind: str, *settings: str) -> str:
+        """Name everything that replies depend on: weights, adapters, settings, and a chat template of one's own."""
         adapters = "".join(f"+{adapter.name}:{adapter.digest}" for adapter in self.adapters)
         further = "".join(f":{setting}" for setting in settings if setting)
         own_template = f":{self._template.digest}" if self._template else ""
@@ -110,7 +112,7 @@ class LocalModel(Engine):
         """Refuse what this model cannot do, and a model that scores and does not write."""
         super().check(config)
         for name in self.weights.architectures:
-            if name.endswith(NOT_WRITERS):
+            if name.endswith(HEADS_WITHOUT_TEXT):
                 raise UserError(
                     f"{self.weights.name} is a {name}, which does not write text",
                     where="--model-path",
@@ -130,9 +132,9 @@ class LocalModel(Engine):
         return self.weights.context_length
 
     def generation_defaults(self) -> Mapping[str, Any]:
-        """The settings of `generation_config.json`; `do_sample: false` there is temperature 0."""
+        """Return the settings of `generation_config.json`; `do_sample: false` there is temperature 0."""
         own = self.weights.generation
-        found = {name: own[name] for name in GENERATION_NAMES if own.get(name) is not None}
+        found = {name: own[name] for name in APPLIED if own.get(name) is not None}
         if own.get("stop_strings"):
             found["stop"] = own["stop_strings"]
         if own.get("do_sample") is False:
@@ -140,7 +142,7 @@ class LocalModel(Engine):
         return found
 
     def render(self, messages: Sequence[Message]) -> str:
-        """The prompt with the chat template applied; needs the tokenizer, not the weights."""
+        """Render messages by the chat template; needs the tokenizer, not the weights."""
         return render_chat(self.tokenizer, messages)
 
     @cached_property
@@ -162,13 +164,13 @@ class LocalModel(Engine):
         own = frozenset(each for each in [*ids, self.tokenizer.eos_token_id] if each is not None)
         return own | split_stops(self.tokenizer, self._template)[0]
 
-    def with_stops(self, config: GenerationConfig) -> GenerationConfig:
-        """The settings with the stop texts of the chat template."""
+    def add_template_stops(self, config: GenerationConfig) -> GenerationConfig:
+        """Add the stop texts of the chat template to the settings."""
         stop = split_stops(self.tokenizer, self._template)[1]
         return replace(config, stop=(*config.stop, *stop)) if stop else config
 
-    def text_of(self, prompt: Prompt) -> ReplyText:
-        """The ids of a prompt; the partial answer keeps the tokens it was written in.
+    def build_detokenizer(self, prompt: Prompt) -> Detokenizer:
+        """Encode a prompt, for what detokenizes its replies; a partial answer keeps the tokens it was written in.
 
         Raises:
             EngineError: where a message holds an image, or a token that the model does not know.
@@ -186,10 +188,10 @@ class LocalModel(Engine):
             whole = self._encode(rendered + prompt.prefix)
             prefix = whole[len(ids) :] if whole[: len(ids)] == ids else self._encode(prompt.prefix, alone=True)
         self.weights.check_ids((*ids, *prefix))
-        return ReplyText(self.tokenizer, (*ids, *prefix), prefix)
+        return Detokenizer(self.tokenizer, (*ids, *prefix), prefix)
 
-    def room(self, n_prompt_tokens: int, config: GenerationConfig) -> int:
-        """Tokens that may be written.
+    def limit_tokens(self, n_prompt_tokens: int, config: GenerationConfig) -> int:
+        """Return how many tokens may be written.
 
         Raises:
             NoRoom: where the prompt leaves none.
@@ -205,7 +207,7 @@ class LocalModel(Engine):
         return min(config.max_new_tokens, context - n_prompt_tokens)
 
     def check_ranks(self, ranks: Sequence[int]) -> None:
-        """Refuse first tokens that the vocabulary has not.
+        """Refuse ranks of first tokens beyond the vocabulary.
 
         Raises:
             EngineError: with how many it has.
@@ -218,5 +220,6 @@ class LocalModel(Engine):
             )
 
     def _encode(self, text: str, *, alone: bool = False) -> tuple[int, ...]:
+        """Encode a text, with the tokenizer's special tokens only where no chat template writes them."""
         special = not self.tokenizer.chat_template and not alone
         return tuple(self.tokenizer.encode(text, add_special_tokens=special))

@@ -1,9 +1,9 @@
-"""Seeded sampling: one token for each row from its logits, its settings, its seed and its own position.
+"""Seeded sampling: one token for each sequence from its logits, its settings, its seed and its own position.
 
 Why: what a candidate says must not depend on what else is in the batch, so no generator is shared; the uniform number
 of a draw is a hash of (seed, position).
 Promises: the same logits, settings, seed and position give the same token, on every device and in every batch;
-temperature 0 takes the likeliest token; log-probabilities and `Sureness` are those of the model's own distribution,
+temperature 0 takes the likeliest token; log-probabilities and `TokenDetails` are those of the model's own distribution,
 before temperature and penalties.
 """
 
@@ -27,8 +27,8 @@ LEAST_LOGPROB = -87.0
 
 
 @dataclass(frozen=True, slots=True)
-class Sureness:
-    """How sure the model was of one token; `Token` says what the numbers are."""
+class TokenDetails:
+    """How sure the model was of one token; `records.Token` says what the numbers are."""
 
     logprob: float
     margin: float
@@ -36,14 +36,15 @@ class Sureness:
     certainty: float | None
 
 
-def uniforms(seeds: Sequence[int], positions: Sequence[int]) -> list[float]:
-    """One number in [0, 1) for each (seed, position), by SplitMix64 (Steele et al. 2014, OOPSLA)."""
+def draw_uniforms(seeds: Sequence[int], positions: Sequence[int]) -> list[float]:
+    """Draw a number in [0, 1) for each (seed, position), by SplitMix64 (Steele et al. 2014, OOPSLA)."""
     import numpy as np
 
     with np.errstate(over="ignore"):
         state = np.array([seed & 0xFFFFFFFFFFFFFFFF for seed in seeds], dtype=np.uint64)
         state = _mix(state + np.uint64(0x9E3779B97F4A7C15))
         state = _mix(state + np.array(positions, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15))
+    # The upper 53 bits are as many as a float64 holds exactly.
     numbers: list[float] = ((state >> np.uint64(11)).astype(np.float64) * 2.0**-53).tolist()
     return numbers
 
@@ -52,45 +53,62 @@ def sample(
     logits: "Tensor",
     configs: Sequence[GenerationConfig],
     draws: Sequence[float],
-    history: "History | None" = None,
+    history: "TokenHistory | None" = None,
     ranks: Sequence[int | None] = (),
 ) -> "tuple[Tensor, Tensor]":
-    """Choose a token for each row.
+    """Choose the next token of each sequence.
 
     Args:
-        logits: (rows, vocabulary), float32.
-        configs: The settings of each row.
-        draws: A uniform number for each row.
-        history: What each row has read and written, where a row has a penalty.
-        ranks: For each row the rank of the token to take (0 is the likeliest), None to draw; empty where all draw.
+        logits: (sequences, vocabulary), float32.
+        configs: The settings of each sequence.
+        draws: A uniform number for each sequence.
+        history: What each sequence has read and written, where one has a penalty.
+        ranks: For each sequence the rank of the forced token (0 is the likeliest), or None to sample; empty where all
+            sample.
 
     Returns:
-        The chosen ids and their log-probabilities in nats, each (rows,).
+        The chosen ids and their log-probabilities in nats, each (sequences,).
     """
     import torch
 
     raw = torch.log_softmax(logits, dim=-1)
-    scores = history.penalised(logits, configs) if history is not None else logits
+    scores = history.apply_penalties(logits, configs) if history is not None else logits
     tokens = scores.argmax(dim=-1)
     if any(config.temperature > 0 for config in configs):
-        device = logits.device
-        temperature = torch.tensor([config.temperature or 1.0 for config in configs], device=device)[:, None]
-        probabilities = _filtered(torch.softmax(scores / temperature, dim=-1), configs)
-        cumulative = probabilities.cumsum(dim=-1)
-        total = cumulative[:, -1:]
-        aims = torch.tensor(draws, dtype=cumulative.dtype, device=device)[:, None] * total
-        below = torch.nextafter(total, torch.zeros_like(total))  # a draw may round to 1, past the last likely token
-        drawn = torch.searchsorted(cumulative, aims.minimum(below), right=True)[:, 0].clamp_(max=logits.shape[-1] - 1)
-        sampled = torch.tensor([config.temperature > 0 for config in configs], device=device)
-        tokens = torch.where(sampled, drawn, tokens)
-    for row, rank in enumerate(ranks):
+        sampled = torch.tensor([config.temperature > 0 for config in configs], device=logits.device)
+        tokens = torch.where(sampled, _draw(scores, configs, draws), tokens)
+    for place, rank in enumerate(ranks):
         if rank is not None:
-            tokens[row] = scores[row].topk(rank + 1).indices[rank]
+            tokens[place] = scores[place].topk(rank + 1).indices[rank]
     return tokens, raw.gather(1, tokens[:, None])[:, 0]
 
 
-def sureness(logits: "Tensor", tokens: "Tensor") -> list[Sureness]:
-    """How sure the model is of each row's chosen token, (rows, vocabulary) and (rows,)."""
+def _draw(scores: "Tensor", configs: Sequence[GenerationConfig], draws: Sequence[float]) -> "Tensor":
+    """Draw a token of each sequence from its tempered and filtered distribution.
+
+    Inverse transform sampling: with F the cumulative distribution, a uniform u draws the first token whose F exceeds u.
+    Filters leave probabilities that sum to less than 1, so u is scaled by their sum.
+    """
+    import torch
+
+    device = scores.device
+    temperature = torch.tensor([config.temperature or 1.0 for config in configs], device=device)[:, None]
+    probabilities = _filter(torch.softmax(scores / temperature, dim=-1), configs)
+    cumulative = probabilities.cumsum(dim=-1)
+    total = cumulative[:, -1:]
+    aims = torch.tensor(draws, dtype=cumulative.dtype, device=device)[:, None] * total
+    below = torch.nextafter(total, torch.zeros_like(total))  # a draw may round to 1, past the last likely token
+    drawn = torch.searchsorted(cumulative, aims.minimum(below), right=True)[:, 0]
+    return drawn.clamp_(max=scores.shape[-1] - 1)
+
+
+def measure_details(logits: "Tensor", tokens: "Tensor") -> list[TokenDetails]:
+    """Measure how sure the model is of each chosen token, from (sequences, vocabulary) and (sequences,).
+
+    With p the distribution over a vocabulary of V, the chosen token's log-probability; margin p1 - p2 of the two
+    likeliest; confidence, the mean of -log p over the `LIKELIEST`; and certainty KL(uniform | p), which is
+    -mean(log p) - log V.
+    """
     import torch
 
     logprobs = torch.log_softmax(logits, dim=-1)
@@ -101,52 +119,51 @@ def sureness(logits: "Tensor", tokens: "Tensor") -> list[Sureness]:
     confidence = -top.clamp(min=LEAST_LOGPROB).mean(dim=-1)
     certainty = -bounded.mean(dim=-1) - math.log(logits.shape[-1])
     columns = torch.stack((chosen, margin, confidence, certainty), dim=1)
-    return [Sureness(*row) for row in columns.tolist()]
+    return [TokenDetails(*row) for row in columns.tolist()]
 
 
-class History:
-    """Which tokens each row has read, and how often it has written each; kept only while a row has a penalty."""
+class TokenHistory:
+    """Which tokens each sequence has read, and how often it has written each; built only where one has a penalty."""
 
     def __init__(
         self, prompts: Sequence[Sequence[int]], written: Sequence[Sequence[int]], vocabulary: int, device: str
-    ):
+    ) -> None:
         import torch
 
         self.counts = torch.zeros(len(prompts), vocabulary, device=device)
-        self.counts.index_put_(_entries(written, device), torch.ones((), device=device), accumulate=True)
+        self.counts.index_put_(_index_tokens(written, device), torch.ones((), device=device), accumulate=True)
         self.seen = self.counts > 0
-        self.seen[_entries(prompts, device)] = True
+        self.seen[_index_tokens(prompts, device)] = True
 
-    def penalised(self, logits: "Tensor", configs: Sequence[GenerationConfig]) -> "Tensor":
-        """Repetition as Keskar et al. 2019 (arXiv:1909.05858), frequency and presence as in OpenAI's API."""
+    def apply_penalties(self, logits: "Tensor", configs: Sequence[GenerationConfig]) -> "Tensor":
+        """Apply repetition as Keskar et al. 2019 (arXiv:1909.05858), frequency and presence as in OpenAI's API."""
         import torch
 
-        def column(values: list[float]) -> "Tensor":
-            return torch.tensor(values, device=logits.device)[:, None]
-
-        repetition = column([config.repetition_penalty for config in configs])
+        names = ("repetition_penalty", "frequency_penalty", "presence_penalty")
+        table = [[getattr(config, name) for name in names] for config in configs]
+        repetition, frequency, presence = torch.tensor(table, device=logits.device).T[:, :, None].unbind()
         repeated = torch.where(logits > 0, logits / repetition, logits * repetition)
         scores = torch.where(self.seen, repeated, logits)
-        scores = scores - column([config.frequency_penalty for config in configs]) * self.counts
-        return scores - column([config.presence_penalty for config in configs]) * (self.counts > 0)
+        return scores - frequency * self.counts - presence * (self.counts > 0)
 
 
-def _entries(rows: Sequence[Sequence[int]], device: str) -> "tuple[Tensor, Tensor]":
-    """Row number and id of each entry of `rows`."""
+def _index_tokens(sequences: Sequence[Sequence[int]], device: str) -> "tuple[Tensor, Tensor]":
+    """Index (sequence, token) of every token, as two tensors."""
     import torch
 
-    numbers = [number for number, row in enumerate(rows) for _ in row]
-    ids = [token for row in rows for token in row]
+    numbers = [number for number, ids in enumerate(sequences) for _ in ids]
+    ids = [token for ids in sequences for token in ids]
     both = torch.tensor([numbers, ids], dtype=torch.long, device=device)
     return both[0], both[1]
 
 
 def has_penalty(config: GenerationConfig) -> bool:
-    """Whether the row needs a `History`."""
+    """Tell whether these settings need a `TokenHistory`."""
     return bool(config.frequency_penalty or config.presence_penalty or config.repetition_penalty != 1.0)
 
 
 def _mix(state: "Bits") -> "Bits":
+    """Mix the bits of each number, by SplitMix64's finaliser."""
     import numpy as np
 
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -154,8 +171,11 @@ def _mix(state: "Bits") -> "Bits":
     return state ^ (state >> np.uint64(31))
 
 
-def _filtered(probabilities: "Tensor", configs: Sequence[GenerationConfig]) -> "Tensor":
-    """Set to 0 what top_k, top_p and min_p drop, in this order, as transformers does; rows need not sum to 1."""
+def _filter(probabilities: "Tensor", configs: Sequence[GenerationConfig]) -> "Tensor":
+    """Set to 0 what top_k, top_p and min_p drop, in this order, as transformers does; the rest need not sum to 1.
+
+    Each filter finds the lowest probability that stays, (sequences, 1), which is 0 for sequences without that filter.
+    """
     import torch
 
     device, vocabulary = probabilities.device, probabilities.shape[-1]
@@ -169,7 +189,7 @@ def _filtered(probabilities: "Tensor", configs: Sequence[GenerationConfig]) -> "
         ordered = probabilities.sort(dim=-1, descending=True).values
         total = ordered.sum(dim=-1, keepdim=True)
         limit = torch.tensor([config.top_p for config in configs], device=device)[:, None] * total
-        before = ordered.cumsum(dim=-1) - ordered
+        before = ordered.cumsum(dim=-1) - ordered  # a token stays where those likelier than it sum to less than top_p
         kept = (before < limit).sum(dim=-1, keepdim=True).clamp_(min=1)
         lowest = ordered.gather(1, kept - 1)
         lowest = lowest * torch.tensor([config.top_p < 1 for config in configs], device=device)[:, None]

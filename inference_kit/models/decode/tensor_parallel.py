@@ -2,8 +2,8 @@
 
 Why: `transformers` shares layers out between processes that must all run the same passes in the same order; the decode
 loop is deterministic, so each process runs a whole one and gets the same orders at the same time.
-Promises: rows say what they would say on one GPU, as far as floating-point sums do; where a process dies, all end and
-the error says why; they end with the program, however it ends.
+Promises: a sequence gets the tokens that it would get on one GPU, as far as floating-point sums do; where a process
+dies, all end and the error says why; they end with the program, however it ends.
 """
 
 import os
@@ -16,10 +16,10 @@ from typing import Any
 
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.decode.decode_loop import DecodeLoop
-from inference_kit.models.decode.detokenize import ReplyText
+from inference_kit.models.decode.detokenize import Detokenizer
 from inference_kit.models.decode.masks import set_attention
-from inference_kit.models.decode.sampling import Sureness
-from inference_kit.models.decode.sequences import Row
+from inference_kit.models.decode.sampling import TokenDetails
+from inference_kit.models.decode.sequences import SequenceState
 from inference_kit.models.local.devices import Placement, choose_device
 from inference_kit.models.local.loading import load_model
 from inference_kit.models.local.weights import Weights
@@ -36,7 +36,7 @@ class Share:
     weights: Weights
     tokenizer: Any
     slots: int
-    eos: frozenset[int]
+    end_ids: frozenset[int]
     placement: Placement = Placement()
     attention: str = "auto"
     trust_remote_code: bool = False
@@ -53,41 +53,41 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class NewRow:
-    """A row on its way to the processes."""
+class NewSequence:
+    """A sequence on its way to the processes."""
 
-    prompt: tuple[int, ...]
+    prompt_ids: tuple[int, ...]
     config: GenerationConfig
     seed: int
-    room: int
-    begun: int
+    max_tokens: int
+    n_prefix: int
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What every process does next: take rows in by their numbers, give others up, and take up to so many steps."""
+    """What every process does next: add sequences, give others up, and take up to so many steps."""
 
     steps: int
-    new: Mapping[int, NewRow]
+    new: Mapping[int, NewSequence]
     cancelled: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class RowState:
-    """What a row has become."""
+class SequenceProgress:
+    """What a sequence has become."""
 
-    written: list[int]
+    token_ids: list[int]
     logprob: float
-    sureness: list[Sureness]
+    details: list[TokenDetails]
     finish_reason: FinishReason | None
     error: EngineError | None
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The rows that have been written on, by their numbers; only the first process tells."""
+    """The sequences that have been written on, by their numbers; only the first process tells."""
 
-    rows: Mapping[int, RowState]
+    sequences: Mapping[int, SequenceProgress]
 
 
 def check_size(size: int, device: str, config: Any) -> None:
@@ -122,9 +122,9 @@ class ParallelLoop:
     """
 
     def __init__(self, share: Share, size: int) -> None:
-        self.waiting: deque[Row] = deque()
-        self._live: dict[int, Row] = {}
-        self._born = 0
+        self.waiting: deque[SequenceState] = deque()
+        self._live: dict[int, SequenceState] = {}
+        self._n_numbered = 0
         packed = pack(share)
         self._children = [ChildProcess(__name__, f"rank {rank}") for rank in range(size)]
         with tempfile.TemporaryDirectory() as folder:
@@ -137,17 +137,17 @@ class ParallelLoop:
         """Whether a step would do anything."""
         return bool(self.waiting or self._live)
 
-    def advance(self, steps: int) -> list[Row]:
-        """Take up to `steps` steps in all processes, and stop early once a row has finished; return those."""
+    def advance(self, steps: int) -> list[SequenceState]:
+        """Take up to `steps` steps in all processes, and stop early once a sequence has ended; return those."""
         orders = Orders(steps, self._take_in(), self._give_up())
         for child in self._children:
             child.send(orders)
-        finished: list[Row] = []
-        for number, state in self._receive().rows.items():
-            row = self._live[number]
-            row.written, row.logprob, row.sureness = state.written, state.logprob, state.sureness
-            row.finish_reason, row.error = state.finish_reason, state.error
-            if row.finish_reason or row.error:
+        finished: list[SequenceState] = []
+        for number, state in self._receive().sequences.items():
+            sequence = self._live[number]
+            sequence.token_ids, sequence.logprob, sequence.details = state.token_ids, state.logprob, state.details
+            sequence.finish_reason, sequence.error = state.finish_reason, state.error
+            if sequence.ended:
                 finished.append(self._live.pop(number))
         return finished
 
@@ -156,20 +156,22 @@ class ParallelLoop:
         for child in self._children:
             child.end()
 
-    def _take_in(self) -> dict[int, NewRow]:
-        """Number the rows that wait, and return them as messages."""
-        new: dict[int, NewRow] = {}
-        for row in self.waiting:
-            if not row.cancelled:
-                new[self._born] = NewRow(row.prompt, row.config, row.seed, row.room, row.begun)
-                self._live[self._born] = row
-                self._born += 1
+    def _take_in(self) -> dict[int, NewSequence]:
+        """Number the sequences that wait, and return them as messages."""
+        new: dict[int, NewSequence] = {}
+        for sequence in self.waiting:
+            if not sequence.cancelled:
+                new[self._n_numbered] = NewSequence(
+                    sequence.prompt_ids, sequence.config, sequence.seed, sequence.max_tokens, sequence.n_prefix
+                )
+                self._live[self._n_numbered] = sequence
+                self._n_numbered += 1
         self.waiting.clear()
         return new
 
     def _give_up(self) -> tuple[int, ...]:
-        """Drop the rows that nobody wants any more, and return their numbers."""
-        cancelled = tuple(number for number, row in self._live.items() if row.cancelled)
+        """Drop the sequences that nobody wants any more, and return their numbers."""
+        cancelled = tuple(number for number, sequence in self._live.items() if sequence.cancelled)
         for number in cancelled:
             del self._live[number]
         return cancelled
@@ -203,24 +205,32 @@ def main(owner: Owner) -> None:
 
 
 def _work(owner: Owner, member: Member) -> None:
+    """Run the decode loop of one process until the owner is gone."""
     share: Share = member.share.unpack()
     loop = _load_loop(member, share)
     owner.send(Progress({}))
-    rows: dict[int, Row] = {}
+    sequences: dict[int, SequenceState] = {}
     while (orders := owner.receive()) is not None:
         for number, new in orders.new.items():
-            watch = ReplyText(share.tokenizer, (), ()).watch(new.config)
-            rows[number] = Row(new.prompt, new.config, new.seed, new.room, watch, new.begun)
-            loop.waiting.append(rows[number])
+            find_end = Detokenizer(share.tokenizer, (), ()).build_end_finder(new.config)
+            sequences[number] = SequenceState(
+                new.prompt_ids, new.config, new.seed, new.max_tokens, find_end, new.n_prefix
+            )
+            loop.waiting.append(sequences[number])
         for number in orders.cancelled:
-            rows.pop(number).cancelled = True
+            sequences.pop(number).cancelled = True
         loop.advance(orders.steps)
-        states = {number: _state_of(row) for number, row in rows.items() if row.written or row.error}
+        states = {
+            number: _measure_progress(sequence)
+            for number, sequence in sequences.items()
+            if sequence.token_ids or sequence.error
+        }
         owner.send(Progress(states if member.rank == 0 else {}))
-        rows = {number: row for number, row in rows.items() if not (row.finish_reason or row.error)}
+        sequences = {number: sequence for number, sequence in sequences.items() if not sequence.ended}
 
 
 def _load_loop(member: Member, share: Share) -> DecodeLoop:
+    """Join the group of processes, and load this one's share."""
     import torch
     from torch import distributed
 
@@ -243,10 +253,13 @@ def _load_loop(member: Member, share: Share) -> DecodeLoop:
         trust_remote_code=share.trust_remote_code,
     )
     set_attention(model, share.attention)
-    loop = DecodeLoop(model, slots=share.slots, eos=share.eos)
+    loop = DecodeLoop(model, slots=share.slots, end_ids=share.end_ids)
     loop.check()
     return loop
 
 
-def _state_of(row: Row) -> RowState:
-    return RowState(row.written, row.logprob, row.sureness, row.finish_reason, row.error)
+def _measure_progress(sequence: SequenceState) -> SequenceProgress:
+    """Return how far a sequence has come."""
+    return SequenceProgress(
+        sequence.token_ids, sequence.logprob, sequence.details, sequence.finish_reason, sequence.error
+    )

@@ -15,9 +15,9 @@ from loguru import logger
 
 from inference_kit.errors import EngineError, UserError, first_line
 from inference_kit.models.base import Capabilities, Engine
-from inference_kit.models.decode.detokenize import ReplyText
+from inference_kit.models.decode.detokenize import Detokenizer
 from inference_kit.models.decode.huggingface import HuggingFace
-from inference_kit.models.decode.sequences import Row, choose
+from inference_kit.models.decode.sequences import SequenceState, append_tokens
 from inference_kit.models.local.chat_text import render_chat
 from inference_kit.models.local.devices import is_out_of_memory
 from inference_kit.models.local.images import mark_images, open_image
@@ -53,7 +53,7 @@ class Vision(HuggingFace):
 
     def vanilla_generate(self, prompts: Sequence[Prompt], config: GenerationConfig) -> list[list[Completion]]:
         """Write the completions of each prompt, one prompt after another."""
-        return [self._write(prompt, self.with_stops(config)) for prompt in prompts]
+        return [self._write(prompt, self.add_template_stops(config)) for prompt in prompts]
 
     async def close(self) -> None:
         """Drop the weights."""
@@ -77,7 +77,7 @@ class Vision(HuggingFace):
     def _seeing(self) -> Any:
         from transformers import GenerationConfig as ModelDefaults
 
-        model = self._model()
+        model = self._load_model()
         # What the model's own file says has become our settings already.
         model.generation_config = ModelDefaults()  # type: ignore[no-untyped-call]
         return model
@@ -93,9 +93,9 @@ class Vision(HuggingFace):
         inputs = self._inputs(prompt)
         ids = tuple(inputs["input_ids"][0].tolist())
         prefix = prompt.prefix_tokens or tuple(self.tokenizer.encode(prompt.prefix, add_special_tokens=False))
-        text = ReplyText(self.tokenizer, (*ids, *prefix), prefix)
-        room = self.room(len(text.ids), config)
-        rows = [text.row(config, seed, room) for seed in prompt.seeds]
+        text = Detokenizer(self.tokenizer, (*ids, *prefix), prefix)
+        room = self.limit_tokens(len(text.prompt_ids), config)
+        rows = [text.begin_sequence(config, seed, room) for seed in prompt.seeds]
         reason = ""
         try:
             _generate(self._seeing, _continued(inputs, prefix), rows, self.end_ids)
@@ -108,7 +108,7 @@ class Vision(HuggingFace):
         for row in rows:
             if row.error:
                 raise row.error
-        return [text.completion(row) for row in rows]
+        return [text.build_completion(row) for row in rows]
 
     def _write_in_halves(self, prompt: Prompt, config: GenerationConfig, reason: str) -> list[Completion]:
         if prompt.n == 1:
@@ -159,7 +159,7 @@ def _continued(inputs: dict[str, "Tensor"], prefix: Sequence[int]) -> dict[str, 
     }
 
 
-def _generate(model: Any, inputs: dict[str, "Tensor"], rows: Sequence[Row], eos: frozenset[int]) -> None:
+def _generate(model: Any, inputs: dict[str, "Tensor"], rows: Sequence[SequenceState], eos: frozenset[int]) -> None:
     """Let `generate` run the model, while `choose` says each row's next token and when it ends."""
     import torch
     from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
@@ -167,9 +167,9 @@ def _generate(model: Any, inputs: dict[str, "Tensor"], rows: Sequence[Row], eos:
     class Choose(LogitsProcessor):
         def __call__(self, ids: Any, scores: Any) -> Any:
             live = [place for place, row in enumerate(rows) if not (row.finish_reason or row.error)]
-            choose([rows[place] for place in live], scores[live].float(), eos)
+            append_tokens([rows[place] for place in live], scores[live].float(), eos)
             chosen = torch.full_like(scores, -torch.inf)
-            chosen[range(len(rows)), [row.written[-1] for row in rows]] = 0.0
+            chosen[range(len(rows)), [row.token_ids[-1] for row in rows]] = 0.0
             return chosen
 
     class Ended(StoppingCriteria):
@@ -180,7 +180,7 @@ def _generate(model: Any, inputs: dict[str, "Tensor"], rows: Sequence[Row], eos:
         model.generate(
             **{name: torch.cat([value] * len(rows)).to(model.device) for name, value in inputs.items()},
             do_sample=False,
-            max_new_tokens=max(row.room for row in rows),
+            max_new_tokens=max(row.max_tokens for row in rows),
             pad_token_id=0,
             logits_processor=LogitsProcessorList([Choose()]),
             stopping_criteria=StoppingCriteriaList([Ended()]),

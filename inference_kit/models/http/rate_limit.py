@@ -1,15 +1,15 @@
-"""Pace: how many requests a server gets at once; fewer as soon as it says that it has too many.
+"""RateLimit: how many requests a server gets at once; fewer as soon as it says that it has too many.
 
 Why: nobody knows a server's limit but the server, and it changes while the run goes on.
-Promises: additive increase, multiplicative decrease; one burst of refusals halves the limit once; who waits longest
-goes first.
+Promises: additive increase, multiplicative decrease (AIMD), as in TCP; one burst of refusals halves the limit once;
+first in, first out.
 """
 
 import asyncio
 from collections import deque
 
 
-class Pace:
+class RateLimit:
     """Lets up to `ceiling` requests through at once."""
 
     def __init__(self, ceiling: int) -> None:
@@ -17,43 +17,43 @@ class Pace:
         self._limit = float(ceiling)
         self._in_flight = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._halvings = 0
+        self._n_decreases = 0
 
     @property
     def limit(self) -> int:
         """Requests that may be under way now."""
         return int(self._limit)
 
-    async def enter(self) -> int:
-        """Wait for a place; returns what `slower` wants to know of this request."""
+    async def acquire(self) -> int:
+        """Wait until a request may start; return the ticket that `decrease` wants, should it be refused."""
         if self._in_flight < self.limit and not self._waiting:
             self._in_flight += 1
-            return self._halvings
-        place = asyncio.get_running_loop().create_future()
-        self._waiting.append(place)
+            return self._n_decreases
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
         try:
-            await place
+            await turn
         except asyncio.CancelledError:
-            if place.done() and not place.cancelled():
-                self.leave()
+            if turn.done() and not turn.cancelled():  # its turn had come when it was cancelled: the next one's now
+                self.release()
             raise
-        return self._halvings
+        return self._n_decreases
 
-    def leave(self) -> None:
-        """Give the place back."""
+    def release(self) -> None:
+        """Note that a request is over."""
         self._in_flight -= 1
         while self._waiting and self._in_flight < self.limit:
-            place = self._waiting.popleft()
-            if not place.done():
+            turn = self._waiting.popleft()
+            if not turn.done():
                 self._in_flight += 1
-                place.set_result(None)
+                turn.set_result(None)
 
-    def faster(self) -> None:
-        """Note that the server answered."""
+    def increase(self) -> None:
+        """Raise the limit by one, because the server answered."""
         self._limit = min(self._ceiling, self._limit + 1)
 
-    def slower(self, entered: int) -> None:
-        """Note that the server refused a request; those that entered before the last halving do not count again."""
-        if entered == self._halvings:
+    def decrease(self, ticket: int) -> None:
+        """Halve the limit, because the server refused a request; not for those that started before the last halving."""
+        if ticket == self._n_decreases:
             self._limit = max(1.0, self._limit / 2)
-            self._halvings += 1
+            self._n_decreases += 1

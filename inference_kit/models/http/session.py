@@ -21,8 +21,8 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 from inference_kit.errors import EngineError, UserError
-from inference_kit.models.http.fairness import Turns
-from inference_kit.models.http.rate_limit import Pace
+from inference_kit.models.http.fairness import FairQueue
+from inference_kit.models.http.rate_limit import RateLimit
 from inference_kit.models.http.untrusted_json import Malformed, decoded, short
 from inference_kit.registry import flag_of
 
@@ -118,8 +118,8 @@ class _Open:
 
     loop: asyncio.AbstractEventLoop
     client: "ClientSession"
-    pace: Pace
-    turns: Turns
+    rate_limit: RateLimit
+    fair_queue: FairQueue
 
 
 class LineReader(Protocol[Read]):
@@ -217,7 +217,7 @@ class HttpSession:
             try:
                 async with self._answer(method, path, data) as response:
                     content = await _content(response, most_bytes)
-                await self._opened().turns.take()
+                await self._opened().fair_queue.wait_turn()
                 found = read(decoded(content))
             except Malformed as error:
                 trouble = self._malformed(error)
@@ -259,15 +259,15 @@ class HttpSession:
         import aiohttp
 
         opened = self._opened()
-        entered = await opened.pace.enter()
+        ticket = await opened.rate_limit.acquire()
         try:
             async with opened.client.request(
                 method, self.base_url + path, data=data, allow_redirects=False
             ) as response:
                 if response.status // 100 != 2:
-                    await self._refuse(response, opened.pace, entered)
+                    await self._refuse(response, opened.rate_limit, ticket)
                 yield response
-                opened.pace.faster()
+                opened.rate_limit.increase()
         except aiohttp.ClientSSLError as error:
             raise UserError(
                 f"no secure connection: {error}", where=self.base_url, fix="Mend the certificate."
@@ -282,9 +282,9 @@ class HttpSession:
         except (aiohttp.ClientError, ConnectionError, ValueError) as error:
             raise _Trouble(f"the connection broke ({_reason(error)})") from error
         finally:
-            opened.pace.leave()
+            opened.rate_limit.release()
 
-    async def _refuse(self, response: "ClientResponse", pace: Pace, entered: int) -> None:
+    async def _refuse(self, response: "ClientResponse", rate_limit: RateLimit, ticket: int) -> None:
         """Raise what an answer other than 200 means."""
         content = await _content(response, MOST_BYTES, cut=True)
         said, code = self._said(content)
@@ -292,7 +292,7 @@ class HttpSession:
         shown = f"HTTP {status}" + (f": {said}" if said else "")
         wait = _retry_after(response.headers)
         if status in (429, 503):
-            pace.slower(entered)
+            rate_limit.decrease(ticket)
         if status == 429 and code == "insufficient_quota":
             raise UserError(shown, where=self.base_url, fix="Top the account up; what is finished is kept.")
         if status == 429 or (status == 503 and wait):
@@ -361,7 +361,7 @@ class HttpSession:
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
-            self._open = _Open(loop, client, Pace(self._settings.server_concurrency), Turns())
+            self._open = _Open(loop, client, RateLimit(self._settings.server_concurrency), FairQueue())
         return self._open
 
 

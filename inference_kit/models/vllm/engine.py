@@ -19,10 +19,10 @@ from typing import Annotated, Any
 from inference_kit.errors import EngineError, UserError
 from inference_kit.flow import as_finished, merged
 from inference_kit.models.base import Capabilities
-from inference_kit.models.decode.detokenize import GrowingText, ReplyText
+from inference_kit.models.decode.detokenize import Detokenizer, GrowingText
 from inference_kit.models.decode.local_model import LocalModel, ModelSettings
-from inference_kit.models.decode.sampling import LEAST_LOGPROB, LIKELIEST, Sureness
-from inference_kit.models.decode.sequences import Row
+from inference_kit.models.decode.sampling import LEAST_LOGPROB, LIKELIEST, TokenDetails
+from inference_kit.models.decode.sequences import SequenceState
 from inference_kit.models.local.devices import Dtype
 from inference_kit.models.vllm.messages import Rivals, Write, Written
 from inference_kit.models.vllm.process import VllmProcess, require_vllm
@@ -93,7 +93,7 @@ class VLLM(LocalModel):
         """Names and digests of weights and adapters, number format, quantisation, and further engine arguments."""
         changing = {name: self._engine_arguments.get(name) for name in ("dtype", "quantization")} | self._further
         settings = [f"{name}={value}" for name, value in sorted(changing.items()) if value is not None]
-        return self.identity_of("vllm", *settings)
+        return self.build_identity("vllm", *settings)
 
     @property
     def context_length(self) -> int | None:
@@ -117,7 +117,7 @@ class VLLM(LocalModel):
     async def generate(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, Completion]]:
         """Write the completions of one prompt, each with its position as it finishes."""
         process, text, room = await asyncio.to_thread(self._prepare, prompt, config)
-        writer = Writer(process, text, self.with_stops(config), room, self.end_ids)
+        writer = Writer(process, text, self.add_template_stops(config), room, self.end_ids)
         if config.branch_first:
             self.check_ranks(prompt.seeds)
             written = writer.write_branches(prompt.seeds)
@@ -134,7 +134,7 @@ class VLLM(LocalModel):
                 yield found
             return
         process, text, room = await asyncio.to_thread(self._prepare, prompt, config)
-        writer = Writer(process, text, self.with_stops(config), room, self.end_ids)
+        writer = Writer(process, text, self.add_template_stops(config), room, self.end_ids)
         texts = [writer.stream(place, seed) for place, seed in enumerate(prompt.seeds)]
         async with aclosing(merged(texts)) as found_so_far:
             async for found in found_so_far:
@@ -146,13 +146,13 @@ class VLLM(LocalModel):
         if started is not None:
             await started.close()
 
-    def _prepare(self, prompt: Prompt, config: GenerationConfig) -> tuple[VllmProcess, ReplyText, int]:
+    def _prepare(self, prompt: Prompt, config: GenerationConfig) -> tuple[VllmProcess, Detokenizer, int]:
         """Start vLLM where it does not run yet; meanwhile read the prompt."""
         with self._lock:
             if self._started is None:
                 self._started = VllmProcess(self.weights.name, "--model vllm", self._arguments(), self._adapter_folder)
-            text = self.text_of(prompt)
-        return self._started, text, self.room(len(text.ids), config)
+            text = self.build_detokenizer(prompt)
+        return self._started, text, self.limit_tokens(len(text.prompt_ids), config)
 
     def _arguments(self) -> dict[str, Any]:
         adapter = (
@@ -184,14 +184,14 @@ class Writer:
     """One prompt with its settings, to be continued by vLLM."""
 
     def __init__(
-        self, process: VllmProcess, text: ReplyText, config: GenerationConfig, room: int, end_ids: frozenset[int]
+        self, process: VllmProcess, text: Detokenizer, config: GenerationConfig, room: int, end_ids: frozenset[int]
     ) -> None:
         self.config = config
         self._process, self._text, self._room, self._end_ids = process, text, room, end_ids
 
     async def write(self, seeds: Sequence[int]) -> AsyncGenerator[tuple[int, Completion]]:
         """Write a completion with each seed; yield each with its place when it is whole."""
-        request = Write(self._text.ids, tuple(seeds), self._sampling(self._room))
+        request = Write(self._text.prompt_ids, tuple(seeds), self._sampling(self._room))
         async with aclosing(self._process.ask(request)) as answers:
             async for written in answers:
                 yield written.place, self._completion(self._row(written))
@@ -207,7 +207,7 @@ class Writer:
         """Write one completion and show its text while it grows; each piece, and the completion, with `place`."""
         row = self._empty_row()
         growing = GrowingText(self._text, row)
-        request = Write(self._text.ids, (seed,), self._sampling(self._room), streams=True)
+        request = Write(self._text.prompt_ids, (seed,), self._sampling(self._room), streams=True)
         async with aclosing(self._process.ask(request)) as pieces:
             async for written in pieces:
                 self._lengthen(row, written)
@@ -220,7 +220,7 @@ class Writer:
     async def write_branches(self, ranks: Sequence[int]) -> AsyncGenerator[tuple[int, Completion]]:
         """Write a completion from the first token of each of `ranks`; yield each with its place when it is whole."""
         sampling = self._sampling(1) | {"logprobs": max(LIKELIEST, max(ranks) + 1), "temperature": 0.0}
-        first = await self._write_one(Write(self._text.ids, (0,), sampling))
+        first = await self._write_one(Write(self._text.prompt_ids, (0,), sampling))
         branches = [self._write_branch(place, first.rivals[0], rank) for place, rank in enumerate(ranks)]
         async with aclosing(as_finished(branches)) as finished:
             async for place, completion in finished:
@@ -229,17 +229,17 @@ class Writer:
     async def _write_branch(self, place: int, rivals: Rivals, rank: int) -> tuple[int, Completion]:
         token, logprob = rivals.likeliest[rank]
         row = self._empty_row()
-        row.written, row.logprob, row.sureness = [token], logprob, [measure_sureness(logprob, rivals)]
-        watch = self._text.watch(self.config)
-        row.finish_reason = "stop" if token in self._end_ids else watch(row.written) if watch else None
+        row.token_ids, row.logprob, row.details = [token], logprob, [measure_details(logprob, rivals)]
+        watch = self._text.build_end_finder(self.config)
+        row.finish_reason = "stop" if token in self._end_ids else watch(row.token_ids) if watch else None
         if row.finish_reason is None and self._room == 1:
             row.finish_reason = "length"
         if row.finish_reason is None:
-            request = Write((*self._text.ids, token), (rank,), self._sampling(self._room - 1))
+            request = Write((*self._text.prompt_ids, token), (rank,), self._sampling(self._room - 1))
             rest = self._row(await self._write_one(request))
-            row.written += rest.written
+            row.token_ids += rest.token_ids
             row.logprob += rest.logprob
-            row.sureness += rest.sureness
+            row.details += rest.details
             row.finish_reason = rest.finish_reason
         return place, self._completion(row)
 
@@ -269,20 +269,20 @@ class Writer:
     def _stops(self) -> list[str]:
         return [*self.config.stop, *([self.config.boundary] if self.config.boundary else [])]
 
-    def _empty_row(self) -> Row:
-        return Row(self._text.ids, self.config, seed=0, room=self._room)
+    def _empty_row(self) -> SequenceState:
+        return SequenceState(self._text.prompt_ids, self.config, seed=0, max_tokens=self._room)
 
-    def _row(self, written: Written) -> Row:
+    def _row(self, written: Written) -> SequenceState:
         row = self._empty_row()
         self._lengthen(row, written)
         return row
 
-    def _lengthen(self, row: Row, written: Written) -> None:
+    def _lengthen(self, row: SequenceState, written: Written) -> None:
         """Add to a row what was written, which is all of it or what came since the last piece."""
-        row.written += written.token_ids
+        row.token_ids += written.token_ids
         row.logprob = written.logprob or 0.0  # that of all tokens so far
         row.finish_reason = self._finish_reason(written)
-        row.sureness += [measure_sureness(rivals.logprob, rivals) for rivals in written.rivals]
+        row.details += [measure_details(rivals.logprob, rivals) for rivals in written.rivals]
 
     def _finish_reason(self, written: Written) -> FinishReason | None:
         """Ours for vLLM's; of a text that ended it, whether that ends a step or the reply."""
@@ -295,8 +295,8 @@ class Writer:
         is_step = isinstance(written.stop, str) and written.stop not in self.config.stop
         return "boundary" if is_step else "stop"
 
-    def _completion(self, row: Row) -> Completion:
-        completion = self._text.completion(row)
+    def _completion(self, row: SequenceState) -> Completion:
+        completion = self._text.build_completion(row)
         return completion if self.config.logprobs else replace(completion, logprob=None)
 
 
@@ -323,8 +323,8 @@ def choose_lora_rank(rank: int) -> int:
     return next((room for room in LORA_RANKS if room >= rank), rank)
 
 
-def measure_sureness(logprob: float, rivals: Rivals) -> Sureness:
+def measure_details(logprob: float, rivals: Rivals) -> TokenDetails:
     """Return how sure the model was of a token, by the likeliest ones; the rest of the vocabulary is not known."""
     top = [max(value, LEAST_LOGPROB) for _, value in rivals.likeliest[:LIKELIEST]]
     margin = math.exp(top[0]) - math.exp(top[1]) if len(top) > 1 else 1.0
-    return Sureness(logprob, margin, confidence=-sum(top) / len(top), certainty=None)
+    return TokenDetails(logprob, margin, confidence=-sum(top) / len(top), certainty=None)

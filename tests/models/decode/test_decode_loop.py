@@ -12,7 +12,7 @@ from inference_kit.errors import UserError
 from inference_kit.models.decode import decode_loop as decoding
 from inference_kit.models.decode import kv_cache
 from inference_kit.models.decode.decode_loop import DecodeLoop
-from inference_kit.models.decode.sequences import Row
+from inference_kit.models.decode.sequences import SequenceState
 from inference_kit.models.local.architecture import read_windows
 from inference_kit.records import GenerationConfig
 
@@ -27,21 +27,25 @@ def model(request: pytest.FixtureRequest, model_folder: Callable[[str], Path]) -
     return AutoModelForCausalLM.from_pretrained(model_folder(request.param)).eval()
 
 
-def rows() -> list[Row]:
+def rows() -> list[SequenceState]:
     """Rows of many lengths, several with the same prompt."""
-    return [Row(prompt, SAMPLED, seed, room=4 + 5 * seed + len(prompt) % 7) for prompt in PROMPTS for seed in range(3)]
+    return [
+        SequenceState(prompt, SAMPLED, seed, max_tokens=4 + 5 * seed + len(prompt) % 7)
+        for prompt in PROMPTS
+        for seed in range(3)
+    ]
 
 
-def finish(loop: DecodeLoop, given: Sequence[Row]) -> list[Row]:
+def finish(loop: DecodeLoop, given: Sequence[SequenceState]) -> list[SequenceState]:
     loop.waiting.extend(given)
-    ended: list[Row] = []
+    ended: list[SequenceState] = []
     while loop.busy:
         ended += loop.advance(8)
     return ended
 
 
-def written(given: Sequence[Row]) -> list[list[int]]:
-    return [row.written for row in given]
+def written(given: Sequence[SequenceState]) -> list[list[int]]:
+    return [row.token_ids for row in given]
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +53,7 @@ def expected(model: Any) -> list[list[int]]:
     """What each row says alone."""
     given = rows()
     for row in given:
-        finish(DecodeLoop(model, slots=1, eos=frozenset({2})), [row])
+        finish(DecodeLoop(model, slots=1, end_ids=frozenset({2})), [row])
     return written(given)
 
 
@@ -71,7 +75,7 @@ class OutOfMemory:
 @pytest.mark.parametrize("slots", [3, 8, 64])
 def test_rows_say_the_same_in_any_number_of_slots(slots: int, model: Any, expected: list[list[int]]) -> None:
     given = rows()
-    ended = finish(DecodeLoop(model, slots=slots, eos=frozenset({2})), given)
+    ended = finish(DecodeLoop(model, slots=slots, end_ids=frozenset({2})), given)
     assert written(given) == expected
     assert len(ended) == len(set(ended)) == len(given)
 
@@ -79,10 +83,10 @@ def test_rows_say_the_same_in_any_number_of_slots(slots: int, model: Any, expect
 def test_rows_say_the_same_where_prompts_are_read_in_chunks_and_nothing_is_stored(
     model: Any, expected: list[list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {"CHUNK_TOKENS": 7, "PREFILL_TOKENS": 50, "STORED_TOKENS": 0}.items():
+    for name, value in {"CHUNK_TOKENS": 7, "PREFILL_TOKENS": 50, "CACHED_TOKENS": 0}.items():
         monkeypatch.setattr(decoding, name, value)
     given = rows()
-    finish(DecodeLoop(model, slots=8, eos=frozenset({2})), given)
+    finish(DecodeLoop(model, slots=8, end_ids=frozenset({2})), given)
     assert written(given) == expected
 
 
@@ -90,7 +94,7 @@ def test_rows_say_the_same_where_prompts_are_read_in_chunks_and_nothing_is_store
 def test_running_out_of_memory_halves_the_slots_and_changes_no_result(
     calls: Sequence[int], model: Any, expected: list[list[int]]
 ) -> None:
-    loop = DecodeLoop(OutOfMemory(model, calls=calls), slots=16, eos=frozenset({2}))
+    loop = DecodeLoop(OutOfMemory(model, calls=calls), slots=16, end_ids=frozenset({2}))
     given = rows()
     finish(loop, given)
     assert written(given) == expected
@@ -112,21 +116,21 @@ def test_running_out_of_memory_in_the_cache_changes_no_result(
         return real(*given)
 
     monkeypatch.setattr(owner, name, fails_once)
-    loop = DecodeLoop(model, slots=16, eos=frozenset({2}))
+    loop = DecodeLoop(model, slots=16, end_ids=frozenset({2}))
     given = rows()
-    longest = Row(PROMPTS[1], SAMPLED, 0, room=60)
+    longest = SequenceState(PROMPTS[1], SAMPLED, 0, max_tokens=60)
     finish(loop, [longest, *given])
     assert loop.slots == 8
     assert written(given) == expected
-    assert longest.written[: len(expected[3])] == expected[3]
-    assert len(longest.written) == 60 or longest.written[-1] == 2
+    assert longest.token_ids[: len(expected[3])] == expected[3]
+    assert len(longest.token_ids) == 60 or longest.token_ids[-1] == 2
 
 
 def test_a_row_that_never_fits_fails_alone(model: Any, expected: list[list[int]]) -> None:
     loop = DecodeLoop(
-        OutOfMemory(model, too_large=lambda ids: ids.shape[1] > 1 and 60 in ids), slots=8, eos=frozenset({2})
+        OutOfMemory(model, too_large=lambda ids: ids.shape[1] > 1 and 60 in ids), slots=8, end_ids=frozenset({2})
     )
-    bad = Row((60, *range(10, 30)), SAMPLED, 0, room=5)
+    bad = SequenceState((60, *range(10, 30)), SAMPLED, 0, max_tokens=5)
     given = rows()
     ended = finish(loop, [*given[:9], bad, *given[9:]])
     assert [row for row in ended if row.error] == [bad]
@@ -136,13 +140,17 @@ def test_a_row_that_never_fits_fails_alone(model: Any, expected: list[list[int]]
 
 
 def test_a_cancelled_row_makes_room(model: Any) -> None:
-    loop = DecodeLoop(model, slots=2, eos=frozenset())
-    stay, leave, later = Row((5, 6), SAMPLED, 0, 30), Row((5, 6), SAMPLED, 1, 30), Row((7,), SAMPLED, 2, 3)
+    loop = DecodeLoop(model, slots=2, end_ids=frozenset())
+    stay, leave, later = (
+        SequenceState((5, 6), SAMPLED, 0, 30),
+        SequenceState((5, 6), SAMPLED, 1, 30),
+        SequenceState((7,), SAMPLED, 2, 3),
+    )
     loop.waiting.extend([leave, stay, later])
     loop.advance(4)
     leave.cancelled = True
     assert loop.advance(10) == [later]
-    assert len(stay.written) > len(leave.written)
+    assert len(stay.token_ids) > len(leave.token_ids)
     stay.cancelled = True
     loop.advance(1)
     assert not loop.busy
@@ -152,11 +160,11 @@ def test_an_error_that_is_not_about_memory_is_raised(model: Any) -> None:
     def broken(**_: Any) -> None:
         raise RuntimeError("shapes do not match")
 
-    loop = DecodeLoop(model, slots=2, eos=frozenset())
+    loop = DecodeLoop(model, slots=2, end_ids=frozenset())
     loop.model = type(
         "Broken", (), {"__call__": lambda self, **given: broken(**given), "device": "cpu", "dtype": model.dtype}
     )()
-    loop.waiting.append(Row((5,), SAMPLED, 0, 3))
+    loop.waiting.append(SequenceState((5,), SAMPLED, 0, 3))
     with pytest.raises(RuntimeError, match="shapes do not match"):
         loop.advance(1)
 
@@ -170,8 +178,8 @@ def test_logits_that_are_no_numbers_fail_the_row(model: Any) -> None:
             output.logits[0] = float("nan")
             return output
 
-    loop = DecodeLoop(Overflow(model), slots=2, eos=frozenset())
-    (row,) = finish(loop, [Row((5, 6), SAMPLED, 0, 3)])
+    loop = DecodeLoop(Overflow(model), slots=2, end_ids=frozenset())
+    (row,) = finish(loop, [SequenceState((5, 6), SAMPLED, 0, 3)])
     assert "not numbers" in str(row.error)
 
 
@@ -202,15 +210,15 @@ class Counting:
 def test_what_goes_on_from_a_step_reads_its_last_token_only(model: Any) -> None:
     """Step search: neither the prompt nor the earlier steps go through the model again."""
     counting = Counting(model)
-    loop = DecodeLoop(counting, slots=8, eos=frozenset())
-    (first,) = finish(loop, [Row(PROMPTS[1], SAMPLED, 1, room=6)])
-    path = (*first.prompt, *first.written)
+    loop = DecodeLoop(counting, slots=8, end_ids=frozenset())
+    (first,) = finish(loop, [SequenceState(PROMPTS[1], SAMPLED, 1, max_tokens=6)])
+    path = (*first.prompt_ids, *first.token_ids)
     for _ in range(3):
         counting.tokens = 0
-        siblings = [Row(path, SAMPLED, seed, room=5) for seed in range(4)]
+        siblings = [SequenceState(path, SAMPLED, seed, max_tokens=5) for seed in range(4)]
         finish(loop, siblings)
         assert counting.tokens == 4 * 5
-        path = (*path, *siblings[2].written)
-    alone = Row(path[:-5], SAMPLED, 2, room=5)
-    finish(DecodeLoop(model, slots=1, eos=frozenset()), [alone])
-    assert alone.written == list(path[-5:])
+        path = (*path, *siblings[2].token_ids)
+    alone = SequenceState(path[:-5], SAMPLED, 2, max_tokens=5)
+    finish(DecodeLoop(model, slots=1, end_ids=frozenset()), [alone])
+    assert alone.token_ids == list(path[-5:])

@@ -20,7 +20,7 @@ from streams import stream
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.decode.decode_loop import DecodeLoop
 from inference_kit.models.decode.huggingface import HuggingFace
-from inference_kit.models.decode.sampling import sureness
+from inference_kit.models.decode.sampling import measure_details
 from inference_kit.models.local.attention import choose_attention
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
 
@@ -183,7 +183,7 @@ def test_a_reply_is_what_a_plain_loop_computes(setting: dict[str, float], model_
     config = replace(SAMPLED if "min_p" in setting else GREEDY, **setting)  # so large a min_p leaves the likeliest only
     engine, model = HuggingFace(str(model_folder())), AutoModelForCausalLM.from_pretrained(model_folder())
     ((found,),) = write(engine, [ask(QUESTIONS[2])], config)
-    prompt = list(engine.text_of(ask(QUESTIONS[2])).ids)
+    prompt = list(engine.build_detokenizer(ask(QUESTIONS[2])).prompt_ids)
     written: list[int] = []
     while len(written) < found.tokens:
         logits = model(torch.tensor([prompt + written])).logits[0, -1].tolist()
@@ -235,7 +235,7 @@ def test_details_are_those_of_the_model_itself_before_temperature_and_penalties(
     prompt = engine.tokenizer.encode(engine.render(ask(QUESTIONS[0]).messages))
     logits = AutoModelForCausalLM.from_pretrained(folder)(torch.tensor([[*prompt, *found.token_ids]])).logits[0]
     for at, (token, detail) in enumerate(zip(found.token_ids, found.details, strict=False), start=len(prompt) - 1):
-        (expected,) = sureness(logits[at : at + 1], torch.tensor([token]))
+        (expected,) = measure_details(logits[at : at + 1], torch.tensor([token]))
         assert (detail.margin, detail.confidence) == pytest.approx((expected.margin, expected.confidence), abs=1e-3)
         assert detail.certainty == pytest.approx(expected.certainty, abs=1e-2)
 
@@ -458,7 +458,7 @@ def test_an_architecture_that_our_cache_misreads_is_refused_at_load(model_folder
     sizes = {"vocab_size": 64, "hidden_size": 16, "num_layers": 2, "num_heads": 2, "max_position_embeddings": 64}
     ids = {"bos_token_id": 1, "eos_token_id": 2, "initializer_range": 1.0}
     config = GPTNeoConfig(**sizes, **ids, attention_types=[[["global", "local"], 1]], window_size=2)
-    loop = DecodeLoop(GPTNeoForCausalLM(config).eval(), slots=4, eos=frozenset())
+    loop = DecodeLoop(GPTNeoForCausalLM(config).eval(), slots=4, end_ids=frozenset())
     with pytest.raises(UserError, match="architecture 'gpt_neo'"):
         loop.check()
 
@@ -547,7 +547,7 @@ def test_weights_that_do_not_load_are_tried_once(model_folder: Folder, monkeypat
         tries.append(engine)
         raise UserError("the weights do not load")
 
-    monkeypatch.setattr(HuggingFace, "_model", broken)
+    monkeypatch.setattr(HuggingFace, "_load_model", broken)
     engine = HuggingFace(str(model_folder("llama")))
 
     async def all_at_once() -> list[Any]:

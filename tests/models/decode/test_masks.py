@@ -12,7 +12,7 @@ import torch
 
 from inference_kit.models.decode.decode_loop import DecodeLoop
 from inference_kit.models.decode.masks import set_attention
-from inference_kit.models.decode.sequences import Row
+from inference_kit.models.decode.sequences import SequenceState
 from inference_kit.records import GenerationConfig
 
 PROMPTS = [tuple(range(10, 10 + length)) for length in (3, 40, 17)]
@@ -59,12 +59,16 @@ def test_flash_attention_sees_what_the_masks_show(kind: str, flash: None, model_
         model: Any = AutoModelForCausalLM.from_pretrained(model_folder(kind)).eval()
         if kernel:
             set_attention(model, kernel)
-        loop = DecodeLoop(model, slots=4, eos=frozenset({2}))
+        loop = DecodeLoop(model, slots=4, end_ids=frozenset({2}))
         loop.check()
-        rows = [Row(ids, GenerationConfig(temperature=1.0), seed, room=20) for ids in PROMPTS for seed in range(3)]
+        rows = [
+            SequenceState(ids, GenerationConfig(temperature=1.0), seed, max_tokens=20)
+            for ids in PROMPTS
+            for seed in range(3)
+        ]
         loop.waiting.extend(rows)
         while loop.busy:
             loop.advance(8)
-        return [row.written for row in rows]
+        return [row.token_ids for row in rows]
 
     assert written("flash_attention_2") == written(None)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from inference_kit.models.decode.sampling import History, has_penalty, sample, sureness, uniforms
+from inference_kit.models.decode.sampling import TokenHistory, draw_uniforms, has_penalty, measure_details, sample
 from inference_kit.records import GenerationConfig
 
 VOCABULARY = 50
@@ -18,7 +18,7 @@ def logits() -> torch.Tensor:
     return torch.randn(6, VOCABULARY, generator=torch.Generator().manual_seed(1)) * 2
 
 
-def distribution(logits: torch.Tensor, config: GenerationConfig, history: History | None = None) -> torch.Tensor:
+def distribution(logits: torch.Tensor, config: GenerationConfig, history: TokenHistory | None = None) -> torch.Tensor:
     """How often each token is drawn from one row over evenly spaced uniform numbers: the probabilities themselves."""
     draws = 20_000
     even = [(number + 0.5) / draws for number in range(draws)]
@@ -29,7 +29,7 @@ def distribution(logits: torch.Tensor, config: GenerationConfig, history: Histor
 def test_tokens_come_as_often_as_their_probability_says(logits: torch.Tensor) -> None:
     """Chi-square over seeds as the engine draws them; the limit is the 99.9 % point for 49 degrees of freedom."""
     draws = 20_000
-    numbers = uniforms(list(range(draws)), [3] * draws)
+    numbers = draw_uniforms(list(range(draws)), [3] * draws)
     tokens, logprobs = sample(logits[:1].expand(draws, -1), [PLAIN] * draws, numbers)
     wanted = logits[0].softmax(-1) * draws
     found = torch.bincount(tokens, minlength=VOCABULARY)
@@ -76,9 +76,9 @@ def test_repetition_penalty_means_what_it_means_in_transformers(logits: torch.Te
     from transformers import RepetitionPenaltyLogitsProcessor
 
     prompts, written = [[1, 2, 3], [4], [5, 5]], [[7, 7], [], [1]]
-    history = History(prompts, written, VOCABULARY, "cpu")
+    history = TokenHistory(prompts, written, VOCABULARY, "cpu")
     configs = [replace(PLAIN, repetition_penalty=1.3), PLAIN, replace(PLAIN, repetition_penalty=0.8)]
-    found = history.penalised(logits[:3], configs)
+    found = history.apply_penalties(logits[:3], configs)
     for row, config in enumerate(configs):
         ids = torch.tensor([prompts[row] + written[row]])
         processor = RepetitionPenaltyLogitsProcessor(config.repetition_penalty)
@@ -87,8 +87,8 @@ def test_repetition_penalty_means_what_it_means_in_transformers(logits: torch.Te
 
 def test_frequency_and_presence_penalties_count_what_was_written_as_openai_does(logits: torch.Tensor) -> None:
     config = replace(PLAIN, frequency_penalty=0.5, presence_penalty=0.25)
-    history = History([[9, 9]], [[7, 7, 3]], VOCABULARY, "cpu")
-    change = history.penalised(logits[:1], [config])[0] - logits[0]
+    history = TokenHistory([[9, 9]], [[7, 7, 3]], VOCABULARY, "cpu")
+    change = history.apply_penalties(logits[:1], [config])[0] - logits[0]
     expected = torch.zeros(VOCABULARY)
     expected[7], expected[3] = -0.5 * 2 - 0.25, -0.5 - 0.25
     assert torch.allclose(change, expected, atol=1e-6)
@@ -101,7 +101,7 @@ def test_temperature_zero_takes_the_likeliest_token_after_penalties(logits: torc
     tokens, _ = sample(logits, [greedy] * 6, [0.99] * 6)
     assert tokens.tolist() == logits.argmax(-1).tolist()
     best = int(logits[0].argmax())
-    history = History([[]], [[best]], VOCABULARY, "cpu")
+    history = TokenHistory([[]], [[best]], VOCABULARY, "cpu")
     tokens, _ = sample(logits[:1], [replace(greedy, presence_penalty=1000.0)], [0.5], history)
     assert tokens.item() == logits[0].topk(2).indices[1]
 
@@ -135,7 +135,7 @@ def test_a_rank_takes_that_token_and_leaves_the_other_rows_alone(logits: torch.T
 def test_how_sure_the_model_was_is_what_the_papers_define(logits: torch.Tensor) -> None:
     """BEY-04: arXiv:2508.15260 (confidence), arXiv:2502.18581 (self-certainty), arXiv:2402.10200 (margin)."""
     tokens = torch.tensor([3, 1, 4, 1, 5, 9])
-    for row, found in enumerate(sureness(logits, tokens)):
+    for row, found in enumerate(measure_details(logits, tokens)):
         p = [math.exp(each) for each in logits[row].double().log_softmax(-1).tolist()]
         likeliest = sorted(p, reverse=True)
         assert found.logprob == pytest.approx(math.log(p[tokens[row]]), abs=1e-5)
@@ -148,16 +148,16 @@ def test_how_sure_the_model_was_is_what_the_papers_define(logits: torch.Tensor) 
 
 def test_a_token_that_the_model_rules_out_leaves_the_numbers_finite(logits: torch.Tensor) -> None:
     logits[:, 7:] = -math.inf
-    (found, *_) = sureness(logits, torch.zeros(6, dtype=torch.long))
+    (found, *_) = measure_details(logits, torch.zeros(6, dtype=torch.long))
     assert all(map(math.isfinite, (found.logprob, found.margin, found.confidence, found.certainty)))
 
 
 def test_uniform_numbers_follow_from_seed_and_position_alone() -> None:
     seeds = [0, 1, 2**63, -5, 2**70 + 3] * 2000
     positions = [number // 5 for number in range(10_000)]
-    numbers = uniforms(seeds, positions)
+    numbers = draw_uniforms(seeds, positions)
     assert all(0 <= number < 1 for number in numbers)
     assert len(set(numbers)) == len(numbers)
-    assert uniforms(seeds[17:18], positions[17:18]) == numbers[17:18]
+    assert draw_uniforms(seeds[17:18], positions[17:18]) == numbers[17:18]
     tenths = torch.histc(torch.tensor(numbers), 10, 0, 1)
     assert ((tenths - 1000) ** 2 / 1000).sum() < 27.9

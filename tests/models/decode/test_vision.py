@@ -173,7 +173,7 @@ def test_a_text_model_refuses_images_and_the_vision_engine_a_text_model(
     with pytest.raises(UserError, match=r"reads text only\. Use --model huggingface"):
         Vision(str(model_folder())).check(GREEDY)
     with pytest.raises(EngineError, match="the messages hold images, and HuggingFace reads text only"):
-        HuggingFace(str(model_folder())).text_of(ask("What?", images[0]))
+        HuggingFace(str(model_folder())).build_detokenizer(ask("What?", images[0]))
 
 
 def test_where_memory_runs_out_fewer_are_written_at_once(

@@ -1,16 +1,16 @@
-"""Turns: those who are answered at the same moment go on a few at a time."""
+"""FairQueue: those who are answered at the same moment go on a few at a time."""
 
 import asyncio
 
-from inference_kit.models.http.fairness import AT_ONCE, Turns
+from inference_kit.models.http.fairness import AT_ONCE, FairQueue
 
 
 def test_a_few_go_on_at_once() -> None:
     async def rounds() -> list[bool]:
-        turns, done = Turns(), [False] * AT_ONCE
+        queue, done = FairQueue(), [False] * AT_ONCE
 
         async def take(place: int) -> None:
-            await turns.take()
+            await queue.wait_turn()
             done[place] = True
 
         tasks = [asyncio.create_task(take(place)) for place in range(AT_ONCE)]
@@ -25,10 +25,10 @@ def test_of_many_the_first_have_asked_again_before_the_last_go_on() -> None:
     """What one does in the round after its turn, such as sending, comes before the next few have theirs."""
 
     async def told() -> list[str]:
-        turns, said = Turns(), list[str]()
+        queue, said = FairQueue(), list[str]()
 
         async def work(number: int) -> None:
-            await turns.take()
+            await queue.wait_turn()
             said.append(f"work {number}")
             asyncio.get_running_loop().call_soon(said.append, f"ask {number}")
 
@@ -43,10 +43,10 @@ def test_of_many_the_first_have_asked_again_before_the_last_go_on() -> None:
 
 def test_whoever_is_cancelled_holds_nobody_up() -> None:
     async def told() -> list[int]:
-        turns, done = Turns(), list[int]()
+        queue, done = FairQueue(), list[int]()
 
         async def work(number: int) -> None:
-            await turns.take()
+            await queue.wait_turn()
             done.append(number)
 
         tasks = [asyncio.create_task(work(number)) for number in range(4 * AT_ONCE)]
@@ -55,7 +55,7 @@ def test_whoever_is_cancelled_holds_nobody_up() -> None:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0)
-        await turns.take()
+        await queue.wait_turn()
         return done
 
     assert asyncio.run(told()) == [*range(AT_ONCE), *range(3 * AT_ONCE, 4 * AT_ONCE)]

@@ -10,7 +10,6 @@ from aiohttp import web
 from mock_server import Body, Fault, MockServer
 
 from inference_kit.errors import EngineError, UserError
-from inference_kit.models.http.rate_limit import Pace
 from inference_kit.models.http.session import HttpSession, Refused, ServerSettings, Unreachable
 from inference_kit.models.http.untrusted_json import Malformed, decoded
 
@@ -243,38 +242,6 @@ def test_connections_are_kept_and_bounded_by_the_pace() -> None:
         asyncio.run(paced())
     assert len(server.asked) == 200
     assert server.most_at_once == 8
-
-
-def test_refusals_lower_the_number_of_requests_and_answers_raise_it_again() -> None:
-    async def through() -> list[int]:
-        pace, seen = Pace(16), []
-        entered = [await pace.enter() for _ in range(16)]
-        for ticket in entered:
-            pace.slower(ticket)
-        seen.append(pace.limit)
-        pace.slower(pace._halvings)
-        seen.append(pace.limit)
-        for _ in range(100):
-            pace.faster()
-        return [*seen, pace.limit]
-
-    assert asyncio.run(through()) == [8, 4, 16]
-
-
-def test_who_leaves_the_queue_takes_no_place() -> None:
-    async def third_of_three() -> bool:
-        pace = Pace(1)
-        await pace.enter()
-        first, second, third = (asyncio.create_task(pace.enter()) for _ in range(3))
-        await asyncio.sleep(0)
-        first.cancel()
-        pace.leave()  # the second is let through, and cancelled before it knows
-        second.cancel()
-        await asyncio.wait([first, second])
-        await asyncio.wait([third], timeout=1)
-        return third.done() and first.cancelled() and second.cancelled()
-
-    assert asyncio.run(third_of_three())
 
 
 @pytest.mark.parametrize("wrong", [{"request_seconds": 0.0}, {"max_retries": -1}, {"retry_seconds": -0.1}])
