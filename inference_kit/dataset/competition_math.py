@@ -1,5 +1,6 @@
 r"""MATH, MATH-500 and Minerva: problems whose worked solution ends in a box.
 
+Why: answers are formulas, and where a set has no field for them they stand in the last box of the worked solution.
 Source: Hendrycks et al. 2021, "Measuring mathematical problem solving with the MATH dataset", arXiv:2103.03874;
 Lightman et al. 2023, "Let's verify step by step", arXiv:2305.20050 (the 500); Lewkowycz et al. 2022, "Solving
 quantitative reasoning problems with language models", arXiv:2206.14858 (OCWCourses, called Minerva).

@@ -1,5 +1,6 @@
 """GSM8K: grade school word problems, and every set in the same line format, such as the bundled benchmark.
 
+Why: solution and answer share a field, which many sets of word problems copy.
 Source: Cobbe et al. 2021, "Training verifiers to solve math word problems", arXiv:2110.14168.
 """
 

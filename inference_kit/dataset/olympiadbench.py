@@ -1,5 +1,6 @@
 """OlympiadBench: open-ended problems of mathematical olympiads, in English and without images.
 
+Why: an answer may have several parts, and a question a context of its own.
 Source: He et al. 2024, "OlympiadBench", arXiv:2402.14008.
 """
 

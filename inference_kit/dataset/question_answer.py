@@ -1,5 +1,6 @@
 """Question and answer: the sets that give just these two (AIME, AMC, Gaokao 2023 in English, CollegeMath, CMATH).
 
+Why: these sets differ in the names of two fields and in little else.
 Source: Liao et al. 2024, "MARIO", arXiv:2401.08190 (Gaokao 2023 in English); Tang et al. 2024, "MathScale",
 arXiv:2403.02884 (CollegeMath); Wei et al. 2023, "CMATH", arXiv:2306.16636.
 """

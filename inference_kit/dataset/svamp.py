@@ -1,5 +1,6 @@
 """SVAMP: elementary word problems that vary what is asked.
 
+Why: story and question are two fields, and answers are written as floats.
 Source: Patel et al. 2021, "Are NLP models really able to solve simple math word problems?", arXiv:2103.07191.
 """
 

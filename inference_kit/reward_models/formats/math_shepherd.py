@@ -1,5 +1,6 @@
 """Math-Shepherd: a causal language model that says + or - at the tag ки behind each step.
 
+Why: its labels come from rollouts, not from people, and it needs no head: two tokens are its verdicts.
 Source: Wang et al. 2023, "Math-Shepherd: Verify and Reinforce LLMs Step-by-step without Human Annotations",
 arXiv:2312.08935.
 """

@@ -1,5 +1,6 @@
 """Qwen2.5-Math-PRM: a two-class head read at <extra_0> behind each step.
 
+Why: its head has two layers, which `transformers` does not know.
 Source: Zhang et al. 2025, "The Lessons of Developing Process Reward Models in Mathematical Reasoning",
 arXiv:2501.07301, and the card of Qwen/Qwen2.5-Math-PRM-7B.
 """

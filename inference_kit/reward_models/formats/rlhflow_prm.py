@@ -1,5 +1,6 @@
 """RLHFlow's process reward models: a chat in which each step is a turn and the reply to it is + or -.
 
+Why: it needs no head: the verdict on a step is what the model would reply to it.
 Source: Xiong et al. 2024, "An implementation of generative PRM", RLHFlow/RLHF-Reward-Modeling, and the cards of
 RLHFlow/Llama3.1-8B-PRM-Mistral-Data and RLHFlow/Llama3.1-8B-PRM-Deepseek-Data.
 """

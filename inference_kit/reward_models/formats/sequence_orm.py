@@ -1,5 +1,6 @@
 """Outcome reward models by sequence classification: one score for the whole solution.
 
+Why: most outcome reward models are published with this head.
 Source: Cobbe et al. 2021, "Training verifiers to solve math word problems", arXiv:2110.14168 (verifiers); Liu et al.
 2025, "Skywork-Reward-V2", arXiv:2507.01352 (the chat of question and solution, and a head of one label).
 """

@@ -1,5 +1,6 @@
 """Skywork-o1-Open-PRM: a value head on a language model, read at the line break behind each step.
 
+Why: its value head comes from TRL, and `transformers` does not know it.
 Source: He et al. 2024, "Skywork-o1 Open Series", the cards of Skywork/Skywork-o1-Open-PRM-Qwen-2.5-1.5B and -7B, and
 SkyworkAI/skywork-o1-prm-inference.
 """
