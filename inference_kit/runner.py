@@ -56,8 +56,8 @@ async def run(
         UserError: what concerns the whole run, such as weights that do not load or a full disk; stored records stay.
         RunStopped: where the run's budget is spent; likewise.
     """
-    finished = partial.finished()
-    worked_before = partial.run_seconds()
+    finished = partial.find_finished()
+    worked_before = partial.read_run_seconds()
     started = time.perf_counter()
 
     done = failed = 0

@@ -81,7 +81,7 @@ def test_a_server_that_stumbles_costs_time_and_nothing_else(tmp_path: Path) -> N
     """MAIN-85, PEERS 3: 40 % of all requests fail in some way."""
     with MockServer(fault=stumbling(0)) as server:
         outcome = solve(tmp_path, server)
-    records = PartialFile(tmp_path / "run.jsonl").read()
+    records = PartialFile(tmp_path / "run.jsonl").read_all()
     assert (outcome.done, outcome.failed, len(records)) == (PROBLEMS, 0, PROBLEMS)
     for index, record in records.items():
         seeds = {seed for question, seed in answered(server) if question == f"question {index}"}
@@ -97,7 +97,7 @@ def test_a_search_over_a_server_that_stumbles_finds_the_same(tmp_path: Path) -> 
         (tmp_path / name).mkdir()
         with MockServer(fault=fault) as server:
             assert solve(tmp_path / name, server, beam_search, count=50).failed == 0
-        found.append(PartialFile(tmp_path / name / "run.jsonl").read())
+        found.append(PartialFile(tmp_path / name / "run.jsonl").read_all())
     assert {index: record.candidates for index, record in found[0].items()} == {
         index: record.candidates for index, record in found[1].items()
     }
@@ -113,7 +113,7 @@ def test_what_always_fails_is_said_and_asked_again_alone(tmp_path: Path) -> None
 
     with MockServer(fault=fault) as server:
         outcome = solve(tmp_path, server, tries=7)
-        records = PartialFile(tmp_path / "run.jsonl").read()
+        records = PartialFile(tmp_path / "run.jsonl").read_all()
         assert (outcome.done, outcome.failed) == (PROBLEMS, len(dead))
         assert {record.input for record in records.values() if record.error} == dead
         assert "HTTP 500; tried 7 times" in str(records[0].error)

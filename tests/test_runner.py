@@ -38,7 +38,7 @@ def solve(
             )
         )
     partial.close()
-    return outcome, PartialFile(path).read()
+    return outcome, PartialFile(path).read_all()
 
 
 def test_what_is_finished_is_not_asked_again(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_what_concerns_the_whole_run_stops_it_and_keeps_what_is_stored(tmp_path:
 
     with pytest.raises(UserError, match="weights do not load"):
         solve(tmp_path / "a.jsonl", Broken(), concurrency=1)
-    assert sorted(PartialFile(tmp_path / "a.jsonl").read()) == [0, 1, 2, 3, 4]
+    assert sorted(PartialFile(tmp_path / "a.jsonl").read_all()) == [0, 1, 2, 3, 4]
 
 
 def test_a_record_is_on_disk_before_anyone_is_told(tmp_path: Path) -> None:
@@ -112,4 +112,4 @@ def test_an_error_of_the_watcher_ends_the_run(tmp_path: Path) -> None:
         with pytest.raises(UserError, match="nobody can look"):
             asyncio.run(run(problems(4), solver, partial, concurrency=2, watch=watch))
         partial.close()
-    assert PartialFile(tmp_path / "a.jsonl").read()
+    assert PartialFile(tmp_path / "a.jsonl").read_all()

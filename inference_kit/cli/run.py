@@ -132,7 +132,7 @@ def _run(plan: Plan, survey: _Survey, arguments: Sequence[str], *, shown: bool) 
 
 def _solved(plan: Plan, survey: _Survey, solver: Solver, partial: PartialFile, *, shown: bool) -> Progress:
     """Solve what is not stored yet; how it went."""
-    stored = len(partial.finished().intersection(survey.indices))
+    stored = len(partial.find_finished().intersection(survey.indices))
     try:
         with Progress(total=len(survey.indices), done=stored, shown=shown) as progress:
             run_until_told(_solve_all(plan, survey, solver, partial, progress))
@@ -143,7 +143,7 @@ def _solved(plan: Plan, survey: _Survey, solver: Solver, partial: PartialFile, *
 
 def _goes_on(survey: _Survey, partial: PartialFile, *, limit: str) -> str:
     """What is done, and how to go on; `limit` is empty where the run was told to end."""
-    done = len(partial.finished().intersection(survey.indices))
+    done = len(partial.find_finished().intersection(survey.indices))
     why, higher = (f"Stopped, {limit},", " with a higher limit") if limit else ("Interrupted", "")
     return (
         f"{why} with {done} of {len(survey.indices)} problems done; all of them are in {partial.path}. "
@@ -160,7 +160,7 @@ def _run_budget(plan: Plan, partial: PartialFile) -> RunBudget:
             where="--max-cost",
             fix="Add --prompt-price and --completion-price, in dollars for a million tokens.",
         )
-    for record in partial.records():
+    for record in partial.read_records():
         budget.count(record.usage)
     return budget
 
@@ -223,14 +223,14 @@ def _conclude(
 ) -> int:
     """Vote, grade, write the final files and show the summary."""
     order = survey.indices
-    finished = partial.finished()
+    finished = partial.find_finished()
     failed = sum(index not in finished for index in order)
     if plan.value("evaluate") is False:
         print(f"{len(order)} problems generated, {failed} failed; records in {partial.path}")
         return 1 if failed else 0
     paths = {vote: plan.file(vote) for vote in plan.votes}
     metrics = write_finals(
-        lambda: partial.ordered(order),
+        lambda: partial.read_in_order(order),
         paths,
         plan.header(),
         grader,

@@ -96,7 +96,7 @@ def _merged(parts: Sequence[_Part]) -> StoredRun:
             return _gone_on(parts, path)
         _write_whole(parts, path)
     whole = PartialFile(path)
-    return StoredRun(lambda: whole.ordered(order), first.run.header, first.whole, first.run.votes)
+    return StoredRun(lambda: whole.read_in_order(order), first.run.header, first.whole, first.run.votes)
 
 
 def _in_turn(parts: Sequence[_Part]) -> Iterator[Record]:
@@ -162,7 +162,7 @@ def _gone_on(parts: Sequence[_Part], path: Path) -> StoredRun:
     """A run without `--shard` that is there already; it stands where it has finished all that the parts have."""
     [whole] = stored_runs(path)
     changed = list_changes(_depends_on(parts[0].entry), _depends_on(whole.header))
-    finished = PartialFile(path).finished()
+    finished = PartialFile(path).find_finished()
     missing = [record.index for record in _in_turn(parts) if record.error is None and record.index not in finished]
     if changed or missing:
         why = "; ".join(changed) or f"problem {missing[0]!r} is not done there"

@@ -74,7 +74,7 @@ def _of_final(path: Path) -> StoredRun:
 
 def _of_partial(path: Path) -> StoredRun:
     partial = PartialFile(path)
-    first = next(iter(partial.records()), None)
+    first = next(iter(partial.read_records()), None)
     if first is None:
         raise UserError(
             "no record in this file", where=str(path), fix="Name a file of a run that has finished a problem."
@@ -90,7 +90,7 @@ def _of_partial(path: Path) -> StoredRun:
         alone = method is not None and method.one_solution
         votes = [None] if alone else ["best_last" if scored else "majority_vote"]
     order = _order(stem, votes, partial)
-    return StoredRun(lambda: partial.ordered(order), header, stem, tuple(votes))
+    return StoredRun(lambda: partial.read_in_order(order), header, stem, tuple(votes))
 
 
 def _final_file(stem: Path, vote: str | None) -> Path:
@@ -99,7 +99,7 @@ def _final_file(stem: Path, vote: str | None) -> Path:
 
 def _order(stem: Path, votes: list[str | None], partial: PartialFile) -> list[Index]:
     """The order of the data set where a final file tells it, else by number where indices are numbers."""
-    stored = [record.index for record in partial.records()]
+    stored = [record.index for record in partial.read_records()]
     for vote in votes:
         final = _final_file(stem, vote)
         if final.exists():

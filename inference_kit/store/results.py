@@ -39,23 +39,23 @@ class PartialFile:
         self.path, self._fsync_seconds = path, fsync_seconds
         self._file: AppendFile | None = None
 
-    def finished(self) -> set[Index]:
+    def find_finished(self) -> set[Index]:
         """Return the problems that need not be done again: those stored without an error."""
         return self._lines.offsets.keys() - self._lines.failed
 
-    def run_seconds(self) -> float:
+    def read_run_seconds(self) -> float:
         """Return how long the run has worked according to its records; 0 where there are none."""
         return self._lines.run_seconds
 
-    def read(self) -> dict[Index, Record]:
+    def read_all(self) -> dict[Index, Record]:
         """Read all records into memory, by index."""
-        return {record.index: record for record in self.records()}
+        return {record.index: record for record in self.read_records()}
 
-    def records(self) -> Iterator[Record]:
+    def read_records(self) -> Iterator[Record]:
         """Yield each problem's last record, in the order in which the problems were first stored; one in memory."""
-        return self.ordered(list(self._lines.offsets))
+        return self.read_in_order(list(self._lines.offsets))
 
-    def ordered(self, indices: Iterable[Index]) -> Iterator[Record]:
+    def read_in_order(self, indices: Iterable[Index]) -> Iterator[Record]:
         """Yield the records of `indices`, in their order; those that are not stored are left out."""
         if not self._lines.offsets:
             return

@@ -79,7 +79,7 @@ def test_every_record_makes_the_round_trip(tmp_path_factory: pytest.TempPathFact
     """MAIN-62."""
     path = tmp_path_factory.mktemp("results") / "a.jsonl"
     store(path, *stored)
-    assert list(PartialFile(path).records()) == stored
+    assert list(PartialFile(path).read_records()) == stored
     assert path.exists() == bool(stored)
     if stored:
         assert path.read_bytes().count(b"\n") == len(stored)
@@ -88,7 +88,7 @@ def test_every_record_makes_the_round_trip(tmp_path_factory: pytest.TempPathFact
 def test_a_long_integer_of_a_data_set_survives(path: Path) -> None:
     big = replace(record(0), metadata={"factors": [10**5000 + 7, 3**80]})
     store(path, big)
-    assert list(PartialFile(path).records()) == [big]
+    assert list(PartialFile(path).read_records()) == [big]
     write_final(path, {"vote": None, "metrics": {}}, [big.to_json()])
     assert Record.from_json(read_final(path)[1][0]) == big
 
@@ -96,35 +96,35 @@ def test_a_long_integer_of_a_data_set_survives(path: Path) -> None:
 def test_the_last_line_of_a_problem_counts(path: Path) -> None:
     """MAIN-63: what failed is not finished until it is stored without an error."""
     store(path, record(0, error="lost"), record(1), record("1", error="lost"))
-    assert PartialFile(path).finished() == {1}
+    assert PartialFile(path).find_finished() == {1}
     store(path, record(0), record("1", error="lost again"))
     partial = PartialFile(path)
-    assert partial.finished() == {0, 1}
-    assert [(each.index, each.error) for each in partial.records()] == [(0, None), (1, None), ("1", "lost again")]
-    assert partial.read()[0] == record(0)
+    assert partial.find_finished() == {0, 1}
+    assert [(each.index, each.error) for each in partial.read_records()] == [(0, None), (1, None), ("1", "lost again")]
+    assert partial.read_all()[0] == record(0)
 
 
 def test_numbers_and_texts_are_different_indices(path: Path) -> None:
     store(path, record(1), record("1"), record("01"))
-    assert PartialFile(path).finished() == {1, "1", "01"}
+    assert PartialFile(path).find_finished() == {1, "1", "01"}
 
 
 def test_records_come_in_the_order_asked_for(path: Path) -> None:
     store(path, record(2), record(0), record("x"))
-    assert [each.index for each in PartialFile(path).ordered([0, 7, "x", 2])] == [0, "x", 2]
+    assert [each.index for each in PartialFile(path).read_in_order([0, 7, "x", 2])] == [0, "x", 2]
 
 
 def test_what_was_appended_is_seen_at_once_and_after_closing(path: Path) -> None:
     partial = PartialFile(path, fsync_seconds=None)
-    assert (partial.finished(), partial.run_seconds(), list(partial.records())) == (set(), 0.0, [])
+    assert (partial.find_finished(), partial.read_run_seconds(), list(partial.read_records())) == (set(), 0.0, [])
     partial.append(record(0, run_seconds=3.0))
-    assert partial.finished() == {0}
+    assert partial.find_finished() == {0}
     partial.close()
     partial.append(record(1, run_seconds=2.0))
-    assert [each.index for each in partial.ordered([1, 0])] == [1, 0]
-    assert partial.run_seconds() == 3.0
+    assert [each.index for each in partial.read_in_order([1, 0])] == [1, 0]
+    assert partial.read_run_seconds() == 3.0
     partial.close()
-    assert PartialFile(path).finished() == {0, 1}
+    assert PartialFile(path).find_finished() == {0, 1}
 
 
 @given(cut=st.integers(0, 2000))
@@ -135,17 +135,17 @@ def test_a_file_cut_at_any_byte_loses_at_most_its_last_line(tmp_path_factory: py
     whole = path.read_bytes()
     path.write_bytes(whole[:cut])
     kept = whole[:cut].count(b"\n")
-    finished = PartialFile(path).finished()
+    finished = PartialFile(path).find_finished()
     assert finished in (set(range(kept)), set(range(kept + 1)))  # a line may be whole but for its end
     store(path, record(9))
-    assert PartialFile(path).finished() == finished | {9}
+    assert PartialFile(path).find_finished() == finished | {9}
     assert path.read_bytes().count(b"\n") == len(finished) + 1
 
 
 def test_a_torn_last_line_is_told_quietly(path: Path, messages: list[tuple[str, str]]) -> None:
     store(path, record(0), record(1))
     path.write_bytes(path.read_bytes()[:-5])
-    assert PartialFile(path).finished() == {0}
+    assert PartialFile(path).find_finished() == {0}
     assert messages == [("INFO", f"{path}:2: the last line is torn; that problem is done again")]
 
 
@@ -173,7 +173,7 @@ def test_a_spoilt_line_is_named_and_its_problem_done_again(
     store(path, record(0), record(1))
     first, second = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(first + line + b"\n\n" + second)
-    assert PartialFile(path).finished() == {0, 1}
+    assert PartialFile(path).find_finished() == {0, 1}
     assert [level for level, _ in messages] == ["WARNING"]
     assert messages[0][1].startswith(f"{path}:2: not a record (")
     assert messages[0][1].endswith("that problem is done again")
@@ -184,7 +184,7 @@ def test_a_newer_schema_is_refused_by_file_and_line(path: Path) -> None:
     store(path, record(0))
     path.write_text(path.read_text() + json.dumps({"schema": 2, "index": 1}) + "\n")
     with pytest.raises(UserError, match=rf"^{path}:2: schema 2 is newer than this program's 1"):
-        PartialFile(path).finished()
+        PartialFile(path).find_finished()
 
 
 def test_a_kill_loses_nothing_that_was_appended(path: Path) -> None:
@@ -205,7 +205,7 @@ def test_a_kill_loses_nothing_that_was_appended(path: Path) -> None:
                 break
         writer.send_signal(signal.SIGKILL)
         last = int((writer.stdout.read().split() or ["50"])[-1])
-    assert PartialFile(path).finished() >= set(range(last + 1))
+    assert PartialFile(path).find_finished() >= set(range(last + 1))
 
 
 def test_a_full_disk_keeps_what_is_stored(path: Path) -> None:
@@ -219,10 +219,10 @@ def test_a_full_disk_keeps_what_is_stored(path: Path) -> None:
             partial.append(record(1, "x" * 2000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert partial.finished() == {0}
+    assert partial.find_finished() == {0}
     partial.append(record(2))
     partial.close()
-    assert PartialFile(path).finished() == {0, 2}
+    assert PartialFile(path).find_finished() == {0, 2}
 
 
 def test_memory_holds_indices_and_not_records(path: Path) -> None:
@@ -230,8 +230,8 @@ def test_memory_holds_indices_and_not_records(path: Path) -> None:
     store(path, *(record(number, "x" * 10_000) for number in range(1000)))
     tracemalloc.start()
     partial = PartialFile(path)
-    assert len(partial.finished()) == 1000
-    assert sum(1 for _ in partial.records()) == 1000
+    assert len(partial.find_finished()) == 1000
+    assert sum(1 for _ in partial.read_records()) == 1000
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 1_000_000
