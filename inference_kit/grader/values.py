@@ -2,8 +2,8 @@
 
 Why: answers are compared by what they are (a number, a tuple, an interval, a relation, a text), never as strings of
 symbols.
-Promises: frozen, hashable, and free of sympy; equal values are equal as written, `compare` decides whether they mean
-the same.
+Promises: frozen, hashable, and free of sympy; equal values are equal as written, `comparing` decides whether
+they mean the same.
 """
 
 from collections.abc import Iterator
@@ -45,6 +45,7 @@ class Bracketed:
 
     @property
     def may_be_interval(self) -> bool:
+        """Whether the brackets and the number of items are those of an interval."""
         return len(self.items) == 2 and self.opening in "([" and self.closing in ")]"
 
 
@@ -147,7 +148,7 @@ SETS = frozenset({"reals", "integers", "naturals", "rationals", "complexes", "em
 
 
 def parts_of(value: Value) -> tuple[Value, ...]:
-    """The values that `value` is made of, one level down."""
+    """Return the values that `value` is made of, one level down."""
     match value:
         case (
             Apply(_, parts)
@@ -169,7 +170,7 @@ def parts_of(value: Value) -> tuple[Value, ...]:
 
 
 def walk(value: Value) -> Iterator[Value]:
-    """`value` and everything below it."""
+    """Yield `value` and everything below it."""
     waiting = [value]
     while waiting:
         current = waiting.pop()
@@ -178,27 +179,27 @@ def walk(value: Value) -> Iterator[Value]:
 
 
 def symbols_of(*values: Value) -> list[str]:
-    """The variables that occur, in alphabetical order."""
+    """Return the names of the variables that occur, in alphabetical order."""
     return sorted(
         {each.name for value in values for each in walk(value) if isinstance(each, Sym) and each not in CONSTANTS}
     )
 
 
 def contains(value: Value, *heads: str) -> bool:
-    """Whether an operation with one of these heads occurs."""
+    """Say whether an operation with one of these heads occurs."""
     return any(isinstance(each, Apply) and each.head in heads for each in walk(value))
 
 
 def negative(value: Value) -> Value:
-    """-value; of a number, a number."""
+    """Return -value; of a number, a number."""
     return Num(-value.value, value.digits) if isinstance(value, Num) else Apply("neg", (value,))
 
 
 def number(value: int | Fraction) -> Num:
-    """An exact number."""
+    """Return an exact number."""
     return Num(Fraction(value))
 
 
 def is_expression(value: Value) -> bool:
-    """Whether a value can be computed with: a number, a symbol, an operation."""
+    """Say whether a value can be computed with: a number, a symbol, an operation."""
     return isinstance(value, Num | Sym | Apply)

@@ -67,7 +67,7 @@ def binomial(at: Numbers, n: Any, k: Any) -> Any:
     return divide(at, factorial(at, n), factorial(at, k) * factorial(at, n - k))
 
 
-def rounded_by(function: Callable[[Any], int]) -> Callable[..., Any]:
+def make_rounding(function: Callable[[Any], int]) -> Callable[..., Any]:
     """Make an operation of floor or ceil, which is not known so near a whole number that an error might decide."""
 
     def apply(at: Numbers, argument: Any) -> Any:
@@ -79,7 +79,7 @@ def rounded_by(function: Callable[[Any], int]) -> Callable[..., Any]:
     return apply
 
 
-def chosen_by(function: Callable[..., Any]) -> Callable[..., Any]:
+def make_choice(function: Callable[..., Any]) -> Callable[..., Any]:
     """Make an operation of max or min, which complex numbers do not have."""
 
     def apply(at: Numbers, *arguments: Any) -> Any:
@@ -90,16 +90,16 @@ def chosen_by(function: Callable[..., Any]) -> Callable[..., Any]:
     return apply
 
 
-def by_name(name: str) -> Callable[..., Any]:
+def make_call(name: str) -> Callable[..., Any]:
     """Make an operation of the library's function of this name."""
     return lambda at, argument: getattr(at.library, name)(argument)
 
 
-def inverse_of(name: str) -> Callable[..., Any]:
+def make_reciprocal(name: str) -> Callable[..., Any]:
     """Make the operation 1 / name(x)."""
     return lambda at, argument: divide(at, 1, getattr(at.library, name)(argument))
 
 
-def of_inverse(name: str) -> Callable[..., Any]:
+def make_of_reciprocal(name: str) -> Callable[..., Any]:
     """Make the operation name(1 / x)."""
     return lambda at, argument: getattr(at.library, name)(divide(at, 1, argument))

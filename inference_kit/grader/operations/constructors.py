@@ -10,17 +10,17 @@ from typing import Any
 LARGEST_POWER = 1000
 
 
-def by_name(name: str) -> Callable[..., Any]:
+def make_call(name: str) -> Callable[..., Any]:
     """Make a constructor of sympy's own one of this name."""
     return lambda sympy, *arguments: getattr(sympy, name)(*arguments)
 
 
-def of_several(name: str) -> Callable[..., Any]:
+def make_of_several(name: str) -> Callable[..., Any]:
     """Make a constructor of sympy's own one of this name, which wants more than two arguments as a sequence."""
     return lambda sympy, *arguments: getattr(sympy, name)(*(arguments if len(arguments) == 2 else [arguments]))
 
 
-def bounded(name: str) -> Callable[..., Any]:
+def make_bounded(name: str) -> Callable[..., Any]:
     """Make a constructor of what has a body, a variable and bounds for it."""
     return lambda sympy, body, variable, *bounds: getattr(sympy, name)(body, (variable, *bounds))
 

@@ -86,7 +86,7 @@ def _floor_root(radicand: int, degree: int) -> int:
     return low
 
 
-def natural(number: Fraction, largest: int = LARGEST_FACTORIAL) -> int:
+def to_natural(number: Fraction, largest: int = LARGEST_FACTORIAL) -> int:
     """Return the number as a natural one, within a limit."""
     if number.denominator != 1 or not 0 <= number <= largest:
         raise TooLarge
@@ -95,17 +95,17 @@ def natural(number: Fraction, largest: int = LARGEST_FACTORIAL) -> int:
 
 def factorial(n: Fraction) -> Fraction:
     """Return n!."""
-    return Fraction(math.factorial(natural(n)))
+    return Fraction(math.factorial(to_natural(n)))
 
 
 def double_factorial(n: Fraction) -> Fraction:
     """Return n!! = n (n - 2) (n - 4) ..."""
-    return multiply(*map(Fraction, range(natural(n, LARGEST_DOUBLE_FACTORIAL), 0, -2)))
+    return multiply(*map(Fraction, range(to_natural(n, LARGEST_DOUBLE_FACTORIAL), 0, -2)))
 
 
 def binomial(n: Fraction, k: Fraction) -> Fraction:
     """Return n over k."""
-    return Fraction(math.comb(natural(n), natural(k)))
+    return Fraction(math.comb(to_natural(n), to_natural(k)))
 
 
 def logarithm(argument: Fraction, base: Fraction = Fraction(0)) -> Fraction:
@@ -120,7 +120,7 @@ def logarithm(argument: Fraction, base: Fraction = Fraction(0)) -> Fraction:
     return Fraction(exponent)
 
 
-def of_whole_numbers(function: Callable[..., int]) -> Callable[..., Fraction]:
+def restrict_to_whole(function: Callable[..., int]) -> Callable[..., Fraction]:
     """Turn a function of whole numbers into one of rational numbers, which refuses all others."""
 
     def apply(*numbers: Fraction) -> Fraction:

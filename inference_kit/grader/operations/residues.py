@@ -24,12 +24,12 @@ class NoResidue(ArithmeticError):
     """The expression has no value in the field: a division by zero, infinity, a structure."""
 
 
-def residue(number: Fraction) -> int:
+def to_residue(number: Fraction) -> int:
     """Return a rational number in the field."""
     return number.numerator * pow(number.denominator, -1, PRIME) % PRIME
 
 
-def square_root(number: int) -> int | None:
+def take_square_root(number: int) -> int | None:
     """Return a square root in the field, None where there is none.
 
     PRIME - 1 = 8 m with m odd, so a square s has s^m among the fourth roots of one, and s^((m + 1) / 2) is a root of s

@@ -24,7 +24,7 @@ _ARITHMETIC: dict[str, Operation] = {
         exact=rationals.add,
         number=lambda at, *terms: at.add(*terms),
         residue=residues.add,
-        sympy=constructors.by_name("Add"),
+        sympy=constructors.make_call("Add"),
     ),
     "neg": Operation(
         signs=("-",),
@@ -39,7 +39,7 @@ _ARITHMETIC: dict[str, Operation] = {
         exact=rationals.multiply,
         number=lambda at, *factors: math.prod(factors[1:], start=factors[0]),
         residue=residues.multiply,
-        sympy=constructors.by_name("Mul"),
+        sympy=constructors.make_call("Mul"),
     ),
     "div": Operation(
         commands=(r"\frac", r"\dfrac", r"\tfrac", r"\cfrac"),
@@ -72,7 +72,7 @@ _ARITHMETIC: dict[str, Operation] = {
         functions=("abs",),
         exact=abs,
         number=lambda at, a: abs(a),
-        sympy=constructors.by_name("Abs"),
+        sympy=constructors.make_call("Abs"),
     ),
     "percent": Operation(
         signs=("%", r"\%"),
@@ -89,15 +89,15 @@ _ARITHMETIC: dict[str, Operation] = {
         functions=("max",),
         arity=SEVERAL,
         exact=lambda *numbers: max(numbers),
-        number=complexes.chosen_by(max),
-        sympy=constructors.by_name("Max"),
+        number=complexes.make_choice(max),
+        sympy=constructors.make_call("Max"),
     ),
     "min": Operation(
         functions=("min",),
         arity=SEVERAL,
         exact=lambda *numbers: min(numbers),
-        number=complexes.chosen_by(min),
-        sympy=constructors.by_name("Min"),
+        number=complexes.make_choice(min),
+        sympy=constructors.make_call("Min"),
     ),
 }
 
@@ -106,38 +106,38 @@ _WHOLE_NUMBERS: dict[str, Operation] = {
         functions=("gcd", "GCD", "hcf"),
         arity=SEVERAL,
         domain="whole",
-        exact=rationals.of_whole_numbers(math.gcd),
-        sympy=constructors.of_several("gcd"),
+        exact=rationals.restrict_to_whole(math.gcd),
+        sympy=constructors.make_of_several("gcd"),
     ),
     "lcm": Operation(
         functions=("lcm", "LCM"),
         arity=SEVERAL,
         domain="whole",
-        exact=rationals.of_whole_numbers(math.lcm),
-        sympy=constructors.of_several("lcm"),
+        exact=rationals.restrict_to_whole(math.lcm),
+        sympy=constructors.make_of_several("lcm"),
     ),
     "mod": Operation(
         signs=(r"\mod", r"\bmod", r"\pmod"),
         arity=(2,),
         domain="whole",
         exact=lambda a, b: a % b,
-        sympy=constructors.by_name("Mod"),
+        sympy=constructors.make_call("Mod"),
     ),
     "floor": Operation(
         functions=("floor",),
         brackets=(r"\lfloor", r"\rfloor"),
         domain="whole",
         exact=lambda a: Fraction(math.floor(a)),
-        number=complexes.rounded_by(math.floor),
-        sympy=constructors.by_name("floor"),
+        number=complexes.make_rounding(math.floor),
+        sympy=constructors.make_call("floor"),
     ),
     "ceil": Operation(
         functions=("ceil", "ceiling"),
         brackets=(r"\lceil", r"\rceil"),
         domain="whole",
         exact=lambda a: Fraction(math.ceil(a)),
-        number=complexes.rounded_by(math.ceil),
-        sympy=constructors.by_name("ceiling"),
+        number=complexes.make_rounding(math.ceil),
+        sympy=constructors.make_call("ceiling"),
     ),
     "factorial": Operation(
         signs=("!",),
@@ -150,7 +150,7 @@ _WHOLE_NUMBERS: dict[str, Operation] = {
         signs=("!!",),
         domain="whole",
         exact=rationals.double_factorial,
-        sympy=constructors.by_name("factorial2"),
+        sympy=constructors.make_call("factorial2"),
     ),
     "binom": Operation(
         commands=(r"\binom", r"\dbinom", r"\tbinom"),
@@ -158,7 +158,7 @@ _WHOLE_NUMBERS: dict[str, Operation] = {
         domain="whole",
         exact=rationals.binomial,
         number=complexes.binomial,
-        sympy=constructors.by_name("binomial"),
+        sympy=constructors.make_call("binomial"),
     ),
 }
 
@@ -167,7 +167,7 @@ _LOGARITHMS: dict[str, Operation] = {
         functions=("ln",),
         domain="part",
         number=lambda at, a: complexes.logarithm(at, a, at.library.e),
-        sympy=constructors.by_name("log"),
+        sympy=constructors.make_call("log"),
     ),
     "log": Operation(
         functions=("log",),
@@ -175,7 +175,7 @@ _LOGARITHMS: dict[str, Operation] = {
         domain="part",
         exact=rationals.logarithm,
         number=complexes.logarithm,
-        sympy=constructors.by_name("log"),
+        sympy=constructors.make_call("log"),
     ),
     "log10": Operation(
         functions=("lg",),
@@ -189,45 +189,47 @@ _LOGARITHMS: dict[str, Operation] = {
 """The parser turns `exp(x)` into e^x, so that it has no meaning of its own."""
 
 
-def _function(*names: str, number: Any, sympy: str, partial: bool = False, inverse: str | None = None) -> Operation:
+def _describe_function(
+    *names: str, number: Any, sympy: str, partial: bool = False, inverse: str | None = None
+) -> Operation:
     """Describe a function of one number that has no rational values worth an exact meaning."""
     return Operation(
         functions=names,
         domain="part" if partial else "all",
         inverse=inverse,
         number=number,
-        sympy=constructors.by_name(sympy),
+        sympy=constructors.make_call(sympy),
     )
 
 
-_NAMED, _INVERSE_OF, _OF_INVERSE = complexes.by_name, complexes.inverse_of, complexes.of_inverse
+_CALL, _RECIPROCAL, _OF_RECIPROCAL = complexes.make_call, complexes.make_reciprocal, complexes.make_of_reciprocal
 
 _FUNCTIONS: dict[str, Operation] = {
-    "sin": _function("sin", number=_NAMED("sin"), sympy="sin", inverse="arcsin"),
-    "cos": _function("cos", number=_NAMED("cos"), sympy="cos", inverse="arccos"),
-    "tan": _function("tan", "tg", number=_NAMED("tan"), sympy="tan", inverse="arctan"),
-    "cot": _function("cot", "ctg", number=_INVERSE_OF("tan"), sympy="cot", inverse="arccot"),
-    "sec": _function("sec", number=_INVERSE_OF("cos"), sympy="sec", inverse="arcsec"),
-    "csc": _function("csc", "cosec", number=_INVERSE_OF("sin"), sympy="csc", inverse="arccsc"),
-    "arcsin": _function("arcsin", "asin", number=_NAMED("asin"), sympy="asin", partial=True),
-    "arccos": _function("arccos", "acos", number=_NAMED("acos"), sympy="acos", partial=True),
-    "arctan": _function("arctan", "atan", "arctg", number=_NAMED("atan"), sympy="atan"),
-    "arccot": _function("arccot", number=_OF_INVERSE("atan"), sympy="acot"),
-    "arcsec": _function("arcsec", number=_OF_INVERSE("acos"), sympy="asec", partial=True),
-    "arccsc": _function("arccsc", number=_OF_INVERSE("asin"), sympy="acsc", partial=True),
-    "sinh": _function("sinh", number=_NAMED("sinh"), sympy="sinh", inverse="arsinh"),
-    "cosh": _function("cosh", number=_NAMED("cosh"), sympy="cosh", inverse="arcosh"),
-    "tanh": _function("tanh", number=_NAMED("tanh"), sympy="tanh", inverse="artanh"),
-    "coth": _function("coth", number=_INVERSE_OF("tanh"), sympy="coth"),
-    "sech": _function("sech", number=_INVERSE_OF("cosh"), sympy="sech"),
-    "csch": _function("csch", number=_INVERSE_OF("sinh"), sympy="csch"),
-    "arsinh": _function("arsinh", "arcsinh", "asinh", number=_NAMED("asinh"), sympy="asinh"),
-    "arcosh": _function("arcosh", "arccosh", "acosh", number=_NAMED("acosh"), sympy="acosh", partial=True),
-    "artanh": _function("artanh", "arctanh", "atanh", number=_NAMED("atanh"), sympy="atanh", partial=True),
+    "sin": _describe_function("sin", number=_CALL("sin"), sympy="sin", inverse="arcsin"),
+    "cos": _describe_function("cos", number=_CALL("cos"), sympy="cos", inverse="arccos"),
+    "tan": _describe_function("tan", "tg", number=_CALL("tan"), sympy="tan", inverse="arctan"),
+    "cot": _describe_function("cot", "ctg", number=_RECIPROCAL("tan"), sympy="cot", inverse="arccot"),
+    "sec": _describe_function("sec", number=_RECIPROCAL("cos"), sympy="sec", inverse="arcsec"),
+    "csc": _describe_function("csc", "cosec", number=_RECIPROCAL("sin"), sympy="csc", inverse="arccsc"),
+    "arcsin": _describe_function("arcsin", "asin", number=_CALL("asin"), sympy="asin", partial=True),
+    "arccos": _describe_function("arccos", "acos", number=_CALL("acos"), sympy="acos", partial=True),
+    "arctan": _describe_function("arctan", "atan", "arctg", number=_CALL("atan"), sympy="atan"),
+    "arccot": _describe_function("arccot", number=_OF_RECIPROCAL("atan"), sympy="acot"),
+    "arcsec": _describe_function("arcsec", number=_OF_RECIPROCAL("acos"), sympy="asec", partial=True),
+    "arccsc": _describe_function("arccsc", number=_OF_RECIPROCAL("asin"), sympy="acsc", partial=True),
+    "sinh": _describe_function("sinh", number=_CALL("sinh"), sympy="sinh", inverse="arsinh"),
+    "cosh": _describe_function("cosh", number=_CALL("cosh"), sympy="cosh", inverse="arcosh"),
+    "tanh": _describe_function("tanh", number=_CALL("tanh"), sympy="tanh", inverse="artanh"),
+    "coth": _describe_function("coth", number=_RECIPROCAL("tanh"), sympy="coth"),
+    "sech": _describe_function("sech", number=_RECIPROCAL("cosh"), sympy="sech"),
+    "csch": _describe_function("csch", number=_RECIPROCAL("sinh"), sympy="csch"),
+    "arsinh": _describe_function("arsinh", "arcsinh", "asinh", number=_CALL("asinh"), sympy="asinh"),
+    "arcosh": _describe_function("arcosh", "arccosh", "acosh", number=_CALL("acosh"), sympy="acosh", partial=True),
+    "artanh": _describe_function("artanh", "arctanh", "atanh", number=_CALL("atanh"), sympy="atanh", partial=True),
     "Re": Operation(functions=("Re",), number=lambda at, a: complexes.real_part(a)),
     "Im": Operation(functions=("Im",), number=lambda at, a: a.imag if hasattr(a, "imag") else 0),
-    "arg": Operation(functions=("arg", "Arg"), sympy=constructors.by_name("arg")),
-    "sgn": Operation(functions=("sgn", "sign"), sympy=constructors.by_name("sign")),
+    "arg": Operation(functions=("arg", "Arg"), sympy=constructors.make_call("arg")),
+    "sgn": Operation(functions=("sgn", "sign"), sympy=constructors.make_call("sign")),
     "deg": Operation(functions=("deg",)),
     "dim": Operation(functions=("dim",)),
 }
@@ -240,7 +242,7 @@ _BOUNDED: dict[str, Operation] = {
         binds=True,
         number=lambda at, series: at.series(series),
         unevaluated=True,
-        sympy=constructors.bounded("Sum"),
+        sympy=constructors.make_bounded("Sum"),
     ),
     "product": Operation(
         commands=(r"\prod",),
@@ -249,10 +251,10 @@ _BOUNDED: dict[str, Operation] = {
         binds=True,
         number=lambda at, series: at.series(series),
         unevaluated=True,
-        sympy=constructors.bounded("Product"),
+        sympy=constructors.make_bounded("Product"),
     ),
-    "integral": Operation(commands=(r"\int",), arity=(2, 4), binds=True, sympy=constructors.bounded("Integral")),
-    "limit": Operation(commands=(r"\lim",), arity=(3,), binds=True, sympy=constructors.by_name("limit")),
+    "integral": Operation(commands=(r"\int",), arity=(2, 4), binds=True, sympy=constructors.make_bounded("Integral")),
+    "limit": Operation(commands=(r"\lim",), arity=(3,), binds=True, sympy=constructors.make_call("limit")),
     "bigunion": Operation(commands=(r"\bigcup",), arity=(4,), binds=True, kind="set"),
     "bigintersection": Operation(commands=(r"\bigcap",), arity=(4,), binds=True, kind="set"),
 }

@@ -17,8 +17,8 @@ from inference_kit.grader.operations.residues import (
     ROOT_OF_MINUS_ONE,
     NoResidue,
     raise_to,
-    residue,
-    square_root,
+    take_square_root,
+    to_residue,
 )
 from inference_kit.grader.operations.table import OPERATIONS
 from inference_kit.grader.proving.exact import compute_rational
@@ -57,7 +57,7 @@ class Field:
     def value(self, expression: Value) -> int:
         """Return the residue of an expression."""
         if isinstance(expression, Num):
-            return residue(expression.value)
+            return to_residue(expression.value)
         if isinstance(expression, Sym):
             return self._symbol(expression)
         if not isinstance(expression, Apply):
@@ -76,7 +76,7 @@ class Field:
         if operation.kind != "number":
             raise NoResidue
         number = compute_rational(expression) if operation.exact is not None else None
-        return residue(number) if number is not None else self._name_opaque(expression)
+        return to_residue(number) if number is not None else self._name_opaque(expression)
 
     def _symbol(self, symbol: Sym) -> int:
         if symbol == IMAGINARY:
@@ -150,7 +150,7 @@ class Field:
 
     def _take_prime_root(self, prime: int) -> int:
         if prime < LARGEST_FACTOR * LARGEST_FACTOR:
-            root = square_root(prime)
+            root = take_square_root(prime)
             if root is not None:
                 return root
         self.complete = False

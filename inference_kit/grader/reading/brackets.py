@@ -20,7 +20,7 @@ def read_braces(grammar: Grammar) -> Value:
     if reader.accept("}"):
         raise ParseError("an empty group")
     around = reader.open()
-    value = grammar.group()
+    value = grammar.read_group()
     reader.close(around, "}")
     return SetOf(value.items) if isinstance(value, ListOf) else value
 
@@ -29,7 +29,7 @@ def read_set(grammar: Grammar) -> Value:
     r"""Read a set from behind its `\{`; a system of equations may stand in the same brackets."""
     reader = grammar.reader
     if reader.next.text == r"\begin":
-        return grammar.primary()
+        return grammar.read_primary()
     if reader.accept(r"\}", r"\rbrace"):
         return SetOf(())
     around = reader.open()
@@ -42,14 +42,14 @@ def _read_members(grammar: Grammar) -> Value:
     """Read the elements of a set, or one with the condition that all of them fulfil."""
     reader = grammar.reader
     reader.surroundings = Surroundings(bar_ends=True)
-    first = grammar.relation()
+    first = grammar.read_relation()
     reader.surroundings = Surroundings()
     if reader.accept(*SUCH_THAT):
-        return Builder(first, grammar.list_of())
+        return Builder(first, grammar.read_list())
     items = [first]
     if reader.accept(",", ";", *AND_OR):
         reader.accept(*AND_OR)
-        rest = grammar.list_of()
+        rest = grammar.read_list()
         items += rest.items if isinstance(rest, ListOf) else (rest,)
     return SetOf(tuple(items))
 
@@ -60,7 +60,7 @@ def read_brackets(grammar: Grammar, opening: str) -> Value:
     if reader.next.text in CLOSINGS:
         return Bracketed(opening, (), CLOSINGS[reader.take().text])
     around = reader.open()
-    inside = grammar.list_of()
+    inside = grammar.read_list()
     closing = CLOSINGS.get(reader.next.text)
     if closing is None:
         raise ParseError(f"{opening} is closed by {reader.next.text}")
@@ -76,10 +76,8 @@ def read_absolute_value(grammar: Grammar) -> Value:
     """Read what stands between bars; of a matrix they mean the determinant."""
     reader = grammar.reader
     around = reader.surroundings
-    reader.enter()
     reader.surroundings = around._replace(bars=around.bars + 1)
-    value = grammar.list_of()
+    value = reader.nest(grammar.read_list)
     reader.surroundings = around
-    reader.leave()
     reader.expect(*BARS)
     return Apply("det" if isinstance(value, Matrix) else "abs", (value,))

@@ -31,14 +31,14 @@ from inference_kit.grader.vocabulary import (
 def read_command(grammar: Grammar, command: str) -> Value:
     """Read a command from behind its name."""
     if command in FRACTIONS:
-        return Apply("div", (grammar.argument(), grammar.argument()))
+        return Apply("div", (grammar.read_argument(), grammar.read_argument()))
     if command in CONSTANTS_BY_COMMAND:
         return CONSTANTS_BY_COMMAND[command]
     name = SYNONYMS.get(command[1:], command[1:])
     if name in FUNCTIONS:
         return read_function(grammar, name)
     if command in BINOMIALS:
-        return Apply("binom", (grammar.argument(), grammar.argument()))
+        return Apply("binom", (grammar.read_argument(), grammar.read_argument()))
     if command in BIG:
         return _read_big(grammar, BIG[command])
     if command in ROUNDED:
@@ -53,7 +53,7 @@ def read_command(grammar: Grammar, command: str) -> Value:
 
 def _read_rounded(grammar: Grammar, head: str, closing: str) -> Value:
     around = grammar.reader.open()
-    value = grammar.list_of()
+    value = grammar.read_list()
     grammar.reader.close(around, closing)
     return Apply(head, (value,))
 
@@ -61,8 +61,8 @@ def _read_rounded(grammar: Grammar, head: str, closing: str) -> Value:
 def _read_styled(grammar: Grammar, command: str) -> Value:
     r"""Read what a style is put on; a mark over a letter names another one: `\hat x` is not `x`."""
     if command == r"\textcolor":
-        grammar.argument()
-    value = grammar.nested_primary()
+        grammar.read_argument()
+    value = grammar.read_nested_primary()
     mark = MARKED.get(command, "")
     if mark and isinstance(value, Sym) and value.name != "i":
         return Sym(f"{value.name}_{mark}")
@@ -72,8 +72,8 @@ def _read_styled(grammar: Grammar, command: str) -> Value:
 
 
 def _read_colored(grammar: Grammar) -> Value:
-    grammar.argument()
-    return grammar.nested_primary()
+    grammar.read_argument()
+    return grammar.read_nested_primary()
 
 
 def _read_named_set(grammar: Grammar) -> Value:
@@ -108,7 +108,7 @@ def _read_big(grammar: Grammar, head: str) -> Value:
     lower, upper = _read_bounds(grammar)
     if head == "integral":
         return _read_integral(grammar, (lower, upper) if lower is not None and upper is not None else ())
-    body = _read_body(grammar)
+    body = grammar.reader.nest(grammar.read_term)
     match lower:
         case Relation(("=",), (Sym() as index, start)) if upper is not None:
             return Apply(head, (body, index, start, upper))
@@ -127,17 +127,9 @@ def _read_bounds(grammar: Grammar) -> tuple[Value | None, Value | None]:
 
 
 def _read_bound(grammar: Grammar) -> Value:
-    grammar.reader.enter()
-    value = negative(_read_bound(grammar)) if grammar.reader.accept("-") else grammar.primary()
-    grammar.reader.leave()
-    return value
-
-
-def _read_body(grammar: Grammar) -> Value:
-    grammar.reader.enter()
-    body = grammar.term()
-    grammar.reader.leave()
-    return body
+    if grammar.reader.accept("-"):
+        return negative(grammar.reader.nest(lambda: _read_bound(grammar)))
+    return grammar.read_nested_primary()
 
 
 def _read_integral(grammar: Grammar, bounds: tuple[Value, ...]) -> Value:
@@ -146,7 +138,7 @@ def _read_integral(grammar: Grammar, bounds: tuple[Value, ...]) -> Value:
     place = _find_differential(reader)
     around, reader.surroundings = reader.surroundings, OPEN_GROUND
     differential = reader.end_at(place)
-    body = ONE if reader.next is END else grammar.sum()
+    body = ONE if reader.next is END else grammar.read_sum()
     reader.go_on_after(differential)
     reader.surroundings = around
     variable = differential.text[1:] or reader.take().text
@@ -174,7 +166,7 @@ def _read_limit(grammar: Grammar) -> Value:
     grammar.reader.expect("_")
     match _read_bound(grammar):
         case Relation(("to",), (Sym() as variable, target)):
-            return Apply("limit", (_read_body(grammar), variable, target))
+            return Apply("limit", (grammar.reader.nest(grammar.read_term), variable, target))
     raise ParseError("a limit of what?")
 
 

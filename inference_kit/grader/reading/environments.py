@@ -29,9 +29,9 @@ def read_environment(grammar: Grammar) -> Value:
     if name == "array" and reader.next.text in ("{", "["):  # the alignment of its columns
         _skip_braces(reader)
     if name in SYSTEMS and (name == "cases" or _has_relations(reader)):
-        rows = _read_rows(grammar, grammar.relation)
+        rows = _read_rows(grammar, grammar.read_relation)
         return ListOf(tuple(row[0] if len(row) == 1 else Bracketed("(", row, ")") for row in rows if row), "and")
-    rows = _read_rows(grammar, grammar.sum)
+    rows = _read_rows(grammar, grammar.read_sum)
     if name not in MATRICES:
         raise ParseError(f"unknown environment {name}")
     if len({len(row) for row in rows}) != 1 or sum(map(len, rows)) > MOST_CELLS:
@@ -53,7 +53,7 @@ def _skip_braces(reader: Reader) -> None:
 
 
 def _has_relations(reader: Reader) -> bool:
-    """Whether the rows up to the next end are relations, not entries."""
+    """Say whether the rows up to the next end are relations, not entries."""
     for place in range(reader.position, len(reader.tokens)):
         token = reader.tokens[place]
         if token is END or token.text == r"\end":
@@ -79,9 +79,7 @@ def _read_rows(grammar: Grammar, read: Callable[[], Value]) -> tuple[tuple[Value
         elif reader.next.text in CONDITIONS and reader.peek(1).text not in (r"\\", r"\end"):
             reader.take()
         else:
-            reader.enter()
-            row.append(read())
-            reader.leave()
+            row.append(reader.nest(read))
             reader.accept(",", ";")
     if row:
         rows.append(tuple(row))

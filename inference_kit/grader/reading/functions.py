@@ -30,13 +30,11 @@ def read_function(grammar: Grammar, name: str) -> Value:
     power: Value | None = None
     for _ in range(2):
         if name in ("log", "lg") and reader.accept("_"):
-            base = grammar.argument() if reader.next.text != "10" else grammar.nested_primary()
+            base = grammar.read_argument() if reader.next.text != "10" else grammar.read_nested_primary()
         elif reader.accept("^", "**"):
-            reader.enter()
-            power = grammar.exponent()
-            reader.leave()
+            power = reader.nest(grammar.read_exponent)
     if name == "det" and reader.next.text == r"\begin":
-        return Apply("det", (grammar.nested_primary(),))
+        return Apply("det", (grammar.read_nested_primary(),))
     if power == number(-1) and name in INVERSES:
         name, power = INVERSES[name], None
     value = _apply(name, _read_arguments(grammar, name), base)
@@ -49,9 +47,9 @@ def _read_root(grammar: Grammar) -> Value:
     index: Value = TWO
     if reader.accept("["):
         around = reader.open()
-        index = grammar.list_of()
+        index = grammar.read_list()
         reader.close(around, "]")
-    radicand = grammar.argument() if reader.next.kind == "word" else grammar.nested_primary()
+    radicand = grammar.read_argument() if reader.next.kind == "word" else grammar.read_nested_primary()
     return Apply("root", (radicand, index))
 
 
@@ -59,15 +57,15 @@ def _read_arguments(grammar: Grammar, name: str) -> tuple[Value, ...]:
     r"""Read what a function is applied to: a group, or all factors up to the next function, sign or relation."""
     reader = grammar.reader
     if reader.next.text in ("(", "[", "{", r"\{"):
-        inside = grammar.nested_primary()
+        inside = grammar.read_nested_primary()
         if isinstance(inside, Bracketed | SetOf) or (name in SEVERAL_ARGUMENTS and isinstance(inside, ListOf)):
             return inside.items
         return (inside,)
     if reader.accept("-"):
         return (negative(_read_arguments(grammar, name)[0]),)
-    value = grammar.factor()
+    value = grammar.read_factor()
     while grammar.factor_follows() and not _ends_argument(reader.next):
-        value = multiply(value, grammar.factor())
+        value = multiply(value, grammar.read_factor())
     return (value,)
 
 

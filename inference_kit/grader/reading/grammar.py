@@ -20,45 +20,42 @@ class Grammar(ABC):
         self.reader = reader
 
     @abstractmethod
-    def group(self) -> Value:
+    def read_group(self) -> Value:
         r"""Read what braces hold: a list, `a \over b` or `a \choose b`."""
 
     @abstractmethod
-    def list_of(self) -> Value:
+    def read_list(self) -> Value:
         """Read relations with commas, semicolons, `and` or `or` between them."""
 
     @abstractmethod
-    def relation(self) -> Value:
+    def read_relation(self) -> Value:
         """Read sides with signs of relation between them."""
 
     @abstractmethod
-    def sum(self) -> Value:
+    def read_sum(self) -> Value:
         """Read terms with + - ± between them."""
 
     @abstractmethod
-    def term(self) -> Value:
+    def read_term(self) -> Value:
         """Read factors with a sign of multiplication or division between them, or none; then a unit."""
 
     @abstractmethod
-    def factor(self) -> Value:
+    def read_factor(self) -> Value:
         """Read a primary with its postfix signs and its exponent."""
 
     @abstractmethod
-    def exponent(self) -> Value:
+    def read_exponent(self) -> Value:
         """Read what stands right of `^`."""
 
     @abstractmethod
-    def primary(self) -> Value:
+    def read_primary(self) -> Value:
         """Read a number, letter, function, group or command."""
 
-    def nested_primary(self) -> Value:
+    def read_nested_primary(self) -> Value:
         """Read a primary one level deeper."""
-        self.reader.enter()
-        value = self.primary()
-        self.reader.leave()
-        return value
+        return self.reader.nest(self.read_primary)
 
-    def argument(self) -> Value:
+    def read_argument(self) -> Value:
         """Read an argument of a command: a group, one digit, one letter or a command with its own arguments."""
         reader = self.reader
         if len(reader.next.text) > 1:
@@ -67,11 +64,8 @@ class Grammar(ABC):
             if reader.next.kind == "word":
                 reader.split_word()
         if reader.accept("-"):
-            reader.enter()
-            value = negative(self.argument())
-            reader.leave()
-            return value
-        return self.nested_primary()
+            return negative(reader.nest(self.read_argument))
+        return self.read_nested_primary()
 
     def factor_follows(self) -> bool:
         """Say whether a factor comes next, with no sign before it: `2x`, `(a)(b)`, but no `4 3`."""

@@ -45,7 +45,7 @@ def parse_latex(text: str) -> Value:
         ParseError: where something is unknown, left over, or beyond the limits.
     """
     parser = Parser(Reader(tokenize(text)))
-    value = parser.group(top=True)
+    value = parser.read_group(top=True)
     if parser.reader.next is not END:
         raise ParseError(f"left over: {parser.reader.next.text}")
     return value
@@ -54,21 +54,21 @@ def parse_latex(text: str) -> Value:
 class Parser(Grammar):
     """Reads the levels of the grammar, the loosest first; what a primary is made of is read by the files beside it."""
 
-    def group(self, *, top: bool = False) -> Value:
-        value = self.list_of(top=top)
+    def read_group(self, *, top: bool = False) -> Value:
+        value = self.read_list(top=top)
         if self.reader.accept(r"\over"):
-            return Apply("div", (value, self.list_of()))
+            return Apply("div", (value, self.read_list()))
         if self.reader.accept(r"\choose"):
-            return Apply("binom", (value, self.list_of()))
+            return Apply("binom", (value, self.read_list()))
         return value
 
     # Lists, relations, sets
 
-    def list_of(self, *, top: bool = False) -> Value:
+    def read_list(self, *, top: bool = False) -> Value:
         """Read a list; at the top, semicolons and line ends separate more than commas do."""
         reader = self.reader
         groups: list[Value] = []
-        items = [self.relation()]
+        items = [self.read_relation()]
         joint = ","
         while (sign := reader.next.text) in SEPARATORS:
             reader.take()
@@ -81,7 +81,7 @@ class Parser(Grammar):
                 reader.take()
             if sign in GROUP_ENDS:
                 break
-            items.append(self.relation())
+            items.append(self.read_relation())
         if not groups:
             return _join(items, joint)
         if items:
@@ -89,9 +89,9 @@ class Parser(Grammar):
         # `1; 2` is a list of two, `1, 2; 3` a list of lists.
         return _join(groups, ";" if any(isinstance(group, ListOf) for group in groups) else ",")
 
-    def relation(self) -> Value:
+    def read_relation(self) -> Value:
         reader = self.reader
-        sides = [self._ratio()]
+        sides = [self._read_ratio()]
         signs = []
         while (text := reader.next.text) in RELATIONS or text == r"\not":
             if text == r"\mid" and reader.surroundings.bar_ends:
@@ -103,99 +103,95 @@ class Parser(Grammar):
             signs.append(NEGATED.get(sign, sign) if negated else sign)
             if sign in ("<", ">") and reader.accept("="):
                 signs[-1] += "="
-            sides.append(self._ratio())
+            sides.append(self._read_ratio())
         return Relation(tuple(signs), tuple(sides)) if signs else sides[0]
 
-    def _ratio(self) -> Value:
+    def _read_ratio(self) -> Value:
         """Read parts with colons between them: a ratio or a time of day."""
         reader = self.reader
-        parts = [self._set_expression()]
+        parts = [self._read_set_expression()]
         while reader.next.text in (":", r"\colon") and not reader.surroundings.bar_ends:
             if isinstance(parts[0], Text):
                 raise ParseError("words before mathematics")
             reader.take()
-            parts.append(self._set_expression())
+            parts.append(self._read_set_expression())
         return Ratio(tuple(parts)) if len(parts) > 1 else parts[0]
 
-    def _set_expression(self) -> Value:
-        value = self.sum()
+    def _read_set_expression(self) -> Value:
+        """Read sets with unions, intersections and differences between them, or one sum."""
+        value = self.read_sum()
         while self.reader.next.text in SET_OPERATIONS:
             head = SET_OPERATIONS[self.reader.take().text]
             self.reader.link()
-            value = Apply(head, (value, self.sum()))
+            value = Apply(head, (value, self.read_sum()))
         return value
 
     # Arithmetic
 
-    def sum(self) -> Value:
+    def read_sum(self) -> Value:
         reader = self.reader
         terms: list[Value] = []
         while not terms or reader.next.text in PLUS_MINUS:
             sign = PLUS_MINUS[reader.take().text] if reader.next.text in PLUS_MINUS else "add"
-            terms.append(_sign(sign, self._signed_term()))
+            terms.append(_apply_sign(sign, self._read_signed_term()))
         return Apply("add", tuple(terms)) if len(terms) > 1 else terms[0]
 
-    def _signed_term(self) -> Value:
+    def _read_signed_term(self) -> Value:
         """Read a term with signs of its own: `--2`, `+-2`."""
         reader = self.reader
         while reader.accept("+"):
             pass
         if not reader.accept("-"):
-            return self.term()
-        reader.enter()
-        value = negative(self._signed_term())
-        reader.leave()
-        return value
+            return self.read_term()
+        return negative(reader.nest(self._read_signed_term))
 
-    def term(self) -> Value:
+    def read_term(self) -> Value:
         reader = self.reader
-        value = self.factor()
+        value = self.read_factor()
         while (sign := reader.next.text) != END.text:
-            if sign in TIMES or (sign == "x" and self._letter_means_times()):
+            if sign in TIMES or (sign == "x" and self._x_means_times()):
                 reader.take()
-                value = multiply(value, self._signed_factor())
+                value = multiply(value, self._read_signed_factor())
             elif sign in OVER:
                 reader.take()
                 reader.link()
-                value = Apply("div", (value, self._signed_factor()))
+                value = Apply("div", (value, self._read_signed_factor()))
             elif sign in MODULO:
                 reader.take()
                 reader.link()
-                value = Apply("mod", (value, self.factor()))
+                value = Apply("mod", (value, self.read_factor()))
             elif unit_follows(reader, value):
                 value = Measure(value, read_unit(reader))
             elif self.factor_follows():
-                value = self._named(value) if isinstance(value, Text) else multiply(value, self.factor())
+                value = self._read_named(value) if isinstance(value, Text) else multiply(value, self.read_factor())
             else:
                 break
         return value
 
-    def _letter_means_times(self) -> bool:
-        """`1.5 x 10^3`: the letter x between two numbers, the second a power of ten."""
+    def _x_means_times(self) -> bool:
+        """Say whether the letter x that comes next is a sign of multiplication: between numbers, as in `1.5 x 10^3`."""
         reader = self.reader
         return reader.previous.text[-1:].isdigit() and reader.peek(1).text == "10" and reader.peek(2).text == "^"
 
-    def _named(self, label: Text) -> Value:
+    def _read_named(self, label: Text) -> Value:
         """Read what words announce: a Chinese phrase names the number after it, other words make a sentence."""
         if label.words.isascii():
             raise ParseError("words before mathematics")
-        return self.factor()
+        return self.read_factor()
 
-    def _signed_factor(self) -> Value:
+    def _read_signed_factor(self) -> Value:
         """Read a factor with signs of its own: `2 \\cdot -3`."""
         reader = self.reader
         sign = reader.next.text
         if not reader.accept("-", r"\pm"):
             reader.accept("+")
-            return self.factor()
-        reader.enter()
-        value = self._signed_factor()
-        reader.leave()
+            return self.read_factor()
+        value = reader.nest(self._read_signed_factor)
         return negative(value) if sign == "-" else Apply("pm", (value,))
 
-    def factor(self) -> Value:
+    def read_factor(self) -> Value:
         reader = self.reader
-        value = self.nested_primary()
+        value = self.read_nested_primary()
         while (token := reader.next).text in POSTFIXES or token.kind == "primes":
             reader.take()
             if token.text == "!":
@@ -212,22 +208,17 @@ class Parser(Grammar):
                 value = mark("percent", value)
         return value
 
-    def exponent(self) -> Value:
+    def read_exponent(self) -> Value:
         reader = self.reader
         if reader.accept("-"):
-            reader.enter()
-            value = negative(self.exponent())
-            reader.leave()
-            return value
+            return negative(reader.nest(self.read_exponent))
         reader.accept("+")
-        value = self.primary()
+        value = self.read_primary()
         if reader.accept("^", "**"):  # 2^3^2 is 2^(3^2)
-            reader.enter()
-            value = Apply("pow", (value, self.exponent()))
-            reader.leave()
+            return Apply("pow", (value, reader.nest(self.read_exponent)))
         return value
 
-    def primary(self) -> Value:
+    def read_primary(self) -> Value:
         token = self.reader.take()
         text = token.text
         match token.kind:
@@ -258,7 +249,7 @@ def _join(items: list[Value], joint: str) -> Value:
     return ListOf(tuple(items), cast(Literal[",", ";", "and", "or"], joint)) if len(items) > 1 else items[0]
 
 
-def _sign(sign: str, term: Value) -> Value:
+def _apply_sign(sign: str, term: Value) -> Value:
     if sign == "add":
         return term
     return negative(term) if sign == "neg" else Apply(sign, (term,))

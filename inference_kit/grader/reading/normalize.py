@@ -102,12 +102,13 @@ def to_latex(text: str) -> str:
     text = INVISIBLE.sub("", text)
     text = RAISED.sub(lambda run: "^{" + "".join(SUPERSCRIPTS[sign] for sign in run.group()) + "}", text)
     text = LOWERED.sub(lambda run: "_{" + "".join(SUBSCRIPTS[sign] for sign in run.group()) + "}", text)
-    text = VULGAR_FRACTION.sub(_fraction, text)
+    text = VULGAR_FRACTION.sub(_write_fraction, text)
     text = ROOT.sub(lambda root: ROOTS[root.group(1)] + (f"{{{root.group(2)}}}" if root.group(2) else ""), text)
     text = unicodedata.normalize("NFKC", text.translate(TRANSLATION)).translate(TRANSLATION)
     return "".join(str(unicodedata.decimal(sign)) if sign.isdecimal() else sign for sign in text)
 
 
-def _fraction(sign: re.Match[str]) -> str:
+def _write_fraction(sign: re.Match[str]) -> str:
+    """Write a vulgar fraction as LaTeX: NFKC turns ½ into 1⁄2."""
     numerator, _, denominator = unicodedata.normalize("NFKC", sign.group()).partition("⁄")
     return f"\\frac{{{numerator}}}{{{denominator}}}"

@@ -31,6 +31,7 @@ OUTER = (
 DOUBLED = re.compile(
     r"\\\\(?=(?:[dt]?frac|sqrt|left|right|pi|text|boxed|begin|end|cdot|times|infty|pm|circ|le|ge|mathrm)\b)"
 )
+MOST_WRAPPERS = 12
 MOST_FOREIGN_LETTERS = 16
 MOST_WORDS = 4
 WORDS = re.compile(r"[A-Za-z]{2,}")
@@ -59,7 +60,7 @@ DEGREES = re.compile(r"(?<=[\d}\s])(?:\\text\{\s*)?degrees?\b\s*\}?", re.IGNOREC
 
 @lru_cache(maxsize=8192)
 def parse(text: str) -> Value:
-    """Return what a bare answer is."""
+    """Return the value of a bare answer."""
     if len(text) < 300 and PLAIN.fullmatch(text):
         return plain_number(text)
     if len(text) > MOST_CHARACTERS:
@@ -71,18 +72,18 @@ def parse(text: str) -> Value:
     if special is not None:
         return special
     try:
-        return parse_latex(_prepared(cleaned))
+        return parse_latex(_prepare(cleaned))
     except ParseError:
-        return _words_or_unknown(cleaned)
+        return _read_unparsed(cleaned)
 
 
 def is_parsed(text: str) -> bool:
-    """Whether an answer is understood: as mathematics or as words; else it equals its own writing only."""
+    """Say whether an answer is understood, as mathematics or as words; else it equals its own writing only."""
     return not isinstance(parse(text), Unparsed)
 
 
 def is_bare_answer(text: str) -> bool:
-    """Whether a text is an answer as it stands, not a sentence that holds one."""
+    """Say whether a text is an answer as it stands, not a sentence that holds one."""
     if len(text) > 40 and sum(sign.isalpha() and not sign.isascii() for sign in text) > MOST_FOREIGN_LETTERS:
         return False
     value = parse(text)
@@ -97,9 +98,9 @@ def clean(text: str) -> str:
     text = to_latex(text).strip()
     if "\\\\" in text and r"\begin" not in text:
         text = DOUBLED.sub(r"\\", text)
-    for _ in range(12):
+    for _ in range(MOST_WRAPPERS):
         before = text
-        text = _unwrapped(text.strip().rstrip(",;").strip())
+        text = _unwrap(text.strip().rstrip(",;").strip())
         if text.endswith(".") and not text.endswith(".."):
             text = text[:-1]
         if text.endswith("\\") and not text.endswith("\\\\"):
@@ -113,7 +114,8 @@ def clean(text: str) -> str:
     return text.strip()
 
 
-def _unwrapped(text: str) -> str:
+def _unwrap(text: str) -> str:
+    """Take off one wrapper that goes around the whole text, if there is one."""
     for opening, closing in OUTER:
         if text.startswith(opening) and text.endswith(closing) and len(text) >= len(opening) + len(closing):
             inside = text[len(opening) : -len(closing)]
@@ -132,7 +134,7 @@ def _unwrapped(text: str) -> str:
 
 
 def _closes_at_end(text: str, opening: int) -> bool:
-    """Whether the brace at `opening` is closed by the last sign of the text."""
+    """Say whether the brace at `opening` is closed by the last sign of the text."""
     depth = 0
     escaped = False
     for place in range(opening, len(text)):
@@ -150,11 +152,12 @@ def _closes_at_end(text: str, opening: int) -> bool:
     return False
 
 
-def _prepared(text: str) -> str:
-    """An answer as the parser wants it: no currency, no thousands separators, words for units as text."""
+def _prepare(text: str) -> str:
+    """Rewrite an answer as the parser wants it: no currency, no thousands separators, words for units as text."""
     text = SEPARATED.sub(", ", text)
     text = CURRENCY.sub("", text)
     text = SCALED.sub(lambda found: f"({found.group(1)} * 10^{SCALES[found.group(2).lower()]})", text)
+    # `x < 1 \cup x > 2` joins inequalities, where no bracket opens an interval or a set.
     if r"\cup" in text and ("<" in text or ">" in text) and not BRACKET.search(text):
         text = text.replace(r"\cup", " or ")
     text = ORDINAL.sub(r"\1", text)
@@ -164,21 +167,21 @@ def _prepared(text: str) -> str:
     text = ELLIPSIS.sub(r"\1\\overline{\2}", text)
     text = TO_RATIO.sub(r"\1:\2", text)
     if "," in text:
-        text = THOUSANDS.sub(_ungrouped, text)
+        text = THOUSANDS.sub(_drop_separators, text)
     if not text.isascii():
         text = CHINESE.sub(lambda run: f"\\text{{{run.group()}}}", text)
     return text
 
 
-def _ungrouped(found: re.Match[str]) -> str:
-    """A number without its thousands separators, unless it stands in brackets, where a comma separates."""
+def _drop_separators(found: re.Match[str]) -> str:
+    """Return a number without its thousands separators; within brackets a comma separates values, and it stays."""
     before = found.string[: found.start()]
     inside = sum(before.count(sign) for sign in "([") - sum(before.count(sign) for sign in ")]")
     return found.group() if inside > 0 or r"\{" in before else found.group().replace(",", "")
 
 
-def _words_or_unknown(text: str) -> Value:
-    """A text where there are words and no commands of mathematics; else what a worker may understand."""
+def _read_unparsed(text: str) -> Value:
+    """Return a text where there are words and no commands of mathematics; else what a worker may understand."""
     shown = re.sub(r"\\(?:text|textbf|textit|mathrm|mbox|textnormal|textrm)\s*\{([^{}]*)\}", r" \1 ", text)
     shown = re.sub(r"\\[ ,;!]|\\q?quad|[~$]", " ", shown)
     if "\\" not in shown and WORDS.search(shown):

@@ -10,6 +10,7 @@ from fractions import Fraction
 from inference_kit.grader.values import INFINITY, Based, Num, SetOf, Sym, Text, Value, number
 from inference_kit.grader.vocabulary import NUMBER_WORDS
 
+LONGEST = 60
 SPACED = re.compile(r"[-+]?\d{1,3}(?: \d{3})+(?:\.\d+)?")
 DOTTED = re.compile(r"[-+]?\d{1,3}(?:\.\d{3}){2,}")
 DATE = re.compile(
@@ -38,8 +39,8 @@ WORDS = re.compile(r"[A-Za-z]{2,}")
 
 
 def read_phrase(text: str) -> Value | None:
-    """Answers in words, dates and times of day."""
-    if len(text) > 60:
+    """Return the value of an answer in words, a date or a time of day; None for any other text."""
+    if len(text) > LONGEST:
         return None
     low = " ".join(re.sub(r"\\text\s*\{([^{}]*)\}|\\[ ,;]|~", r" \1", text).lower().split()).strip(" .,!$")
     if low in NOTHING:
@@ -60,15 +61,15 @@ def read_phrase(text: str) -> Value | None:
         hours = int(time.group(1)) % 12 + (12 if time.group(4).lower() == "p" else 0)
         return Text(f"{hours}:{time.group(2)}" + (f":{time.group(3)}" if time.group(3) else ""))
     if DATE.fullmatch(low):
-        return Text(_date(low))
+        return Text(_order_date(low))
     if NAME.fullmatch(low_text := text.strip(" .")) or (WORDS.fullmatch(low) and "\\text" in text):
         return Text(words_of(low)) if low not in NUMBER_WORDS and low_text != "Pi" else None
-    counted = _counted(low)
-    return None if counted is None else number(counted)
+    count = _count(low)
+    return None if count is None else number(count)
 
 
-def _date(text: str) -> str:
-    """A date with its parts in one order."""
+def _order_date(text: str) -> str:
+    """Return a date with its parts in one order."""
     if text[:4].isdigit():
         year, number_of_month, day = text.split("-")
         return f"date {int(day)} {int(number_of_month)} {year}"
@@ -77,11 +78,12 @@ def _date(text: str) -> str:
     return f"date {int(numbers[0])} {month} {' '.join(numbers[1:])}".strip()
 
 
-def _counted(text: str) -> int | None:
-    """The number that words like `twenty-one` or `two hundred` name."""
+def _count(text: str) -> int | None:
+    """Return the number that words like `twenty-one` or `two hundred` name; None for other words."""
     words = text.replace("-", " ").split()
     if not words or len(words) > 6 or not all(word in NUMBER_WORDS or word in SCALES for word in words):
         return None
+    # two million three hundred: each scale closes what was counted since the one before it.
     total, current = 0, 0
     for word in words:
         if word in SCALES:
@@ -94,11 +96,11 @@ def _counted(text: str) -> int | None:
 
 
 def words_of(text: str) -> str:
-    """Words in lower case, single-spaced, without an article or final punctuation."""
+    """Return words in lower case, single-spaced, without an article or final punctuation."""
     return ARTICLES.sub("", " ".join(text.lower().split()).strip(" .,;:!?\"'"))
 
 
 def plain_number(text: str) -> Num:
-    """The number that digits write; a decimal keeps how many it shows."""
+    """Return the number that digits write; a decimal keeps how many significant ones it shows."""
     _, point, places = text.partition(".")
     return Num(Fraction(text), len(text.lstrip("+-0.").replace(".", "")) if point and places else 0)

@@ -23,10 +23,7 @@ def read_superscript(grammar: Grammar, base: Value) -> Value:
     head = "transpose" if in_braces and sign.text == "T" else RAISED.get(sign.text)
     is_ordinal = sign.text[1:] in ORDINALS if sign.kind == "text" else in_braces and sign.text in ORDINALS
     if head is None and not is_ordinal:
-        reader.enter()
-        exponent = grammar.exponent()
-        reader.leave()
-        return Apply("pow", (base, exponent))
+        return Apply("pow", (base, reader.nest(grammar.read_exponent)))
     reader.move_to(reader.position + (3 if in_braces else 1))
     if head is None:
         return base
@@ -59,17 +56,17 @@ def read_subscript(reader: Reader, base: Value) -> Value:
 def read_index(reader: Reader) -> str:
     """Read the tokens of an index, as its name."""
     if not reader.accept("{"):
-        return _name(reader.take())
+        return _read_name(reader.take())
     name = ""
     depth = 1
     while depth:
         token = reader.take()
         depth += {"{": 1, "}": -1}.get(token.text, 0)
         if token.text not in ("{", "}"):
-            name += _name(token)
+            name += _read_name(token)
     return name
 
 
-def _name(token: Token) -> str:
-    r"""The name that a token gives to an index: the letters of a text or a command, in lower case."""
+def _read_name(token: Token) -> str:
+    r"""Return the name that a token gives to an index: the letters of a text or a command, in lower case."""
     return token.text.lstrip('"\\').strip().lower() if token.kind in ("text", "command") else token.text

@@ -5,9 +5,11 @@ kept here, in one place, so that it can be saved and taken back.
 Promises: never moves past the end; raises `ParseError` beyond a limit; a place that was marked can be returned to.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from inference_kit.grader.reading.tokens import END, ParseError, Token
+from inference_kit.grader.values import Value
 
 DEEPEST = 48
 MOST_LINKS = 100
@@ -105,15 +107,17 @@ class Reader:
 
     # Limits and surroundings
 
-    def enter(self) -> None:
-        """Begin something nested, within the limit."""
+    def nest(self, read: Callable[[], Value]) -> Value:
+        """Read something one level deeper, within the limit."""
+        self._enter()
+        value = read()
+        self.depth -= 1
+        return value
+
+    def _enter(self) -> None:
         self.depth += 1
         if self.depth > DEEPEST:
             raise ParseError("nested too deeply")
-
-    def leave(self) -> None:
-        """End something nested."""
-        self.depth -= 1
 
     def link(self) -> None:
         """Count a value around another one, within the limit: chains like `1/1/1/1` and `5!!!!` nest as well."""
@@ -123,7 +127,7 @@ class Reader:
 
     def open(self) -> Surroundings:
         """Begin what stands in brackets; return what is around them, for `close`."""
-        self.enter()
+        self._enter()
         around, self.surroundings = self.surroundings, OPEN_GROUND
         return around
 
@@ -131,4 +135,4 @@ class Reader:
         """End what stands in brackets, at one of their closing signs."""
         self.expect(*closings)
         self.surroundings = around
-        self.leave()
+        self.depth -= 1

@@ -88,7 +88,7 @@ def tokenize(text: str) -> list[Token]:
 
 
 def _cut_command(command: str) -> list[Token]:
-    r"""A command, or a known one and the letters that lost their space to it: `\cdotC`, `\leqx`."""
+    r"""Return a command, or a known one and the letters that lost their space to it: `\cdotC`, `\leqx`."""
     if command in KNOWN_COMMANDS or not command[1:].isalpha():
         return [Token("command", command)]
     for length in range(len(command) - 1, max(2, len(command) - MOST_GLUED - 1), -1):
@@ -98,7 +98,7 @@ def _cut_command(command: str) -> list[Token]:
 
 
 def _cut_words(text: str) -> list[Token]:
-    r"""The tokens of what stands inside `\text{...}`: connectives, numbers and letters as such, words as one text."""
+    r"""Cut what stands inside `\text{...}`: connectives, numbers and letters as such, words as one text."""
     words = " ".join(text.replace("~", " ").split())
     if not words:
         return []
@@ -114,7 +114,7 @@ def _cut_words(text: str) -> list[Token]:
 
 
 def _cut_phrase(words: str) -> list[Token]:
-    """Mathematics that was written as text, cut as such; or words, as one token."""
+    """Cut mathematics that was written as text; words become one token."""
     low = words.lower().strip(" ,.")
     mathematics = (
         words in FUNCTIONS
@@ -132,7 +132,7 @@ def read_numeral(token: str) -> Num:
     if len(token) > MOST_DIGITS:
         raise ParseError("too many digits")
     if "\\" in token:
-        return Num(_repeating_value(token))
+        return Num(_read_repeating(token))
     mantissa, _, exponent = token.lower().partition("e")
     if exponent and abs(int(exponent)) > LARGEST_EXPONENT:
         raise ParseError("too large an exponent")
@@ -141,8 +141,11 @@ def read_numeral(token: str) -> Num:
     return Num(value, len(shown) if "." in mantissa or exponent else 0)
 
 
-def _repeating_value(token: str) -> Fraction:
-    r"""The value of `0.1\overline{6}` and of `0.\dot{1}4\dot{2}`: a period of n digits is worth period / (10^n - 1)."""
+def _read_repeating(token: str) -> Fraction:
+    r"""Return the value of `0.1\overline{6}` and of `0.\dot{1}4\dot{2}`.
+
+    A period of n digits that begins after m places is worth period / ((10^n - 1) 10^m).
+    """
     before, _, after = token.partition("\\")
     whole, _, fixed = before.partition(".")
     period = re.sub(r"[a-z\\{}\s]", "", after)

@@ -69,7 +69,7 @@ POWERS = (("square ", "^2"), ("sq. ", "^2"), ("sq ", "^2"), ("cubic ", "^3"), ("
 
 
 def is_unit(word: str) -> bool:
-    """Whether a word after a number is a unit: a known one, or a word that can be nothing else."""
+    """Say whether a word after a number is a unit: a known one, or a word that can be nothing else."""
     if len(word) == 1:
         return False
     if word in NAMES or word.lower() in NAMES:
@@ -78,19 +78,19 @@ def is_unit(word: str) -> bool:
 
 
 def is_known_unit(word: str) -> bool:
-    """Whether a word is a unit by itself, also after a letter."""
+    """Say whether a word is a unit by itself, also after a letter."""
     return (word in NAMES or word.lower() in NAMES) and word not in NO_UNITS
 
 
 def unit_name(words: str) -> str:
-    """One spelling for a unit: `square centimeters`, `cm^2` and `sq. cm` agree."""
+    """Return the one spelling of a unit: `square centimeters`, `cm^2` and `sq. cm` agree."""
     words = re.sub(r"\s*([/^])\s*", r"\1", " ".join(words.replace("\\", "").split())).strip(" .,")
     words = re.sub(r"\s+per\s+", "/", words)
     for prefix, power in POWERS:
         if words.lower().startswith(prefix):
             words = words[len(prefix) :] + power
-    return "/".join("^".join(_known(base) for base in part.split("^")) for part in words.split("/"))
+    return "/".join("^".join(_find_name(base) for base in part.split("^")) for part in words.split("/"))
 
 
-def _known(word: str) -> str:
+def _find_name(word: str) -> str:
     return NAMES.get(word, NAMES.get(word.lower(), word.lower()))

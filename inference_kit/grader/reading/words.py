@@ -93,7 +93,7 @@ def read_word(grammar: Grammar, word: str) -> Value:
     if low in LETTER_NAMES:
         return Sym(low)
     if low in IGNORED_WORDS:
-        return grammar.factor()
+        return grammar.read_factor()
     if len(word) <= LONGEST_PRODUCT and not is_unit(word):
         return _read_letters(grammar, word)
     return read_text(grammar, word)
@@ -104,7 +104,7 @@ def _read_letter(grammar: Grammar, letter: str) -> Value:
     if reader.accept("_"):
         symbol = read_subscript(reader, Sym(letter))
         return read_call(grammar, symbol) if letter in CALLABLE else symbol
-    return read_call(grammar, Sym(letter)) if letter in CALLABLE else _symbol(letter)
+    return read_call(grammar, Sym(letter)) if letter in CALLABLE else _make_symbol(letter)
 
 
 def _read_letters(grammar: Grammar, word: str) -> Value:
@@ -113,10 +113,10 @@ def _read_letters(grammar: Grammar, word: str) -> Value:
     while (sign := grammar.reader.next.text) in ("_", "^"):
         grammar.reader.take()
         last = read_subscript(grammar.reader, last) if sign == "_" else read_superscript(grammar, last)
-    return Apply("mul", (*map(_symbol, word[:-1]), last))
+    return Apply("mul", (*map(_make_symbol, word[:-1]), last))
 
 
-def _symbol(letter: str) -> Value:
+def _make_symbol(letter: str) -> Value:
     return CONSTANTS_BY_LETTER.get(letter) or Sym(letter)
 
 
@@ -134,7 +134,7 @@ def read_call(grammar: Grammar, symbol: Value) -> Value:
         reader.move_to(start)
         return symbol
     around = reader.open()
-    inside = grammar.list_of()
+    inside = grammar.read_list()
     reader.close(around, ")")
     return Apply(f"call:{name}", inside.items if isinstance(inside, ListOf) else (inside,))
 

@@ -12,7 +12,7 @@ import sympy
 
 from inference_kit.grader.operations.complexes import is_real
 from inference_kit.grader.operations.operation import NoValue
-from inference_kit.grader.operations.residues import residue
+from inference_kit.grader.operations.residues import to_residue
 from inference_kit.grader.operations.table import OPERATIONS
 from inference_kit.grader.proving.exact import compute_rational
 from inference_kit.grader.proving.numeric import Evaluator, build_float_evaluator
@@ -98,7 +98,7 @@ def test_a_rational_value_is_proved_as_itself_in_the_prime_field(name: str) -> N
     for value in _samples(name):
         rational, proved = compute_rational(value), fingerprint(value, "a")
         if rational is not None and proved is not None and proved[1]:
-            assert proved[0] == residue(rational), value
+            assert proved[0] == to_residue(rational), value
             compared += 1
     assert compared
 

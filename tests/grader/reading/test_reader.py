@@ -4,6 +4,7 @@ import pytest
 
 from inference_kit.grader.reading.reader import DEEPEST, MOST_LINKS, OPEN_GROUND, Reader, Surroundings
 from inference_kit.grader.reading.tokens import END, ParseError, Token, tokenize
+from inference_kit.grader.values import Value, number
 
 
 def _reader(text: str) -> Reader:
@@ -62,10 +63,14 @@ def test_brackets_open_new_ground_and_give_the_old_one_back() -> None:
 
 def test_depth_and_chains_are_bounded() -> None:
     reader = _reader("x")
-    for _ in range(DEEPEST):
-        reader.enter()
+
+    def nest(levels: int) -> Value:
+        return reader.nest(lambda: nest(levels - 1)) if levels else number(reader.depth)
+
+    assert nest(DEEPEST) == number(DEEPEST)
+    assert reader.depth == 0
     with pytest.raises(ParseError):
-        reader.enter()
+        nest(DEEPEST + 1)
     for _ in range(MOST_LINKS):
         reader.link()
     with pytest.raises(ParseError):
