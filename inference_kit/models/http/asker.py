@@ -17,9 +17,10 @@ from loguru import logger
 from inference_kit.errors import EngineError, NoRoom, UserError
 from inference_kit.flow import merged
 from inference_kit.models.http.kinds import OTHER, Server, ServerKind, model_flag
+from inference_kit.models.http.refusals import Refused
 from inference_kit.models.http.replies import FirstTokens, Reply, TokenLogprob, read_first_tokens, read_reply
 from inference_kit.models.http.requests import Api, Requests
-from inference_kit.models.http.session import MOST_BYTES, HttpSession, LineReader, Refused
+from inference_kit.models.http.session import MOST_BYTES, HttpSession, LineReader
 from inference_kit.models.http.stop_probe import StepEnds
 from inference_kit.models.http.streams import EventReader
 from inference_kit.records import Completion, GenerationConfig, Prompt

@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.http.address import api_address
-from inference_kit.models.http.session import HttpSession, Refused, ServerSettings, Unreachable, run_apart
+from inference_kit.models.http.blocking import run_blocking
+from inference_kit.models.http.refusals import Refused, Unreachable
+from inference_kit.models.http.session import HttpSession, ServerSettings
 from inference_kit.models.http.untrusted_json import Malformed
 
 Protocol = Literal["openai", "ollama"]
@@ -163,7 +165,7 @@ def kind_of_server(url: str) -> Protocol:
         except UserError:
             return "openai"
 
-    return run_apart(ask())
+    return run_blocking(ask())
 
 
 def _service(url: str) -> ServerKind | None:

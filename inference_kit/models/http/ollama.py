@@ -20,12 +20,22 @@ from inference_kit.errors import EngineError, NoRoom, UserError
 from inference_kit.flow import as_finished, merged
 from inference_kit.models.base import Capabilities, Engine, problems_for
 from inference_kit.models.http.address import api_address
+from inference_kit.models.http.blocking import run_blocking
 from inference_kit.models.http.kinds import AT_THE_DOOR, WITHOUT_IT, ask_and_close
+from inference_kit.models.http.refusals import Refused, Unreachable
 from inference_kit.models.http.replies import TOP_TOKENS, estimated_tokens, read_logprobs
 from inference_kit.models.http.requests import image_content
-from inference_kit.models.http.session import MOST_BYTES, HttpSession, Refused, ServerSettings, Unreachable, run_apart
+from inference_kit.models.http.session import MOST_BYTES, HttpSession, ServerSettings
 from inference_kit.models.http.streams import ShownText, TaggedText
-from inference_kit.models.http.untrusted_json import Malformed, as_count, as_list, as_object, as_text, decoded, short
+from inference_kit.models.http.untrusted_json import (
+    Malformed,
+    as_count,
+    as_list,
+    as_object,
+    as_text,
+    parse_json,
+    shorten,
+)
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
 from inference_kit.registry import flatten_settings
 
@@ -193,7 +203,7 @@ class Ollama(Engine):
         answer = as_object(data, "the answer")
         thought, said = _said(answer)
         if answer.get("done") is not True:
-            raise Malformed(f"it is not done: {short(repr(answer), 80)}")
+            raise Malformed(f"it is not done: {shorten(repr(answer), 80)}")
         read, written = (as_count(answer.get(name)) for name in ("prompt_eval_count", "eval_count"))
         if (read or 0) >= self._num_ctx:
             raise EngineError(
@@ -220,7 +230,7 @@ class Ollama(Engine):
         """The model on the server, which is asked once."""
         with self._lock:
             if self._found is None:
-                self._found = run_apart(self._contact())
+                self._found = run_blocking(self._contact())
             return self._found
 
     async def _contact(self) -> "_Model":
@@ -259,7 +269,7 @@ class _Lines:
         """
         if not line:
             return
-        self._last = as_object(decoded(line), "a line")
+        self._last = as_object(parse_json(line), "a line")
         self._text += self._tags.add(*_said(self._last))
         self._logprobs += as_list(self._last.get("logprobs") or [], "logprobs")
         if piece := self._shown.next_piece(self._text):
@@ -300,6 +310,6 @@ def _most_bytes(config: GenerationConfig) -> int:
 def _said(data: Mapping[str, Any]) -> tuple[str, str]:
     """The thoughts and the text of an answer, or of a line of a streamed one."""
     if "error" in data:
-        raise Malformed(f"it broke off with {short(str(data['error']), 160)}")
+        raise Malformed(f"it broke off with {shorten(str(data['error']), 160)}")
     message = as_object(data.get("message", {}), "a message")
     return as_text(message.get("thinking")), as_text(message.get("content"))

@@ -16,10 +16,11 @@ from inference_kit.budget import Prices
 from inference_kit.models.base import Capabilities, Engine, problems_for
 from inference_kit.models.http.address import api_address
 from inference_kit.models.http.asker import Asker
+from inference_kit.models.http.blocking import run_blocking
 from inference_kit.models.http.kinds import KINDS, Server, contact
 from inference_kit.models.http.replies import FirstTokens
 from inference_kit.models.http.requests import Api, plain_text
-from inference_kit.models.http.session import HttpSession, ServerSettings, run_apart
+from inference_kit.models.http.session import HttpSession, ServerSettings
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
 from inference_kit.registry import flatten_settings, unknown
 
@@ -157,5 +158,5 @@ class OpenAI(Engine):
             if self._server is None:
                 names = {"key_env": self._key_env, "key": self._api_key, "kind": self._kind, "flag": self._flag}
                 asked = contact(self._address, self._api_model, **names)
-                self._server = run_apart(asked)
+                self._server = run_blocking(asked)
             return self._server

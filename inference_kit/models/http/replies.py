@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inference_kit.errors import EngineError
-from inference_kit.models.http.untrusted_json import Malformed, as_count, as_list, as_object, as_text, short
+from inference_kit.models.http.untrusted_json import Malformed, as_count, as_list, as_object, as_text, shorten
 from inference_kit.records import Completion, FinishReason, GenerationConfig, Token
 
 TOP_TOKENS = 20
@@ -209,5 +209,5 @@ def _pair(data: Any) -> tuple[str, float]:
 
 def _logprob(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or _is_unknown(value):
-        raise Malformed(f"log-probability {short(repr(value), 40)}")
+        raise Malformed(f"log-probability {shorten(repr(value), 40)}")
     return float(min(0.0, max(value, -9999.0)))

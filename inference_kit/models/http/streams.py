@@ -11,7 +11,7 @@ from typing import Any
 
 from inference_kit.errors import EngineError
 from inference_kit.models.http.replies import Reply, parts_of, read_reply
-from inference_kit.models.http.untrusted_json import Malformed, as_count, as_list, as_object, decoded, short
+from inference_kit.models.http.untrusted_json import Malformed, as_count, as_list, as_object, parse_json, shorten
 from inference_kit.records import GenerationConfig
 
 ENDINGS = ("finish_reason", "stop_reason", "matched_stop")
@@ -105,9 +105,9 @@ class EventReader:
         if event == "[DONE]":
             self._done = True
             return
-        data = as_object(decoded(event), "an event")
+        data = as_object(parse_json(event), "an event")
         if "error" in data:
-            raise Malformed(f"it broke off with {short(str(data['error']), 160)}")
+            raise Malformed(f"it broke off with {shorten(str(data['error']), 160)}")
         self._usage = data.get("usage") or self._usage
         for each in as_list(data.get("choices") or [], "choices"):
             choice = as_object(each, "a choice")

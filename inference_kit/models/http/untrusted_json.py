@@ -1,7 +1,7 @@
 """JSON that a server sent, checked piece by piece.
 
 Why: what comes over the network is foreign; where it is not what a protocol says, that is found here and nowhere later.
-Promises: every check raises `Malformed`, whose text is one short printable line.
+Promises: every check raises `Malformed`, whose text is one shorten printable line.
 """
 
 import json
@@ -15,26 +15,26 @@ class Malformed(Exception):
     """An answer that is not what the protocol says; it is asked for again."""
 
 
-def decoded(content: bytes | str) -> Any:
+def parse_json(content: bytes | str) -> Any:
     """Read JSON."""
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
         text = content if isinstance(content, str) else content[:400].decode("utf-8", "replace")
-        raise Malformed(f"no JSON in {short(text, 80)!r}") from error
+        raise Malformed(f"no JSON in {shorten(text, 80)!r}") from error
 
 
 def as_object(value: Any, what: str) -> Mapping[str, Any]:
     """Check that `value`, which is called `what`, is an object."""
     if not isinstance(value, dict):
-        raise Malformed(f"{what} is {short(repr(value), 40)}")
+        raise Malformed(f"{what} is {shorten(repr(value), 40)}")
     return value
 
 
 def as_list(value: Any, what: str) -> list[Any]:
     """Check that `value`, which is called `what`, is a list."""
     if not isinstance(value, list):
-        raise Malformed(f"{what} is {short(repr(value), 40)}")
+        raise Malformed(f"{what} is {shorten(repr(value), 40)}")
     return value
 
 
@@ -43,7 +43,7 @@ def as_text(value: Any) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise Malformed(f"{short(repr(value), 40)} instead of a text")
+        raise Malformed(f"{shorten(repr(value), 40)} instead of a text")
     return value
 
 
@@ -52,11 +52,11 @@ def as_count(value: Any) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < LARGEST_COUNT:
-        raise Malformed(f"{short(repr(value), 40)} instead of a count")
+        raise Malformed(f"{shorten(repr(value), 40)} instead of a count")
     return value
 
 
-def short(text: str, most: int = 300) -> str:
+def shorten(text: str, most: int = 300) -> str:
     """A foreign text as one printable line of at most `most` characters."""
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in text[: 4 * most]).split())
     return line if len(line) <= most else f"{line[:most]}..."

@@ -16,9 +16,11 @@ from typing import Any
 from loguru import logger
 
 from inference_kit.errors import EngineError, UserError
+from inference_kit.models.http.blocking import run_blocking
 from inference_kit.models.http.kinds import AT_THE_DOOR, ask_and_close
-from inference_kit.models.http.session import HttpSession, Refused, ServerSettings, Unreachable, run_apart
-from inference_kit.models.http.untrusted_json import Malformed, short
+from inference_kit.models.http.refusals import Refused, Unreachable
+from inference_kit.models.http.session import HttpSession, ServerSettings
+from inference_kit.models.http.untrusted_json import Malformed, shorten
 from inference_kit.records import StepScores
 from inference_kit.reward_models.base import RewardModel, ScoreItem
 
@@ -64,7 +66,7 @@ class RemoteRewardModel(RewardModel, ABC):
         Raises:
             UserError: naming the address.
         """
-        run_apart(self._probe())
+        run_blocking(self._probe())
 
     async def _probe(self) -> None:
         session = HttpSession(
@@ -155,7 +157,7 @@ def read_scores(given: Any, n_steps: int, *, where: str) -> Outcome:
     """
     if not isinstance(given, list) or not all(map(_is_score, given)):
         return EngineError(
-            f"the reward model gave {short(repr(given), 80)}", where=where, fix="It must give numbers in [0, 1]."
+            f"the reward model gave {shorten(repr(given), 80)}", where=where, fix="It must give numbers in [0, 1]."
         )
     if len(given) not in (1, n_steps):
         return EngineError(
@@ -175,7 +177,7 @@ def read_list(data: Any, name: str, n_items: int) -> list[Any]:
     """
     found = data.get(name) if isinstance(data, dict) else None
     if not isinstance(found, list):
-        raise Malformed(f"it has no list {name!r}: {short(repr(data), 80)}")
+        raise Malformed(f"it has no list {name!r}: {shorten(repr(data), 80)}")
     if len(found) != n_items:
         raise EngineError(f"the reward model answered {len(found)} items of {n_items}")
     return found

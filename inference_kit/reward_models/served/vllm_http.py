@@ -12,9 +12,11 @@ from typing import Annotated, Any
 from inference_kit.errors import EngineError
 from inference_kit.flow import all_of
 from inference_kit.models.http.address import api_address
+from inference_kit.models.http.blocking import run_blocking
 from inference_kit.models.http.kinds import Server, contact
-from inference_kit.models.http.session import Refused, ServerSettings, run_apart
-from inference_kit.models.http.untrusted_json import Malformed, short
+from inference_kit.models.http.refusals import Refused
+from inference_kit.models.http.session import ServerSettings
+from inference_kit.models.http.untrusted_json import Malformed, shorten
 from inference_kit.records import StepScores
 from inference_kit.registry import flatten_settings
 from inference_kit.reward_models.base import ScoreItem
@@ -80,7 +82,7 @@ class VllmHTTP(RemoteRewardModel):
 
     @cached_property
     def _server(self) -> Server:
-        return run_apart(
+        return run_blocking(
             contact(f"{self._address}/v1", self._api_model, key_env=self._key_env, flag="--reward-model-path")
         )
 
@@ -116,13 +118,13 @@ class VllmHTTP(RemoteRewardModel):
     def _read_whole(self, data: Any) -> Outcome:
         probs = _read_entry(data).get("probs")
         if not isinstance(probs, list) or not probs:
-            raise Malformed(f"it has no probs: {short(repr(data), 80)}")
+            raise Malformed(f"it has no probs: {shorten(repr(data), 80)}")
         return self._add_usage(read_scores([self._pick_good(probs)], 1, where=f"{self._address}/classify"), data)
 
     def _read_steps(self, data: Any, n_steps: int) -> Outcome:
         rows = _read_entry(data).get("data")
         if not isinstance(rows, list):
-            raise Malformed(f"it has no rows: {short(repr(data), 80)}")
+            raise Malformed(f"it has no rows: {shorten(repr(data), 80)}")
         where = f"{self._address}/pooling"
         if len(rows) != n_steps:
             return EngineError(f"{len(rows)} rows came back for {n_steps} steps", where=where, fix=NO_STEPS)
@@ -146,5 +148,5 @@ class VllmHTTP(RemoteRewardModel):
 def _read_entry(data: Any) -> dict[str, Any]:
     [entry] = read_list(data, "data", 1)
     if not isinstance(entry, dict):
-        raise Malformed(f"an entry is {short(repr(entry), 40)}")
+        raise Malformed(f"an entry is {shorten(repr(entry), 40)}")
     return entry

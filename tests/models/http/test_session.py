@@ -10,8 +10,9 @@ from aiohttp import web
 from mock_server import Body, Fault, MockServer
 
 from inference_kit.errors import EngineError, UserError
-from inference_kit.models.http.session import HttpSession, Refused, ServerSettings, Unreachable
-from inference_kit.models.http.untrusted_json import Malformed, decoded
+from inference_kit.models.http.refusals import Refused, Unreachable
+from inference_kit.models.http.session import HttpSession, ServerSettings
+from inference_kit.models.http.untrusted_json import Malformed, parse_json
 
 QUICK = ServerSettings(request_seconds=5.0, max_retries=4, retry_seconds=0.001)
 
@@ -31,7 +32,7 @@ class Decoder:
     """Takes each line for JSON."""
 
     def read(self, line: str) -> list[Any]:
-        return [decoded(line)]
+        return [parse_json(line)]
 
     def end(self) -> list[Any]:
         return []
