@@ -75,21 +75,3 @@ def test_depth_and_chains_are_bounded() -> None:
         reader.link()
     with pytest.raises(ParseError):
         reader.link()
-
-
-@pytest.mark.parametrize(
-    ("text", "tokens"),
-    [
-        ("12", [Token("digits", "12")]),
-        ("1.5", [Token("number", "1.5")]),
-        (r"0.\overline{3}", [Token("number", r"0.\overline{3}")]),
-        ("f''", [Token("word", "f"), Token("primes", "''")]),
-        (r"\text{and}", [Token("word", "and")]),
-        (r"\text{red and blue}", [Token("text", '"red and blue')]),
-        (r"\text{ m}", [Token("text", '"m')]),
-        (r"\left( x \right)", [Token("sign", "("), Token("word", "x"), Token("sign", ")")]),
-        (r"\cdotC", [Token("command", r"\cdot"), Token("word", "C")]),
-    ],
-)
-def test_a_token_knows_what_kind_it_is(text: str, tokens: list[Token]) -> None:
-    assert tokenize(text) == tokens
