@@ -23,7 +23,7 @@ def real_part(value: Any) -> Any:
 
 
 def is_real(value: Any) -> bool:
-    """Say whether a computed number is real, up to rounding."""
+    """Say whether a computed number is real, up to rounding; zero is, whatever its size."""
     return abs(value.imag) <= 1e-11 * (abs(value) + 1e-300) if hasattr(value, "imag") else True
 
 

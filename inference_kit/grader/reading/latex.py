@@ -55,6 +55,7 @@ class Parser(Grammar):
     """Reads the levels of the grammar, the loosest first; what a primary is made of is read by the files beside it."""
 
     def read_group(self, *, top: bool = False) -> Value:
+        r"""Read a list, or `a \over b` and `a \choose b`, which take all that the group holds."""
         value = self.read_list(top=top)
         if self.reader.accept(r"\over"):
             return Apply("div", (value, self.read_list()))
@@ -90,6 +91,7 @@ class Parser(Grammar):
         return _join(groups, ";" if any(isinstance(group, ListOf) for group in groups) else ",")
 
     def read_relation(self) -> Value:
+        """Read ratios with signs of relation between them, in chains of any length: `0 < x <= 1`."""
         reader = self.reader
         sides = [self._read_ratio()]
         signs = []
@@ -129,6 +131,7 @@ class Parser(Grammar):
     # Arithmetic
 
     def read_sum(self) -> Value:
+        """Read terms with signs between them; the first may have one too."""
         reader = self.reader
         terms: list[Value] = []
         while not terms or reader.next.text in PLUS_MINUS:
@@ -146,6 +149,7 @@ class Parser(Grammar):
         return negative(reader.nest(self._read_signed_term))
 
     def read_term(self) -> Value:
+        """Read factors from left to right, so that `1/2x` is (1/2)x and a unit belongs to all before it."""
         reader = self.reader
         value = self.read_factor()
         while (sign := reader.next.text) != END.text:
@@ -190,6 +194,7 @@ class Parser(Grammar):
         return negative(value) if sign == "-" else Apply("pm", (value,))
 
     def read_factor(self) -> Value:
+        """Read a primary and what stands behind it: `!`, `%`, exponents, indices, primes."""
         reader = self.reader
         value = self.read_nested_primary()
         while (token := reader.next).text in POSTFIXES or token.kind == "primes":
@@ -209,6 +214,7 @@ class Parser(Grammar):
         return value
 
     def read_exponent(self) -> Value:
+        """Read a group, or a signed number, letter or function."""
         reader = self.reader
         if reader.accept("-"):
             return negative(reader.nest(self.read_exponent))
@@ -219,6 +225,7 @@ class Parser(Grammar):
         return value
 
     def read_primary(self) -> Value:
+        """Read by what comes first: the kind of a token, or the sign that it is."""
         token = self.reader.take()
         text = token.text
         match token.kind:
@@ -250,6 +257,7 @@ def _join(items: list[Value], joint: str) -> Value:
 
 
 def _apply_sign(sign: str, term: Value) -> Value:
+    """Return a term as its sign makes it; ± and ∓ stay, for they are two values."""
     if sign == "add":
         return term
     return negative(term) if sign == "neg" else Apply(sign, (term,))

@@ -31,7 +31,10 @@ OUTER = (
 DOUBLED = re.compile(
     r"\\\\(?=(?:[dt]?frac|sqrt|left|right|pi|text|boxed|begin|end|cdot|times|infty|pm|circ|le|ge|mathrm)\b)"
 )
+"""Commands whose backslash was doubled on the way, as JSON does; in a matrix the two end a row."""
+
 MOST_WRAPPERS = 12
+LONG_ENOUGH_FOR_PROSE = 40
 MOST_FOREIGN_LETTERS = 16
 MOST_WORDS = 4
 WORDS = re.compile(r"[A-Za-z]{2,}")
@@ -47,8 +50,10 @@ ORDINAL = re.compile(r"(\d)(?:st|nd|rd|th)\b")
 SCALED = re.compile(
     r"(?<![\d.])(\d+(?:\.\d+)?)\s*(?:\\text\{\s*)?(thousand|million|billion|trillion)\b\s*\}?", re.IGNORECASE
 )
+# Space counts between digits only: `2 3` is not `23`.
 SPACE = re.compile(r"\s+(?![\d.])|(?<![\d.])\s+")
 NOISE = re.compile(r"\\left(?![a-z])|\\right(?![a-z])|(?<!\\)\\[,;:! ]|\\q?quad|\\displaystyle|[$~]")
+# 0.1666...: of the digits after the point, some come once, the others at least twice, and those repeat.
 ELLIPSIS = re.compile(r"(?<!\d)(\d*\.\d{0,9}?)(\d{1,9}?)\2+(?:\.\.\.|\\ldots|\\dots|\\cdots)")
 TO_RATIO = re.compile(r"(?<!\d)(\d+)\s+to\s+(\d+)")
 ABOUT = re.compile(
@@ -84,7 +89,10 @@ def is_parsed(text: str) -> bool:
 
 def is_bare_answer(text: str) -> bool:
     """Say whether a text is an answer as it stands, not a sentence that holds one."""
-    if len(text) > 40 and sum(sign.isalpha() and not sign.isascii() for sign in text) > MOST_FOREIGN_LETTERS:
+    if (
+        len(text) > LONG_ENOUGH_FOR_PROSE
+        and sum(sign.isalpha() and not sign.isascii() for sign in text) > MOST_FOREIGN_LETTERS
+    ):
         return False
     value = parse(text)
     if isinstance(value, Text):

@@ -33,8 +33,10 @@ TOKEN = re.compile(
     r"|(?P<sign>\*\*|<=|>=|!=|==|=>|\+/-|\+-|\.{2,}|[-+*/^_=<>(){}\[\]|,;:!%&])",
     re.DOTALL,
 )
+# Digits set apart in groups of three: `1{,}000` and `1\,000`. Whether `1,000` is a number or a list, `parse` decides.
 GROUPED = re.compile(r"(?<![\d.])\d{1,3}(?:(?:\{,\}|,\\!\s?|\\,|\\!|\\ )\d{3})+(?!\d)")
 THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
+# Some fonts write one half as `^1 / _2`.
 SLANTED = re.compile(r"\^\{?(\d+)\}?\s*/\s*_\{?(\d+)\}?")
 
 
