@@ -73,13 +73,13 @@ class Calls:
     async def score(self, problem: Problem, steps: Sequence[str]) -> StepScores:
         """Score one solution of `problem`, which is cut into steps."""
         assert self.reward_model is not None
-        key = call_key(asked=self._key_of_question(problem), steps=steps)
-        if logged := self._find(key):
+        identity, key = self.reward_model.identity, call_key(asked=self._key_of_question(problem), steps=steps)
+        if logged := self._find(identity, key):
             scores = StepScores(tuple(logged.payload["scores"]), logged.payload["tokens"])
             paid = logged.same_run
         else:
             scores, paid = await self.reward_model.scores(problem, steps), True
-            self._log(key, {"scores": scores.scores, "tokens": scores.tokens})
+            self._log(identity, key, {"scores": scores.scores, "tokens": scores.tokens})
         self.usage += Usage(reward_tokens=scores.tokens, reward_calls=1, cached_reward_calls=0 if paid else 1)
         return scores
 
@@ -109,7 +109,7 @@ class Calls:
                 async for place, item in answers:
                     key = missing[place]
                     if isinstance(item, Completion):
-                        self._log(key, item.to_json())
+                        self._log(self._engine_identity, key, item.to_json())
                         self._known[key] = item
                         self._count(item, reading.new_tokens(item.prompt_tokens), paid=True)
                     for position in places[key]:
@@ -118,7 +118,7 @@ class Calls:
     def _look_up(self, keys: Iterable[str], reading: "_Reading") -> None:
         """Take from the log what is there, and count it."""
         for key in [key for key in keys if key not in self._known]:
-            if logged := self._find(key):
+            if logged := self._find(self._engine_identity, key):
                 self._known[key] = completion = Completion.from_json(logged.payload)
                 by_then = "read_tokens" not in logged.payload
                 read = reading.new_tokens(completion.prompt_tokens, by_then=by_then) if logged.same_run else 0
@@ -167,12 +167,12 @@ class Calls:
     def _shares_prompt(self) -> bool:
         return self.engine.capabilities.shares_prompt
 
-    def _find(self, key: str) -> LoggedCall | None:
-        return self.log.find(key) if self.log else None
+    def _find(self, identity: str, key: str) -> LoggedCall | None:
+        return self.log.find(identity, key) if self.log else None
 
-    def _log(self, key: str, payload: Mapping[str, Any]) -> None:
+    def _log(self, identity: str, key: str, payload: Mapping[str, Any]) -> None:
         if self.log:
-            self.log.append(key, payload)
+            self.log.append(identity, key, payload)
 
 
 @dataclass(slots=True)

@@ -110,12 +110,12 @@ def wait_for_growth(process: "subprocess.Popen[bytes]", work_dir: Path, *, wait:
 
 def logged_calls(work_dir: Path) -> list[dict[str, Any]]:
     """Every call in the log."""
-    return [line for path in (work_dir / ".calls").glob("*.jsonl") for line in read_lines(path)]
+    return [line for path in (work_dir / ".calls").rglob("*.jsonl") for line in read_lines(path)]
 
 
 def log_size(work_dir: Path) -> int:
     """Bytes in the call log."""
-    return sum(path.stat().st_size for path in (work_dir / ".calls").glob("*.jsonl"))
+    return sum(path.stat().st_size for path in (work_dir / ".calls").rglob("*.jsonl"))
 
 
 def command(work_dir: Path, model: str, method: str, limit: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -194,10 +195,10 @@ def test_a_log_of_before_tells_what_its_call_had_read_by_then(logged: int, tmp_p
     asyncio.run(best_of_n(first, n=16))
     older = CallLog(tmp_path / "older", "run", fsync_seconds=None)
     for position, key in enumerate(list(first.calls._known)[:logged]):
-        found = log.find(key)
+        found = log.find(engine.identity, key)
         assert found is not None
         payload = {name: value for name, value in found.payload.items() if name != "read_tokens"}
-        older.append(key, payload | {"prompt_tokens": 100 * (position + 1)})
+        older.append(engine.identity, key, payload | {"prompt_tokens": 100 * (position + 1)})
     engine.ends_after = 100
     resumed = context(engine, older)
     asyncio.run(best_of_n(resumed, n=16))
@@ -250,4 +251,21 @@ def test_the_log_of_an_earlier_version_answers_what_holds_no_image(tmp_path: Pat
     log = CallLog(tmp_path, "run", fsync_seconds=None)
     held = context(SeededEngine(), log)
     asyncio.run(greedy(held))
-    assert log.find("67bf67f056e6b810d38b83a7ed7337ea") is not None
+    assert log.find(SeededEngine().identity, "67bf67f056e6b810d38b83a7ed7337ea") is not None
+
+
+def test_a_log_that_the_code_of_before_wrote_answers_everything(tmp_path: Path) -> None:
+    """MAIN-62: its one file, beside which there was no folder of a model; usage is what it was then."""
+    shutil.copy(Path(__file__).parent / "golden" / "flat_call_log.jsonl", tmp_path)
+    engine, reward_model = SeededEngine(), Likes()
+    for run, paid in (("run-a", True), ("run-b", False)):
+        held = context(engine, CallLog(tmp_path, run, fsync_seconds=None), reward_model)
+        nodes = asyncio.run(best_of_n(held, n=5))
+        assert [held.answer_of(node) for node in nodes] == ["1", "2", "3", "4", "5"]
+        assert [held.score_of(node) for node in nodes] == [0.2, 0.2, 0.9, 0.2, 0.2]
+        counted = Usage(prompt_tokens=11, generated_tokens=40, calls=5, reward_calls=5)
+        of_another = Usage(cached_tokens=40, calls=5, cached_calls=5, reward_calls=5, cached_reward_calls=5)
+        assert held.usage == (counted if paid else of_another)
+    asyncio.run(greedy(context(engine, CallLog(tmp_path, "run-a", fsync_seconds=None))))
+    assert (engine.completions, reward_model.scored) == (0, 0)
+    assert [path.name for path in tmp_path.iterdir()] == ["flat_call_log.jsonl"]

@@ -280,9 +280,9 @@ class InferenceBase:
 class _Cache(CallLog):
     """A call log in which everything found was paid for by an earlier call."""
 
-    def find(self, key: str) -> LoggedCall | None:
+    def find(self, identity: str, key: str) -> LoggedCall | None:
         """Return what was logged, as another run's."""
-        found = super().find(key)
+        found = super().find(identity, key)
         return replace(found, same_run=False) if found else None
 
 

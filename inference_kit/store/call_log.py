@@ -1,15 +1,17 @@
 """The call log: what was generated or scored, by key, so that nothing is paid for twice.
 
 Why: an interrupted search goes on where it was, a larger N re-uses the smaller, a second method re-uses what matches.
-Promises: an appended payload outlives a killed process; each writing process has its own file, and all files of the
-folder are read, once, at the first use; a line that is torn or spoilt counts as absent. Where a key is there twice, a
-line of the same run comes first, then the later line. Payloads stay on disk: a call takes some 130 bytes of memory.
-Threads may share a log.
+Promises: an appended payload outlives a killed process; each writing process has its own file; what a model wrote is
+in a sub-folder of its own, whose files are read once, at the first use, and no other model's. Files beside the
+sub-folders are older, of any model, and are read as well. A line that is torn or spoilt counts as absent. Where a key
+is there twice, a line of the same run comes first, then the later line. Payloads stay on disk: a call takes some 130
+bytes of memory. Threads may share a log.
 """
 
 import hashlib
 import json
 import os
+import re
 import secrets
 from binascii import unhexlify
 from collections.abc import Iterator, Mapping
@@ -29,6 +31,8 @@ _AFTER_KEY = b'", "run": '
 _KEY = slice(len(_BEFORE_KEY), len(_BEFORE_KEY) + 32)
 _RUN = _KEY.stop + len(_AFTER_KEY)
 _OPEN_FILES = 64
+_READABLE = 60
+"""Characters of an identity that stand in the name of its folder."""
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
@@ -50,8 +54,18 @@ def call_key(**parts: Any) -> str:
     return hashlib.blake2b(canonical.encode("ascii"), digest_size=16).hexdigest()
 
 
+def folder_name(identity: str) -> str:
+    """Name the folder of what one model wrote: what is readable of its identity, and the digest of all of it."""
+    readable = re.sub(r"[^A-Za-z0-9.+=-]+", "_", identity)[:_READABLE].strip("._-+=")
+    digest = hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return f"{readable}-{digest}" if readable else digest
+
+
 class CallLog:
-    """The calls of a folder, and this process's place to add to them. Nothing is read or made before the first use."""
+    """The calls of a folder, and this process's place to add to them. Nothing is read or made before the first use.
+
+    An identity is that of an engine or a reward model.
+    """
 
     def __init__(self, folder: Path, run: str, *, fsync_seconds: float | None = 1.0) -> None:
         """Name the folder.
@@ -65,49 +79,62 @@ class CallLog:
         self._run = json.dumps(run)
         self._lock = Lock()
         self._index: _Index | None = None
-        self._own: AppendFile | None = None
+        self._folders: dict[str, Path] = {}
+        self._own: dict[str, _OwnFile] = {}
 
-    def find(self, key: str) -> LoggedCall | None:
-        """Return what was logged under `key`, None if nothing was."""
+    def find(self, identity: str, key: str) -> LoggedCall | None:
+        """Return what was logged under `key`, which names a call of the model `identity`; None if nothing was."""
         with self._lock:
-            return self._read().find(unhexlify(key))
+            return self._read(identity).find(unhexlify(key))
 
-    def append(self, key: str, payload: Mapping[str, Any]) -> None:
-        """Log `payload` under `key`; it is safe from a kill when this returns.
+    def append(self, identity: str, key: str, payload: Mapping[str, Any]) -> None:
+        """Log `payload` of the model `identity` under `key`; it is safe from a kill when this returns.
 
         Raises:
             UserError: where the disk refuses.
         """
         line = f'{{"key": "{key}", "run": {self._run}, "payload": {encode(dict(payload))}}}'
         with self._lock:
-            index = self._read()
-            if self._own is None:
-                self._own = self._new_file(index)
-            index.add(unhexlify(key), len(index.paths) - 1, self._own.append(line), same_run=True)
+            index = self._read(identity)
+            if identity not in self._own:
+                self._own[identity] = self._new_file(index, self._folders[identity])
+            own = self._own[identity]
+            index.add(unhexlify(key), own.number, own.file.append(line), same_run=True)
 
     def close(self) -> None:
         """Give the files back; the log may be used again."""
         with self._lock:
-            if self._own is not None:
-                self._own.close()
-                self._own = None
+            while self._own:
+                self._own.popitem()[1].file.close()
             if self._index is not None:
                 self._index.close_files()
 
-    def _read(self) -> "_Index":
+    def _read(self, identity: str) -> "_Index":
+        """Return the index, with what the model wrote in it."""
         if self._index is None:
             self._index = _Index(self._run.encode("ascii"))
-            for path in sorted(self.folder.glob("*.jsonl")):
-                self._index.read(path)
+            self._index.read_folder(self.folder)
+        if identity not in self._folders:
+            self._folders[identity] = self.folder / folder_name(identity)
+            self._index.read_folder(self._folders[identity])
         return self._index
 
-    def _new_file(self, index: "_Index") -> AppendFile:
-        """A file that sorts behind all that are there, under a name that no other process takes."""
-        make_folder(self.folder)
-        last = max((int(number) for path in index.paths if (number := path.name[:6]).isdecimal()), default=0)
-        path = self.folder / f"{last + 1:06}-{os.getpid()}-{secrets.token_hex(4)}.jsonl"
+    def _new_file(self, index: "_Index", folder: Path) -> "_OwnFile":
+        """Begin a file that sorts behind all that are in its folder, under a name that no other process takes."""
+        make_folder(folder)
+        names = [path.name[:6] for path in index.paths if path.parent == folder]
+        last = max((int(name) for name in names if name.isdecimal()), default=0)
+        path = folder / f"{last + 1:06}-{os.getpid()}-{secrets.token_hex(4)}.jsonl"
         index.paths.append(path)
-        return AppendFile(path, fsync_seconds=self._fsync_seconds)
+        return _OwnFile(AppendFile(path, fsync_seconds=self._fsync_seconds), len(index.paths) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _OwnFile:
+    """Where this process adds what one model writes, and its number in the index."""
+
+    file: AppendFile
+    number: int
 
 
 @dataclass(slots=True)
@@ -140,6 +167,11 @@ class _Index:
             _report(self.paths[number], _line_number(self.paths[number], offset))
             return None
         return LoggedCall(payload, bool(place & 1))
+
+    def read_folder(self, folder: Path) -> None:
+        """Read the files of a folder; those of its sub-folders are not of it."""
+        for path in sorted(folder.glob("*.jsonl")):
+            self.read(path)
 
     def read(self, path: Path) -> None:
         """Note the place of each line of a file, by its fixed beginning and its end; the payloads are not looked at."""

@@ -58,7 +58,7 @@ def test_a_run_writes_the_files_of_the_contract(registries: Registries, tmp_path
         f"{NAME}-majority_vote.json",
         f"{NAME}-best_last.json",
     }
-    assert list((tmp_path / "out" / ".calls").glob("*.jsonl"))
+    assert list((tmp_path / "out" / ".calls").rglob("*.jsonl"))
     final = load(tmp_path / "out", f"{NAME}-best_last.json")
     assert final["schema"] == 1
     assert (final["dataset"], final["model"], final["reward_model"]) == ("mine", "seeded", "likes")

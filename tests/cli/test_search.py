@@ -136,7 +136,7 @@ def test_what_cannot_work_is_one_line_before_anything_is_generated(
     assert message in error
     assert error.startswith("error: ")
     assert error.count("\n") == 1
-    assert not list((tmp_path / "out").glob(".calls/*.jsonl"))
+    assert not list((tmp_path / "out").glob(".calls/**/*.jsonl"))
 
 
 @pytest.mark.parametrize(
@@ -193,10 +193,10 @@ def test_the_tree_is_drawn_with_scores_visits_and_the_choice_and_asks_nothing(
     words = ("--method", "mcts", "--reward-model", "whims", "--index", "4", "--json")
     assert run(registries, tmp_path / "out", *words) == 0
     before = capsys.readouterr()
-    log = [path.read_bytes() for path in (tmp_path / "out" / ".calls").glob("*.jsonl")]
+    log = [path.read_bytes() for path in (tmp_path / "out" / ".calls").rglob("*.jsonl")]
     assert run(registries, tmp_path / "out", *words, "--show-tree") == 0
     shown = capsys.readouterr()
-    assert [path.read_bytes() for path in (tmp_path / "out" / ".calls").glob("*.jsonl")] == log
+    assert [path.read_bytes() for path in (tmp_path / "out" / ".calls").rglob("*.jsonl")] == log
     assert json.loads(shown.out)["metrics"] == json.loads(before.out)["metrics"]
     drawing = shown.err
     assert "problem 4: question 4" in drawing

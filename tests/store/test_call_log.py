@@ -1,6 +1,7 @@
 """The call log: nothing is paid for twice."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 from loguru import logger
 
 from inference_kit.errors import UserError
-from inference_kit.store.call_log import CallLog, LoggedCall, call_key
+from inference_kit.store.call_log import CallLog, LoggedCall, call_key, folder_name
 
+MODEL = "a model: of 1/2 \\ weights"
 KEYS = [call_key(number=number) for number in range(20)]
 
 
@@ -25,12 +27,12 @@ def log_in(folder: Path, run: str = "a" * 16) -> CallLog:
 
 def fill(folder: Path, payloads: dict[str, dict[str, Any]], run: str = "a" * 16) -> Path:
     """Write one file as a process of its own would, and return its path."""
-    before = set(folder.glob("*"))
+    before = set(folder.rglob("*.jsonl"))
     log = log_in(folder, run)
     for key, payload in payloads.items():
-        log.append(key, payload)
+        log.append(MODEL, key, payload)
     log.close()
-    [path] = set(folder.glob("*")) - before
+    [path] = set(folder.rglob("*.jsonl")) - before
     return path
 
 
@@ -45,18 +47,18 @@ def warnings() -> Any:
 def test_what_was_appended_is_found_by_this_process_and_the_next(tmp_path: Path) -> None:
     payload = {"text": "é\u2028\n\x00\ud800", "logprob": -1.5, "token_ids": [1, 2], "big": 10**5000}
     log = log_in(tmp_path)
-    assert log.find(KEYS[0]) is None
-    log.append(KEYS[0], payload)
-    assert log.find(KEYS[0]) == LoggedCall(payload, same_run=True)
+    assert log.find(MODEL, KEYS[0]) is None
+    log.append(MODEL, KEYS[0], payload)
+    assert log.find(MODEL, KEYS[0]) == LoggedCall(payload, same_run=True)
     log.close()
-    assert log_in(tmp_path).find(KEYS[0]) == LoggedCall(payload, same_run=True)
-    assert log_in(tmp_path, "b" * 16).find(KEYS[0]) == LoggedCall(payload, same_run=False)
-    assert log_in(tmp_path).find(KEYS[1]) is None
+    assert log_in(tmp_path).find(MODEL, KEYS[0]) == LoggedCall(payload, same_run=True)
+    assert log_in(tmp_path, "b" * 16).find(MODEL, KEYS[0]) == LoggedCall(payload, same_run=False)
+    assert log_in(tmp_path).find(MODEL, KEYS[1]) is None
 
 
 def test_nothing_is_made_before_the_first_append(tmp_path: Path) -> None:
     log = log_in(tmp_path / "calls")
-    log.find(KEYS[0])
+    log.find(MODEL, KEYS[0])
     log.close()
     assert not (tmp_path / "calls").exists()
 
@@ -64,31 +66,31 @@ def test_nothing_is_made_before_the_first_append(tmp_path: Path) -> None:
 def test_a_closed_log_may_be_used_again(tmp_path: Path) -> None:
     log = log_in(tmp_path)
     for number, key in enumerate(KEYS):
-        log.append(key, {"number": number})
+        log.append(MODEL, key, {"number": number})
         log.close()
-    assert [log.find(key).payload["number"] for key in KEYS] == list(range(20))  # type: ignore[union-attr]
+    assert [log.find(MODEL, key).payload["number"] for key in KEYS] == list(range(20))  # type: ignore[union-attr]
 
 
 def test_more_files_than_may_be_open_at_once(tmp_path: Path) -> None:
     for number in range(100):
         fill(tmp_path, {call_key(n=number): {"number": number}})
     log = log_in(tmp_path)
-    assert all(log.find(call_key(n=number)) == LoggedCall({"number": number}, True) for number in range(100))
+    assert all(log.find(MODEL, call_key(n=number)) == LoggedCall({"number": number}, True) for number in range(100))
     log.close()
 
 
 def test_a_line_of_the_same_run_comes_first_and_then_the_later_one(tmp_path: Path) -> None:
     for run, text in [("b", "one"), ("a", "two"), ("a", "three"), ("c", "four")]:
         fill(tmp_path, {KEYS[0]: {"text": text}}, run)
-    assert log_in(tmp_path, "a").find(KEYS[0]) == LoggedCall({"text": "three"}, same_run=True)
-    assert log_in(tmp_path, "d").find(KEYS[0]) == LoggedCall({"text": "four"}, same_run=False)
+    assert log_in(tmp_path, "a").find(MODEL, KEYS[0]) == LoggedCall({"text": "three"}, same_run=True)
+    assert log_in(tmp_path, "d").find(MODEL, KEYS[0]) == LoggedCall({"text": "four"}, same_run=False)
 
 
 def test_two_processes_write_two_files(tmp_path: Path) -> None:
     first, second = log_in(tmp_path), log_in(tmp_path, "b")
-    first.append(KEYS[0], {"n": 1})
-    second.append(KEYS[0], {"n": 2})
-    assert len(list(tmp_path.iterdir())) == 2
+    first.append(MODEL, KEYS[0], {"n": 1})
+    second.append(MODEL, KEYS[0], {"n": 2})
+    assert len(list(tmp_path.rglob("*.jsonl"))) == 2
 
 
 @given(cut=st.integers(0, 2000))
@@ -98,12 +100,12 @@ def test_a_file_cut_at_any_byte_loses_at_most_its_last_line(tmp_path_factory: py
     whole = path.read_bytes()
     path.write_bytes(whole[:cut])
     log = log_in(folder)
-    found = [log.find(key) is not None for key in KEYS[:8]]
+    found = [log.find(MODEL, key) is not None for key in KEYS[:8]]
     kept = whole[:cut].count(b"\n")
     assert found == [True] * kept + [False] * (8 - kept)
-    log.append(KEYS[9], {"text": "next"})
+    log.append(MODEL, KEYS[9], {"text": "next"})
     log.close()
-    assert log_in(folder).find(KEYS[9]) is not None
+    assert log_in(folder).find(MODEL, KEYS[9]) is not None
 
 
 @pytest.mark.parametrize("damage", [b"x", b"\x00\xff", b"}\n{"])
@@ -116,13 +118,13 @@ def test_a_spoilt_line_is_reported_once_and_made_again(
     lines[1] = lines[1][:place] + damage + lines[1][place + len(damage) :]
     path.write_bytes(b"".join(lines))
     log = log_in(tmp_path)
-    assert [log.find(key) is not None for key in KEYS[:3]] == [True, False, True]
-    assert log.find(KEYS[1]) is None
+    assert [log.find(MODEL, key) is not None for key in KEYS[:3]] == [True, False, True]
+    assert log.find(MODEL, KEYS[1]) is None
     assert warnings.count(f"{path}:2: not a line of the call log; that call is made again") == 1
     assert len(warnings) <= 2  # a damage may make two lines of one
-    log.append(KEYS[1], {"text": "again"})
+    log.append(MODEL, KEYS[1], {"text": "again"})
     log.close()
-    assert log_in(tmp_path).find(KEYS[1]) == LoggedCall({"text": "again"}, same_run=True)
+    assert log_in(tmp_path).find(MODEL, KEYS[1]) == LoggedCall({"text": "again"}, same_run=True)
 
 
 def test_a_kill_loses_nothing_that_was_appended(tmp_path: Path) -> None:
@@ -132,7 +134,7 @@ def test_a_kill_loses_nothing_that_was_appended(tmp_path: Path) -> None:
         "from inference_kit.store.call_log import CallLog, call_key\n"
         "log = CallLog(pathlib.Path(sys.argv[1]), 'run', fsync_seconds=None)\n"
         "for number in itertools.count():\n"
-        "    log.append(call_key(n=number), {'text': 'x' * 3000})\n"
+        "    log.append('a model: of 1/2 \\\\ weights', call_key(n=number), {'text': 'x' * 3000})\n"
         "    print(number, flush=True)\n"
     )
     with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True) as writer:
@@ -143,19 +145,61 @@ def test_a_kill_loses_nothing_that_was_appended(tmp_path: Path) -> None:
         os.kill(writer.pid, signal.SIGKILL)
         last = int((writer.stdout.read().split() or ["50"])[-1])
     log = log_in(tmp_path, "run")
-    assert all(log.find(call_key(n=number)) for number in range(last + 1))
+    assert all(log.find(MODEL, call_key(n=number)) for number in range(last + 1))
+
+
+def test_each_model_has_a_folder_and_reads_no_other(tmp_path: Path, warnings: list[str]) -> None:
+    log = log_in(tmp_path)
+    for name in ("one", "two"):
+        log.append(name, call_key(model=name), {"text": name})
+    log.close()
+    folders = sorted(path for path in tmp_path.iterdir() if path.is_dir())
+    assert [path.name.partition("-")[0] for path in folders] == ["one", "two"]
+    [spoilt] = folders[1].iterdir()
+    spoilt.write_bytes(b"spoilt\n" + spoilt.read_bytes())
+    again = log_in(tmp_path)
+    assert again.find("one", call_key(model="one")) == LoggedCall({"text": "one"}, same_run=True)
+    assert not warnings
+    assert again.find("two", call_key(model="two")) == LoggedCall({"text": "two"}, same_run=True)
+    assert len(warnings) == 1
+
+
+@given(first=st.text(), second=st.text())
+def test_the_name_of_a_models_folder_is_safe_and_its_own(first: str, second: str) -> None:
+    names = [folder_name(first), folder_name(second)]
+    assert (names[0] == names[1]) == (first == second)
+    assert all(re.fullmatch(r"[A-Za-z0-9][\w.+=-]*", name) and len(name) < 100 for name in names)
+
+
+def test_a_folders_name_says_which_model_it_is() -> None:
+    name = folder_name("huggingface:org/model-7B:0123abcd:4bit")
+    assert name.startswith("huggingface_org_model-7B_0123abcd_4bit-")
+
+
+def test_files_of_before_there_were_folders_are_read_for_every_model(tmp_path: Path) -> None:
+    path = fill(tmp_path, {KEYS[0]: {"text": "old"}, KEYS[1]: {"text": "older"}})
+    flat = path.rename(tmp_path / path.name)
+    folder = path.parent
+    log = log_in(tmp_path)
+    assert log.find(MODEL, KEYS[0]) == LoggedCall({"text": "old"}, same_run=True)
+    assert log.find("another", KEYS[0]) == LoggedCall({"text": "old"}, same_run=True)
+    log.append(MODEL, KEYS[1], {"text": "new"})
+    log.close()
+    again = log_in(tmp_path)
+    assert again.find(MODEL, KEYS[1]) == LoggedCall({"text": "new"}, same_run=True)
+    assert flat.exists() and len(list(folder.iterdir())) == 1
 
 
 def test_threads_may_share_a_log(tmp_path: Path) -> None:
     log = log_in(tmp_path)
 
     def work(number: int) -> LoggedCall | None:
-        log.append(call_key(n=number), {"number": number})
-        return log.find(call_key(n=number // 2))
+        log.append(MODEL, call_key(n=number), {"number": number})
+        return log.find(MODEL, call_key(n=number // 2))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(500)))
-    assert [log.find(call_key(n=number)) for number in range(500)] == [
+    assert [log.find(MODEL, call_key(n=number)) for number in range(500)] == [
         LoggedCall({"number": number}, True) for number in range(500)
     ]
 
@@ -164,7 +208,7 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     """MAIN-88."""
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="not a folder"):
-        log_in(tmp_path / "file" / "calls").append(KEYS[0], {})
+        log_in(tmp_path / "file" / "calls").append(MODEL, KEYS[0], {})
 
 
 def test_a_key_names_everything_it_is_given() -> None:
