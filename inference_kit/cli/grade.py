@@ -32,7 +32,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     rule.add_argument("--strict", dest="strict", action="store_true", help="the last box decides")
     parser.add_argument("--explain", nargs=2, metavar=("GOLD", "RESPONSE"), help="show how one pair is graded")
     parser.add_argument(
-        "--time-limit", type=float, default=1.0, metavar="S", help="seconds one comparison may take (default: 1.0)"
+        "--time-limit",
+        type=float,
+        default=1.0,
+        metavar="S",
+        help="seconds of processor time one comparison may take (default: 1.0)",
     )
     parser.set_defaults(execute=execute, strict=False)
 

@@ -6,7 +6,6 @@ Promises: strict implies lenient; the strict verdict is always there; pure but f
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from inference_kit.grader.comparing.texts import Comparison, same_writing
 from inference_kit.grader.finding.choice import is_choice
@@ -35,14 +34,6 @@ class GradeItem:
     @property
     def golds(self) -> tuple[str, ...]:
         return (self.gold,) if isinstance(self.gold, str) else self.gold
-
-    def to_json(self) -> list[Any]:
-        return [self.gold, self.response, self.kind, self.choices, self.strict]
-
-    @classmethod
-    def from_json(cls, data: Sequence[Any]) -> "GradeItem":
-        gold, response, kind, choices, strict = data
-        return cls(gold if isinstance(gold, str) else tuple(gold), response, kind, tuple(choices), strict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from inference_kit.errors import UserError
 
 
 def encode(message: Any) -> bytes:
-    """Return a record as bytes."""
-    assert hasattr(message, "__dataclass_fields__"), f"only records travel between processes, not {message!r}"
+    """Return a record, which is a dataclass or a named tuple, as bytes."""
+    assert hasattr(message, "__match_args__"), f"only records travel between processes, not {message!r}"
     return pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
 
 

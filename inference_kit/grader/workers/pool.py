@@ -1,8 +1,8 @@
-"""GraderPool: grades and groups answers; what needs sympy goes to worker processes that are killed at a time limit.
+"""GraderPool: grades and groups answers; what needs sympy goes to worker processes that are killed at a limit.
 
 Why: nearly every comparison is settled here in microseconds; the rest may hang or explode, so it happens elsewhere.
-Promises: workers start only when something needs them; a comparison past its limit is not equal and says `timeout`;
-safe to use from several threads at once; the same answers get the same group numbers.
+Promises: workers start only when something needs them; a comparison past its limit is not equal and says `timeout`,
+however busy the machine is; safe to use from several threads at once; the same answers get the same group numbers.
 """
 
 import os
@@ -12,13 +12,16 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inference_kit.grader.comparing.texts import Comparison, compare_texts, equality_key
 from inference_kit.grader.grading import Grade, GradeItem, grade_item
-from inference_kit.grader.verdicts import NO, UNKNOWN, decide
-from inference_kit.grader.workers.process import WorkerDied, WorkerLate, WorkerProcess
+from inference_kit.grader.verdicts import NO, UNKNOWN
+from inference_kit.grader.workers.jobs import GradeJob, ProofJob, WorkerDied, WorkerLate
 from inference_kit.records import AnswerKind
+
+if TYPE_CHECKING:
+    from inference_kit.grader.workers.process import WorkerProcess
 
 __all__ = ["Grade", "GradeItem", "GraderPool"]
 
@@ -26,6 +29,7 @@ MEMORY_LIMIT_BYTES = 512 * 1024 * 1024
 CHUNK_ITEMS = 512
 CHUNK_BYTES = 2_000_000
 CHUNK_SECONDS = 60.0
+"""Processor time, in which a chunk of items is graded many times over."""
 MOST_PROOFS = 8
 
 
@@ -34,7 +38,7 @@ class GraderPool:
 
     Args:
         workers: Worker processes at most; all cores where not given.
-        time_limit_seconds: What one comparison may take in a worker before that is killed.
+        time_limit_seconds: Processor time that one comparison may take in a worker before that is killed.
         memory_limit_bytes: Address space of a worker.
     """
 
@@ -94,18 +98,17 @@ class GraderPool:
     def compare(self, gold: str, answer: str, kind: AnswerKind = "math") -> Comparison:
         """Compare two bare answers and say how that was decided; never unknown."""
         comparison = compare_texts(gold, answer, kind)
-        return self._settle(gold, answer, kind) if comparison.verdict is UNKNOWN else comparison
+        return self._prove(gold, answer, kind) if comparison.verdict is UNKNOWN else comparison
 
-    def _settle(self, gold: str, answer: str, kind: AnswerKind) -> Comparison:
+    def _prove(self, gold: str, answer: str, kind: AnswerKind) -> Comparison:
         """Let a worker decide."""
-        job = {"job": "settle", "gold": gold, "answer": answer, "kind": kind}
         try:
-            equal, method = self._ask(job, self.time_limit_seconds)
+            comparison: Comparison = self._ask(ProofJob(gold, answer, kind, self.time_limit_seconds))
         except WorkerLate:
             return Comparison(NO, "timeout")
         except WorkerDied:
             return Comparison(NO, "out_of_memory")
-        return Comparison(decide(equal), method)
+        return comparison
 
     def group(self, answers: Sequence[str | None], kind: AnswerKind = "math") -> list[int]:
         """Number the groups of equal answers in order of first appearance; -1 where there is no answer."""
@@ -137,7 +140,7 @@ class GraderPool:
             if comparison.verdict is not UNKNOWN:
                 return comparison
             proofs_left -= 1
-            return self._settle(gold, answer, kind) if proofs_left >= 0 else Comparison(NO, "timeout")
+            return self._prove(gold, answer, kind) if proofs_left >= 0 else Comparison(NO, "timeout")
 
         grade = grade_item(item, compare)
         assert grade is not None  # nothing is left unknown
@@ -147,7 +150,7 @@ class GraderPool:
         hard: list[GradeItem] = []
         grades = []
         for item in items:
-            grade = grade_cheaply(item)
+            grade = grade_item(item, compare_texts)
             grades.append(grade)
             if grade is None:
                 hard.append(item)
@@ -177,30 +180,22 @@ class GraderPool:
 
     def _grade_chunk(self, items: list[GradeItem]) -> list[Grade]:
         """Grade a chunk in one worker, and one by one what it could not settle there."""
-        job = {"job": "grade", "items": [item.to_json() for item in items]}
         try:
-            answers: list[Any] = self._ask(job, CHUNK_SECONDS)
+            grades = self._ask(GradeJob(tuple(items), CHUNK_SECONDS)).grades
         except (WorkerLate, WorkerDied):
-            answers = [None] * len(items)
-        return [
-            self._grade(item) if answer is None else Grade(*answer) for item, answer in zip(items, answers, strict=True)
-        ]
+            grades = (None,) * len(items)
+        return [grade or self._grade(item) for item, grade in zip(items, grades, strict=True)]
 
-    def _ask(self, job: dict[str, Any], limit_seconds: float) -> Any:
+    def _ask(self, job: GradeJob | ProofJob) -> Any:
         """Let an idle worker do a job, or a new one where there is a place; a lost worker's place is free again."""
         with self._free_places:
             try:
                 worker = self._idle.pop()
             except IndexError:
-                worker = WorkerProcess(self.memory_limit_bytes)
-            answer = worker.ask(job, limit_seconds)
+                worker = _start_worker(self.memory_limit_bytes)
+            answer = worker.ask(job)
             self._idle.append(worker)
             return answer
-
-
-def grade_cheaply(item: GradeItem) -> Grade | None:
-    """Grade an item without a worker's help; None where that cannot be."""
-    return grade_item(item, compare_texts)
 
 
 def _chunks(first: list[GradeItem], following: list[GradeItem], rest: Iterator[GradeItem]) -> Iterator[list[GradeItem]]:
@@ -218,6 +213,13 @@ def _chunks(first: list[GradeItem], following: list[GradeItem], rest: Iterator[G
         yield chunk
 
 
-def _kill_all(workers: deque[WorkerProcess]) -> None:
+def _start_worker(memory_limit_bytes: int) -> "WorkerProcess":
+    # Imported here, because a worker imports this package too, and would start more slowly.
+    from inference_kit.grader.workers.process import WorkerProcess
+
+    return WorkerProcess(memory_limit_bytes)
+
+
+def _kill_all(workers: "deque[WorkerProcess]") -> None:
     while workers:
         workers.pop().kill()

@@ -1,90 +1,96 @@
-"""The inside of a worker process: reads jobs as JSON lines, answers each with one line.
+"""The inside of a worker process: it takes one job after the other, each within limits that the kernel keeps.
 
-Why: whatever a comparison does here, this process has a memory limit and can be killed without anyone missing it.
-Promises: it ends when its parent does, at the latest shortly after the limit of the job it is working on; it ignores
-Ctrl-C, which is the parent's business; it writes nothing but answers.
+Why: whatever a comparison does here, this process has a memory limit and can be killed without anyone missing it. A
+timer of the kernel counts processor time, and ends the process inside one long operation on big integers too.
+Promises: it ends with its owner, at the latest at the limit of the job it is working on; it ignores Ctrl-C, which is
+the owner's business; nothing of what is only done once counts against the limit of a comparison.
 """
 
 import contextlib
-import json
-import os
 import resource
-import select
 import signal
-import sys
-from dataclasses import astuple
-from typing import Any
+from collections.abc import Iterator
+from functools import cache
 
-from inference_kit.grader.comparing.texts import compare_texts
-from inference_kit.grader.grading import GradeItem
+from inference_kit.grader.comparing.texts import Comparison, compare_texts
+from inference_kit.grader.grading import grade_item
 from inference_kit.grader.proving.symbolic import NeedsSympy, load_sympy, prove
-from inference_kit.grader.workers.pool import grade_cheaply
+from inference_kit.grader.verdicts import NO
+from inference_kit.grader.workers.jobs import LIMIT_SIGNALS, GradeJob, Grades, Memory, ProofJob, wall_limit
+from inference_kit.processes.messages import Ready
+from inference_kit.processes.owner import Owner
 
 GRACE_SECONDS = 2.0
-"""How long past its limit a job may run until the kernel ends this process, if nobody is left to kill it."""
-
+"""How long past its limit on the clock a job may run until the kernel ends this process, if nobody is left to do it."""
 LOADING_SECONDS = 60.0
-IDLE_CHECK_SECONDS = 5.0
 
 
-def main() -> None:
-    """Answer jobs until the parent closes the pipe or is gone."""
+def main(owner: Owner) -> None:
+    """Do jobs until the owner is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the default ends the process, even inside one long operation
-    _limit_memory(int(sys.argv[1]))
-    parent = os.getppid()
-    _send("ready")
-    while True:
-        if not select.select([sys.stdin], [], [], IDLE_CHECK_SECONDS)[0]:
-            if os.getppid() != parent:
-                return
-            continue
-        line = sys.stdin.buffer.readline()
-        if not line:
-            return
-        job = json.loads(line)
-        signal.setitimer(signal.ITIMER_REAL, job["limit_seconds"] + GRACE_SECONDS)
-        _send(_answer(job))
+    for number in LIMIT_SIGNALS:
+        signal.signal(number, signal.SIG_DFL)  # the default ends the process
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, LIMIT_SIGNALS)
+    memory = owner.receive()
+    if memory is None:
+        return
+    _limit_memory(memory)
+    owner.send(Ready())
+    while (job := owner.receive()) is not None:
+        signal.setitimer(signal.ITIMER_REAL, wall_limit(job) + GRACE_SECONDS)
+        owner.send(_do(job))
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _answer(job: dict[str, Any]) -> Any:
-    if job["job"] == "grade":
-        grades = [grade_cheaply(GradeItem.from_json(item)) for item in job["items"]]
-        return [grade and astuple(grade) for grade in grades]
-    return _settle(job)
+def _limit_memory(memory: Memory) -> None:
+    with contextlib.suppress(ValueError, OSError):  # a system without this limit still has the time limit
+        resource.setrlimit(resource.RLIMIT_AS, (memory.limit_bytes, memory.limit_bytes))
 
 
-def _settle(job: dict[str, Any]) -> tuple[bool, str]:
-    """Compare two answers with all means; sympy is imported when the first answer needs it, outside the time limit."""
+def _do(job: GradeJob | ProofJob) -> Grades | Comparison:
+    if isinstance(job, GradeJob):
+        with _cpu_limit(job.cpu_seconds):
+            return Grades(tuple(grade_item(item, compare_texts) for item in job.items))
+    return _prove(job)
+
+
+def _prove(job: ProofJob) -> Comparison:
+    """Compare two answers with all means; sympy is imported when the first answer needs it."""
     try:
+        with _cpu_limit(LOADING_SECONDS):
+            _warm_up()
         try:
             return _compare(job)
         except NeedsSympy:
-            signal.setitimer(signal.ITIMER_REAL, LOADING_SECONDS)
-            _send("loading")
-            load_sympy()
-            _send("loaded")
-            signal.setitimer(signal.ITIMER_REAL, job["limit_seconds"] + GRACE_SECONDS)
+            with _cpu_limit(LOADING_SECONDS):
+                _warm_up_sympy()
             return _compare(job)
     except (MemoryError, RecursionError):
-        return False, "too_large"
+        return Comparison(NO, "too_large")
 
 
-def _compare(job: dict[str, Any]) -> tuple[bool, str]:
-    comparison = compare_texts(job["gold"], job["answer"], job["kind"], prove)
-    return comparison.equal, comparison.method
+def _compare(job: ProofJob) -> Comparison:
+    with _cpu_limit(job.cpu_seconds):
+        return compare_texts(job.gold, job.answer, job.kind, prove)
 
 
-def _send(answer: Any) -> None:
-    sys.stdout.write(json.dumps(answer) + "\n")
-    sys.stdout.flush()
+@contextlib.contextmanager
+def _cpu_limit(seconds: float) -> Iterator[None]:
+    """Let the kernel end this process when the block has used so much processor time."""
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
-def _limit_memory(limit_bytes: int) -> None:
-    with contextlib.suppress(ValueError, OSError):  # a system without this limit still has the time limit
-        resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))
+@cache
+def _warm_up() -> None:
+    """Make a first comparison, which imports mpmath."""
+    compare_texts(r"\cos 2x", r"1-2\sin^2 x", "math", prove)
 
 
-if __name__ == "__main__":
-    main()
+def _warm_up_sympy() -> None:
+    """Import sympy, and let its parser read a first text."""
+    load_sympy()
+    compare_texts(r"\unknown{x}", r"\unheard{x}", "math", prove)

@@ -37,8 +37,72 @@ def test_a_comparison_past_its_limit_is_not_equal_says_so_and_costs_one_worker()
         grade = pool.grade("42", rf"\boxed{{{ENDLESS}}}")
         assert grade == Grade(False, False, ENDLESS, "timeout")
         assert time.monotonic() - started < 20
-        assert worker._process.returncode == -signal.SIGKILL
+        assert worker.status == -signal.SIGPROF
         assert pool.equal(*HARD)
+
+
+def test_a_worker_starts_without_what_it_may_not_need() -> None:
+    program = (
+        "import sys; import inference_kit.grader.workers.worker, inference_kit.processes.__main__;"
+        "sys.exit(any(name in sys.modules for name in ('sympy', 'mpmath', 'asyncio', 'subprocess', 'loguru')))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], cwd=HOME, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("pair", [HARD, (r"\sum_{k=1}^n k", r"\frac{n(n+1)}{2}")], ids=["mpmath", "sympy"])
+def test_what_is_done_only_once_counts_against_no_limit(pair: tuple[str, str]) -> None:
+    """A verdict does not depend on whether its case is the first of its worker."""
+    with GraderPool(workers=1, time_limit_seconds=0.03) as pool:
+        assert pool.equal(*pair)
+
+
+def test_time_in_which_a_worker_does_not_run_is_not_counted() -> None:
+    """A verdict does not depend on what else the machine does."""
+    with GraderPool(workers=1, time_limit_seconds=0.2) as pool, ThreadPoolExecutor(1) as thread:
+        assert pool.equal(*HARD)
+        [worker] = pool._idle
+        os.kill(worker.pid, signal.SIGSTOP)
+        asked = thread.submit(pool.equal, r"\ln 3^2", r"2\ln 3")
+        time.sleep(0.5)
+        assert not asked.done()
+        os.kill(worker.pid, signal.SIGCONT)
+        assert asked.result()
+        assert worker.status is None
+
+
+def test_a_worker_that_waits_for_ever_is_killed_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    with GraderPool(workers=1) as pool:
+        assert pool.equal(*HARD)
+        [worker] = pool._idle
+        os.kill(worker.pid, signal.SIGSTOP)
+        with monkeypatch.context() as patch:
+            patch.setattr("inference_kit.grader.workers.jobs.LEAST_WALL_SECONDS", 0.1)
+            patch.setattr("inference_kit.grader.workers.jobs.WALL_FACTOR", 0.0)
+            assert pool.compare(r"\ln 3^2", r"2\ln 3").method == "timeout"
+        assert worker.status == -signal.SIGKILL
+        assert pool.equal(*HARD)
+
+
+@pytest.mark.slow
+def test_verdicts_are_the_same_beside_eight_busy_processes() -> None:
+    golds = [rf"\int_0^1 x^{{{n}}}\,dx" for n in range(2, 14)]
+    answers = [rf"\frac{{1}}{{{n + n % 2}}}" for n in range(2, 14)]
+
+    def verdicts() -> list[tuple[bool, str]]:
+        with GraderPool(workers=2, time_limit_seconds=0.25) as pool, ThreadPoolExecutor(2) as threads:
+            found = list(threads.map(pool.compare, [*golds, ENDLESS], [*answers, "42"]))
+        return [(each.equal, each.method) for each in found]
+
+    alone = verdicts()
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(8)]
+    try:
+        assert verdicts() == alone
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    assert alone[-1] == (False, "timeout")
+    assert {method for _, method in alone[:-1]} == {"symbolic"}
 
 
 def test_groups_are_numbered_by_first_appearance() -> None:
@@ -75,7 +139,7 @@ def test_no_worker_outlives_its_parent(how: signal.Signals) -> None:
     program = (
         "import sys, time; from inference_kit.grader import GraderPool; pool = GraderPool(workers=1);"
         f"assert pool.equal({HARD[0]!r}, {HARD[1]!r});"
-        "print(pool._idle[0]._process.pid, flush=True); time.sleep(60)"
+        "print(pool._idle[0].pid, flush=True); time.sleep(60)"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", program], cwd=HOME, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
