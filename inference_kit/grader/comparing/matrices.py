@@ -4,7 +4,7 @@ Why: `2 [[1, 0], [0, 1]]` and `[[2, 0], [0, 2]]` are one matrix, and small deter
 Promises: entries stay expressions, nothing is evaluated; only small determinants are expanded.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import permutations
 
 from inference_kit.grader.values import Apply, Matrix, Value, negative
@@ -12,39 +12,41 @@ from inference_kit.grader.values import Apply, Matrix, Value, negative
 LARGEST_DETERMINANT = 5
 
 
-def folded(value: Apply) -> Value:
-    """Sums and multiples of matrices, entry by entry."""
-    args = [folded(argument) if isinstance(argument, Apply) else argument for argument in value.args]
+def fold_matrices(value: Apply) -> Value:
+    """Work out sums, multiples and determinants of matrices; return any other operation as it is."""
+    args = [fold_matrices(argument) if isinstance(argument, Apply) else argument for argument in value.args]
     matrices = [argument for argument in args if isinstance(argument, Matrix)]
     if not matrices:
         return value
     if value.head == "det" and 0 < len(matrices[0].rows) == len(matrices[0].rows[0]) <= LARGEST_DETERMINANT:
-        return _determinant(matrices[0].rows)
+        return _expand_determinant(matrices[0].rows)
     if value.head == "neg":
-        return _entrywise(matrices[0], negative)
+        return _change_entries(matrices[0], negative)
     if value.head == "mul" and len(matrices) == 1:
         factors = [argument for argument in args if not isinstance(argument, Matrix)]
-        return _entrywise(matrices[0], lambda entry: Apply("mul", (*factors, entry)))
+        return _change_entries(matrices[0], lambda entry: Apply("mul", (*factors, entry)))
     if value.head == "div" and isinstance(args[0], Matrix) and len(matrices) == 1:
-        return _entrywise(matrices[0], lambda entry: Apply("div", (entry, args[1])))
-    if value.head == "add" and len(matrices) == len(args):
-        shapes = {tuple(len(row) for row in matrix.rows) for matrix in matrices}
-        if len(shapes) == 1:
-            return Matrix(
-                tuple(
-                    tuple(Apply("add", entries) for entries in zip(*rows, strict=True))
-                    for rows in zip(*(matrix.rows for matrix in matrices), strict=True)
-                )
-            )
+        return _change_entries(matrices[0], lambda entry: Apply("div", (entry, args[1])))
+    if value.head == "add" and len(matrices) == len(args) and len(set(map(_shape_of, matrices))) == 1:
+        return _add(matrices)
     return value
 
 
-def _entrywise(matrix: Matrix, change: Callable[[Value], Value]) -> Matrix:
+def _shape_of(matrix: Matrix) -> tuple[int, ...]:
+    return tuple(map(len, matrix.rows))
+
+
+def _add(matrices: Sequence[Matrix]) -> Matrix:
+    rows = zip(*(matrix.rows for matrix in matrices), strict=True)
+    return Matrix(tuple(tuple(Apply("add", entries) for entries in zip(*row, strict=True)) for row in rows))
+
+
+def _change_entries(matrix: Matrix, change: Callable[[Value], Value]) -> Matrix:
     return Matrix(tuple(tuple(change(entry) for entry in row) for row in matrix.rows))
 
 
-def _determinant(rows: tuple[tuple[Value, ...], ...]) -> Value:
-    """Leibniz' formula; the number of terms is bounded by the size."""
+def _expand_determinant(rows: tuple[tuple[Value, ...], ...]) -> Value:
+    """Expand by Leibniz' formula: over all permutations, the product of a[i, p(i)] with the sign of p."""
     terms: list[Value] = []
     for order in permutations(range(len(rows))):
         inversions = sum(order[i] > order[j] for i in range(len(order)) for j in range(i + 1, len(order)))
@@ -53,8 +55,8 @@ def _determinant(rows: tuple[tuple[Value, ...], ...]) -> Value:
     return Apply("add", tuple(terms))
 
 
-def line_of(matrix: Matrix) -> tuple[Value, ...] | None:
-    """The entries of a matrix of one row or one column."""
+def list_entries(matrix: Matrix) -> tuple[Value, ...] | None:
+    """List the entries of a matrix of one row or one column, None of another one."""
     if len(matrix.rows) == 1:
         return matrix.rows[0]
     return tuple(row[0] for row in matrix.rows) if all(len(row) == 1 for row in matrix.rows) else None

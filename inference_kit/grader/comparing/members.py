@@ -6,7 +6,7 @@ Promises: pure; every plus-minus sign of an expression is taken as plus, or ever
 
 from collections.abc import Sequence
 
-from inference_kit.grader.comparing.naming import named_value, stated
+from inference_kit.grader.comparing.naming import drop_name, find_named_value
 from inference_kit.grader.values import (
     Apply,
     Bracketed,
@@ -20,44 +20,45 @@ from inference_kit.grader.values import (
 )
 
 
-def members_of(value: Value) -> Sequence[Value]:
-    """What a list or set holds, with lists inside it and plus-minus signs spread out; of another value, itself."""
-    if isinstance(value, Relation) and isinstance(named := named_value(value), SetOf | ListOf):
-        return members_of(named)
+def list_members(value: Value) -> Sequence[Value]:
+    """List what a list or set holds, with lists and plus-minus signs inside it spread out; of another value, itself."""
+    if isinstance(value, Relation) and isinstance(named := find_named_value(value), SetOf | ListOf):
+        return list_members(named)
     if not isinstance(value, ListOf | SetOf):
-        return spread(value) or [value]
+        return spread_signs(value) or [value]
     members: list[Value] = []
     for item in value.items:
-        inner = stated(item)
+        inner = drop_name(item)
         if isinstance(inner, ListOf) and _is_assignment(inner):
-            members.append(Bracketed("(", tuple(map(stated, inner.items)), ")"))
-        elif isinstance(inner, ListOf) or spread(inner):
-            members.extend(members_of(inner))
+            members.append(Bracketed("(", tuple(map(drop_name, inner.items)), ")"))
+        elif isinstance(inner, ListOf) or spread_signs(inner):
+            members.extend(list_members(inner))
         else:
             members.append(item)
     return members
 
 
 def _is_assignment(value: ListOf) -> bool:
+    """Say whether this is `x = 1, y = 2`, which is one solution and not two."""
     return len(value.items) > 1 and all(
-        isinstance(item, Relation) and named_value(item) is not None for item in value.items
+        isinstance(item, Relation) and find_named_value(item) is not None for item in value.items
     )
 
 
-def spread(value: Value) -> list[Value] | None:
-    """The two values of an expression with plus-minus signs, all taken as plus or all as minus."""
+def spread_signs(value: Value) -> list[Value] | None:
+    """Return the two values of an expression with plus-minus signs, all as plus and all as minus; None without."""
     if isinstance(value, Relation):
-        named = named_value(value)
-        return None if named is None else spread(named)
+        named = find_named_value(value)
+        return None if named is None else spread_signs(named)
     if not is_expression(value) or not contains(value, "pm", "mp"):
         return None
-    return [_with_sign(value, plus=True), _with_sign(value, plus=False)]
+    return [_choose_signs(value, plus=True), _choose_signs(value, plus=False)]
 
 
-def _with_sign(value: Value, *, plus: bool) -> Value:
+def _choose_signs(value: Value, *, plus: bool) -> Value:
     if not isinstance(value, Apply):
         return value
-    args = tuple(_with_sign(argument, plus=plus) for argument in value.args)
+    args = tuple(_choose_signs(argument, plus=plus) for argument in value.args)
     if value.head in ("pm", "mp"):
         return args[0] if plus == (value.head == "pm") else negative(args[0])
     return Apply(value.head, args)

@@ -7,8 +7,8 @@ Promises: pure; a relation has a named value or it has none, whatever it is comp
 from inference_kit.grader.values import Apply, Bracketed, Matrix, Ratio, Relation, Sym, Text, Value, symbols_of
 
 
-def name_of(relation: Relation) -> Value | None:
-    """What an equation names, where one of its ends is a name: a symbol, `f(x)`, `P(A)`, words, `(x, y)`."""
+def find_name(relation: Relation) -> Value | None:
+    """Return what an equation names, where one of its ends is a name: a symbol, `f(x)`, `P(A)`, words, `(x, y)`."""
     if relation.signs[0] == "in":
         return relation.sides[0] if is_name(relation.sides[0]) else None
     if not set(relation.signs) <= {"=", "~"}:
@@ -19,30 +19,35 @@ def name_of(relation: Relation) -> Value | None:
     return None
 
 
-def named_value(relation: Relation) -> Value | None:
-    """The value that a relation states, None where it states a condition."""
-    sides, signs = list(relation.sides), list(relation.signs)
-    if signs == ["in"] and is_name(sides[0]):
+def find_named_value(relation: Relation) -> Value | None:
+    """Return the value that a relation names, None where it states a condition."""
+    sides, signs = relation.sides, relation.signs
+    if signs == ("in",) and is_name(sides[0]):
         return sides[1]
     if not set(signs) <= {"=", "~"}:
         return None
-    if is_name(sides[0]) or isinstance(sides[0], Text):
+    if is_name(sides[0]):
         sides, signs = sides[1:], signs[1:]
         while signs and signs[0] == "=" and is_name(sides[0]):
             sides, signs = sides[1:], signs[1:]
-    elif len(sides) == 2 and is_name(sides[1]) and signs[0] == "=":
+    elif signs == ("=",) and is_name(sides[1]):
         return sides[0]
-    elif (signs[0] == "=" and symbols_of(sides[0]) and not (len(sides) > 2 and not symbols_of(sides[-1]))) or (
-        signs[0] == "=" and len(sides) == 2 and symbols_of(sides[1])
-    ):
+    elif signs[0] == "=" and _is_condition(sides):
         return None
+    # What follows the last sign of approximation is no value but its size: sqrt 7 ~ 2.65 names sqrt 7.
     while signs and signs[-1] == "~":
         sides, signs = sides[:-1], signs[:-1]
-    return sides[-1] if len(sides) == 1 or "~" not in signs else sides[0]
+    return sides[0] if "~" in signs else sides[-1]
+
+
+def _is_condition(sides: tuple[Value, ...]) -> bool:
+    """Say whether an equation is about variables; `2x + 1 = 2 * 3 + 1 = 7` works out a value, `2x = 4` does not."""
+    has_variables = [bool(symbols_of(side)) for side in (sides[0], sides[-1])]
+    return any(has_variables) if len(sides) == 2 else all(has_variables)
 
 
 def is_name(value: Value) -> bool:
-    """Whether a side of an equation only names the other: a variable, a function of variables, letters, words."""
+    """Say whether a side of an equation only names the other: a variable, a function of variables, letters, words."""
     match value:
         case Sym(name):
             return name not in ("pi", "e", "i", "oo")
@@ -63,8 +68,8 @@ def is_name(value: Value) -> bool:
     return False
 
 
-def alike(a: Value | None, b: Value | None) -> bool:
-    """Names that may stand for each other: the same, in another case, or `y` and `f(x)`."""
+def are_alike(a: Value | None, b: Value | None) -> bool:
+    """Say whether two names may stand for each other: the same, in another case, without its index, `y` and `f(x)`."""
     if a == b:
         return True
     match a, b:
@@ -79,7 +84,7 @@ def alike(a: Value | None, b: Value | None) -> bool:
     return False
 
 
-def stated(value: Value) -> Value:
-    """The value that an equation states; any other value as it is."""
-    named = named_value(value) if isinstance(value, Relation) else None
+def drop_name(value: Value) -> Value:
+    """Return the value that an equation names, any other value as it is."""
+    named = find_named_value(value) if isinstance(value, Relation) else None
     return value if named is None else named

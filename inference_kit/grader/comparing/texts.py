@@ -7,7 +7,8 @@ Promises: symmetric; unknown only where a proof is needed and nobody is given wh
 import re
 from typing import NamedTuple
 
-from inference_kit.grader.comparing.structures import Comparer, Prove
+from inference_kit.grader.comparing.rules import Prove
+from inference_kit.grader.comparing.structures import compare_values
 from inference_kit.grader.finding.choice import letter_of
 from inference_kit.grader.proving.equality import Claim, prove_equal
 from inference_kit.grader.proving.exact import compute_rational
@@ -64,7 +65,7 @@ def compare_texts(gold: str, answer: str, kind: AnswerKind, prove: Prove = _leav
         return Comparison(prove_equal(a, b), "number")
     if same_writing(gold, answer):
         return Comparison(YES, "string")
-    return Comparison(Comparer(prove).same(a, b), method_of(a, b))
+    return Comparison(compare_values(a, b, prove), method_of(a, b))
 
 
 def equality_key(answer: str, kind: AnswerKind) -> str:

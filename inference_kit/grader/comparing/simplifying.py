@@ -1,0 +1,32 @@
+"""Simplify a value before it is compared: matrices worked out, calculations read as their results, brackets gone.
+
+Why: `(5)`, `2 + 3 = 5` and `5` are one answer, and no rule should have to know that.
+Promises: pure; simplifying twice changes nothing more than once, but where brackets stand in brackets.
+"""
+
+from inference_kit.grader.comparing.matrices import fold_matrices
+from inference_kit.grader.comparing.naming import find_name, find_named_value
+from inference_kit.grader.values import Apply, Bracketed, ListOf, Measure, Relation, Value, symbols_of
+
+
+def simplify(value: Value) -> Value:
+    """Return the value in a simpler form that is the same answer."""
+    match value:
+        case Relation():
+            result = find_named_value(value) if find_name(value) is None else None
+            return value if result is None else result
+        case ListOf(items, joint):
+            simpler = tuple(map(simplify, items))
+            return simpler[-1] if all(map(_is_calculation, items)) else ListOf(simpler, joint)
+        case Bracketed("(", (inner,), ")"):
+            return inner
+        case Measure(inner, "percent" | "degree" as sign):
+            return Apply(sign, (inner,))
+        case Apply("mul" | "add" | "neg" | "div" | "det"):
+            return fold_matrices(value)
+    return value
+
+
+def _is_calculation(value: Value) -> bool:
+    """Say whether this is a step like `2 + 2 = 4`; of several steps the last has the answer."""
+    return isinstance(value, Relation) and "=" in value.signs and not symbols_of(value)

@@ -1,0 +1,139 @@
+"""Solve inequalities in one variable: `x > 2`, `1 <= x < 3`, `2x + 1 > 5`, `|x - 1| < 3`.
+
+Why: they describe intervals, and an answer may be given as either.
+Promises: pure; bounded: linear ones only, of which the difference of both sides is computed at four places.
+"""
+
+import math
+from dataclasses import dataclass
+
+from inference_kit.grader.comparing.intervals import Pieces, are_close, build_interval, complement, intersect
+from inference_kit.grader.proving.points import compute_real
+from inference_kit.grader.values import Apply, Relation, Sym, Value, negative, number, symbols_of
+
+INEQUALITIES = ("<", "<=", ">", ">=", "!=")
+TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "!=": "!=", "=": "="}
+WITHIN = {"<": "<", "<=": "<=", ">": "<=", ">=": "<"}
+"""The sign between |x| and a bound below which x lies where the sign holds; for > and >= where it does not hold."""
+
+PLACES = (0, 1, 2, 5)
+NO_DIFFERENCE = 1e-12
+NEARLY_LINEAR = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """The numbers for which a condition holds; `subject` is what it is about, None where that is not said."""
+
+    subject: Value | None
+    pieces: Pieces
+
+
+def turn_sign(sign: str) -> str:
+    """Return the sign seen from the other side."""
+    return TURNED.get(sign, sign)
+
+
+def solve(relation: Relation) -> Solution | None:
+    """Solve one or two inequalities about one thing, None where they are not linear in their only variable."""
+    if len(relation.signs) == 2:
+        return _solve_chain(relation)
+    if len(relation.signs) != 1 or relation.signs[0] not in INEQUALITIES:
+        return None
+    left, right = relation.sides
+    sign = relation.signs[0]
+    if compute_end(left) is not None:
+        left, right, sign = right, left, turn_sign(sign)
+    bound = compute_end(right)
+    if bound is not None and isinstance(left, Apply) and left.head == "abs" and sign != "!=":
+        return _solve_absolute(left.args[0], sign, right)
+    if bound is not None and _is_subject(left):
+        return Solution(left, _build_ray(sign, bound))
+    return _solve_linear(left, right, sign)
+
+
+def compute_end(value: Value) -> float | None:
+    """Return the real number, or the infinity, that ends an interval; None where it is neither."""
+    match value:
+        case Sym("oo"):
+            return math.inf
+        case Apply("neg", (Sym("oo"),)):
+            return -math.inf
+    return compute_real(value)
+
+
+def _is_subject(value: Value) -> bool:
+    """Say whether an inequality may be about this: a symbol, or f(x)."""
+    return isinstance(value, Sym) or (isinstance(value, Apply) and value.head.startswith("call:"))
+
+
+def _build_ray(sign: str, bound: float) -> Pieces:
+    if sign == "!=":
+        return complement(build_interval(bound, False, bound, False))
+    if sign[0] == "<":
+        return build_interval(-math.inf, True, bound, sign == "<")
+    return build_interval(bound, sign == ">", math.inf, True)
+
+
+def _solve_chain(relation: Relation) -> Solution | None:
+    """Solve low < middle < high, or the same from high to low."""
+    low, middle, high = relation.sides
+    signs = relation.signs
+    if not (set(signs) <= {"<", "<="} or set(signs) <= {">", ">="}):
+        return None
+    if signs[0][0] == ">":
+        low, high, signs = high, low, (turn_sign(signs[1]), turn_sign(signs[0]))
+    lowest, highest = compute_end(low), compute_end(high)
+    if lowest is None or highest is None:
+        return None
+    if _is_subject(middle):
+        return Solution(middle, build_interval(lowest, signs[0] == "<", highest, signs[1] == "<"))
+    above = _solve_linear(middle, low, turn_sign(signs[0]))
+    below = _solve_linear(middle, high, signs[1])
+    if above is None or below is None:
+        return None
+    return Solution(above.subject, intersect(above.pieces, below.pieces))
+
+
+def _solve_absolute(inner: Value, sign: str, bound: Value) -> Solution | None:
+    """Solve |inner| < bound, which is -bound < inner < bound; |inner| > bound is all that |inner| <= bound is not."""
+    within = _solve_chain(Relation((WITHIN[sign], WITHIN[sign]), (negative(bound), inner, bound)))
+    if within is None or sign[0] == "<":
+        return within
+    return Solution(within.subject, complement(within.pieces))
+
+
+def _solve_linear(left: Value, right: Value, sign: str) -> Solution | None:
+    """Solve left `sign` right, where d(x) = left - right is linear in its only variable x.
+
+    Then d(x) = d(0) + s x with s = d(1) - d(0), which d(2) and d(5) confirm, and the bound is -d(0) / s. Dividing by a
+    negative s turns the sign.
+    """
+    names = symbols_of(left, right)
+    if len(names) != 1:
+        return None
+    differences = [_subtract_at(left, right, names[0], place) for place in PLACES]
+    at_0, at_1, at_2, at_5 = differences
+    if at_0 is None or at_1 is None or at_2 is None or at_5 is None:
+        return None
+    slope = at_1 - at_0
+    if slope == 0 or not (are_close(at_2, at_0 + 2 * slope) or abs(at_2 - at_0 - 2 * slope) <= NO_DIFFERENCE):
+        return None
+    if abs(at_5 - at_0 - 5 * slope) > NEARLY_LINEAR * (abs(at_0) + abs(slope)):
+        return None
+    bound = -at_0 / slope + 0.0  # makes 0.0 of -0.0
+    return Solution(Sym(names[0]), _build_ray(sign if slope > 0 else turn_sign(sign), bound))
+
+
+def _subtract_at(left: Value, right: Value, name: str, place: int) -> float | None:
+    """Return left - right with a number for the variable."""
+    first, second = (compute_real(_substitute(side, name, place)) for side in (left, right))
+    return None if first is None or second is None else first - second
+
+
+def _substitute(value: Value, name: str, place: int) -> Value:
+    if value == Sym(name):
+        return number(place)
+    if isinstance(value, Apply):
+        return Apply(value.head, tuple(_substitute(argument, name, place) for argument in value.args))
+    return value
