@@ -4,6 +4,7 @@
 # bash scripts/test.sh --ray adds Ray to .venv and runs the tests that need it; elsewhere they are skipped.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+unset PYTHONDONTWRITEBYTECODE # many Pythons are started, and each would compile everything anew
 if [[ ${1:-} == --vllm ]]; then
   shift
   bash scripts/setup.sh --vllm </dev/null || exit
