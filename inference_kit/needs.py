@@ -49,7 +49,7 @@ def check_needs(
             fix=other,
         )
     if needs.goes_on:
-        engine.check_going_on(config, method)
+        engine.check_continuation(config, method)
 
 
 def known_before(engine: Engine, *, scored: bool) -> frozenset[Need]:

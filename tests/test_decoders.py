@@ -554,7 +554,7 @@ def test_a_method_without_what_it_needs_is_refused_before_anything_is_generated(
         talking(partial(Decoder, "beam_search"), engine).forward("q")
     with pytest.raises(ValueError, match="partial answer"):
         Decoder("beam_search", "echo", hyperparameters={"reward_model": "oracle"}).forward("q")
-    engine.capabilities = Capabilities(begun_anew=frozenset({"presence_penalty"}))
+    engine.capabilities = Capabilities(prefix_blind_settings=frozenset({"presence_penalty"}))
     with pytest.raises(UserError, match=r"Talker would begin presence_penalty anew.*Leave it at 0\.0"):
         talking(partial(Decoder, "budget_forcing"), engine, presence_penalty=0.5).forward("q")
     assert not engine.batches

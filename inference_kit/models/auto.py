@@ -6,7 +6,7 @@ Promises: the choice comes with its reason, so that it can be shown; a server is
 
 from dataclasses import dataclass
 
-from inference_kit.models.http.kinds import kind_of_server
+from inference_kit.models.http.kinds import detect_protocol
 from inference_kit.models.local.weights import Weights
 from inference_kit.models.vllm.process import find_vllm_python
 
@@ -26,7 +26,7 @@ def choose_engine(model_path: str) -> EngineChoice:
         EngineError: where the server cannot be reached.
     """
     if "://" in model_path:
-        kind = kind_of_server(model_path)
+        kind = detect_protocol(model_path)
         return EngineChoice(
             kind, f"the server at {model_path} speaks {'Ollama' if kind == 'ollama' else 'OpenAI'}'s protocol"
         )

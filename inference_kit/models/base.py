@@ -25,14 +25,14 @@ NEUTRAL = GenerationConfig()
 class Capabilities:
     """What an engine can do; `refused_settings` are names of settings that it cannot apply.
 
-    `prefix` is the continuation of a partial answer, where `begun_anew` are settings that take no notice of what was
-    written before; `logprobs` that completions come with their log-probability, `certainty` that token details see the
+    `prefix` is the continuation of a partial answer, where `prefix_blind_settings` take no notice of what was written
+    before; `logprobs` that completions come with their log-probability, `certainty` that token details see the
     whole vocabulary. `shares_prompt` says that a prompt is read once for all its completions, so that its tokens count
     once though each of them names them; else each names those that were read for it alone.
     """
 
     refused_settings: frozenset[str] = field(default_factory=frozenset)
-    begun_anew: frozenset[str] = field(default_factory=frozenset)
+    prefix_blind_settings: frozenset[str] = field(default_factory=frozenset)
     prefix: bool = True
     logprobs: bool = True
     certainty: bool = True
@@ -86,7 +86,7 @@ class Engine:
             yield position, completion
 
     def generation_defaults(self) -> Mapping[str, Any]:
-        """The model's own generation settings (`generation_config.json`), by our names."""
+        """Return the model's own generation settings (`generation_config.json`), by our names."""
         return {}
 
     @property
@@ -95,7 +95,7 @@ class Engine:
         return None
 
     def render(self, messages: Sequence[Message]) -> str:
-        """The prompt as the model sees it, for showing; by default the contents, one a paragraph."""
+        """Render messages as the model sees them, for showing; by default their contents, one a paragraph."""
         return "\n\n".join(message.content for message in messages)
 
     async def close(self) -> None:
@@ -107,7 +107,7 @@ class Engine:
         Raises:
             UserError: naming the setting, and `max_new_tokens` beyond the context.
         """
-        for name in _set_among(self.capabilities.refused_settings, config):
+        for name in _find_changed(self.capabilities.refused_settings, config):
             raise UserError(
                 f"engine {type(self).__name__} cannot apply {name}",
                 where=flag_of(name),
@@ -121,13 +121,13 @@ class Engine:
                 fix=f"Choose less than {room}; the prompt needs room too.",
             )
 
-    def check_going_on(self, config: GenerationConfig, method: str) -> None:
-        """Refuse what would begin anew wherever `method` goes on with a partial answer.
+    def check_continuation(self, config: GenerationConfig, method: str) -> None:
+        """Refuse settings that would begin anew wherever `method` goes on with a partial answer.
 
         Raises:
             UserError: naming the setting.
         """
-        for name in _set_among(self.capabilities.begun_anew, config):
+        for name in _find_changed(self.capabilities.prefix_blind_settings, config):
             raise UserError(
                 f"{method} goes on with partial answers, where engine {type(self).__name__} would begin {name} anew",
                 where=flag_of(name),
@@ -135,11 +135,11 @@ class Engine:
             )
 
 
-def problems_for(places: int) -> int:
-    """How many problems keep so many places taken: half as many again, so that a free one never waits for its next."""
+def choose_concurrency(places: int) -> int:
+    """Choose how many problems keep so many places busy: half as many again, so that a free one never waits."""
     return places + places // 2
 
 
-def _set_among(names: frozenset[str], config: GenerationConfig) -> list[str]:
-    """Those of the settings that are not neutral."""
+def _find_changed(names: frozenset[str], config: GenerationConfig) -> list[str]:
+    """Name those of the settings that are not neutral."""
     return sorted(name for name in names if getattr(config, name) != getattr(NEUTRAL, name))

@@ -28,7 +28,7 @@ class Blunt(SlowEngine):
 class Forgetful(SlowEngine):
     """Counts for its penalties only what it writes in this call."""
 
-    capabilities = Capabilities(begun_anew=frozenset({"presence_penalty"}))
+    capabilities = Capabilities(prefix_blind_settings=frozenset({"presence_penalty"}))
 
 
 class Narrow(SlowEngine):

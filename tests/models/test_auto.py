@@ -45,7 +45,7 @@ def test_a_folder_and_a_hub_id_are_vllms_where_it_can_run(
 def test_an_address_is_asked_what_it_is(kind: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """DEC-03."""
     asked: list[str] = []
-    monkeypatch.setattr(auto, "kind_of_server", lambda url: asked.append(url) or kind)
+    monkeypatch.setattr(auto, "detect_protocol", lambda url: asked.append(url) or kind)
     choice = choose_engine("http://localhost:8000/v1")
     assert (choice.engine, asked) == (kind, ["http://localhost:8000/v1"])
     assert choice.reason == f"the server at http://localhost:8000/v1 speaks {name}'s protocol"

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
 from inference_kit.errors import UserError
-from inference_kit.models.base import problems_for
+from inference_kit.models.base import choose_concurrency
 from inference_kit.models.batching import Loop, Pump
 from inference_kit.models.decode.decode_loop import DecodeLoop
 from inference_kit.models.decode.detokenize import Detokenizer, GrowingText
@@ -61,7 +61,7 @@ class HuggingFace(LocalModel):
     ) -> None:
         super().__init__(model_path, model)
         self.max_batch_size = max_batch_size
-        self.concurrency = problems_for(max_batch_size)
+        self.concurrency = choose_concurrency(max_batch_size)
         self._placement = placement
         self._attention, self._bits, self._merge = attn_implementation, quantization_bit, merge_adapter
         self._tensor_parallel = tensor_parallel_size

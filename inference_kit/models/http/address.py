@@ -1,12 +1,15 @@
-"""The address of a server, as users may write it."""
+"""The address of a server, as users may write it.
+
+Promises: an address with a password or a part behind ? is refused, because addresses end up in files.
+"""
 
 from urllib.parse import urlsplit
 
 from inference_kit.errors import UserError
 
 
-def api_address(address: str, *, flag: str = "--model-path", default_path: str = "/v1") -> str:
-    """The address of a server without the slash at its end; `default_path` is added where it has no path.
+def parse_address(address: str, *, flag: str = "--model-path", default_path: str = "/v1") -> str:
+    """Parse the address of a server, and return it without a slash at its end; `default_path` stands in for no path.
 
     Raises:
         UserError: where it is no address, or holds a password, which would end up in files.
@@ -15,18 +18,18 @@ def api_address(address: str, *, flag: str = "--model-path", default_path: str =
         parts = urlsplit(address.strip())
         port = parts.port
     except ValueError as error:
-        raise _no_address(address, flag) from error
+        raise _explain_no_address(address, flag) from error
     if parts.username or parts.password:
         raise UserError(
             "the address holds a user name or password", where=flag, fix="Keep keys in the environment: --api-key-env."
         )
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise _no_address(address, flag)
+        raise _explain_no_address(address, flag)
     if parts.query or parts.fragment:
         raise UserError("the address has a part behind ? or #", where=flag, fix="It looks like http://HOST:PORT/v1.")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/') or default_path}"
 
 
-def _no_address(address: str, flag: str) -> UserError:
+def _explain_no_address(address: str, flag: str) -> UserError:
     shown = address.rpartition("@")[2]  # what stands before may be a password
     return UserError(f"{shown!r} is no address of a server", where=flag, fix="It looks like http://HOST:PORT/v1.")

@@ -1,8 +1,8 @@
 """Server kinds: what is known of the programs and services that speak OpenAI's protocol, and how to tell them apart.
 
 Why: a server ignores fields that it does not know and answers 200, so what it cannot do has to be known beforehand.
-Promises: a server is told by what it says of itself or by its host name; one that says nothing is taken for able to do
-what docs/servers.md asks of it.
+Promises: a server is recognised by what it says of itself or by its host name; one that says nothing is taken for able
+to do what docs/servers.md asks of it.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from inference_kit.errors import EngineError, UserError
-from inference_kit.models.http.address import api_address
+from inference_kit.models.http.address import parse_address
 from inference_kit.models.http.blocking import run_blocking
 from inference_kit.models.http.refusals import Refused, Unreachable
 from inference_kit.models.http.session import HttpSession, ServerSettings
@@ -21,12 +21,12 @@ Protocol = Literal["openai", "ollama"]
 EXTENSIONS = frozenset({"top_k", "min_p", "repetition_penalty"})
 """Settings that the official protocol does not have."""
 COUNTING = frozenset({"frequency_penalty", "presence_penalty"})
-"""Settings that are about what was written, to which a server does not count a partial answer."""
+"""Settings that count what was written, where servers do not count a partial answer."""
 NO_LIST = frozenset({404, 405, 501})
 """How a server answers that does not list its models."""
-AT_THE_DOOR = ServerSettings(request_seconds=20.0, max_retries=2)
-"""How a server is asked before a run: long enough for a stumble, short enough for a wrong address."""
-WITHOUT_IT = "What is finished can be seen without it: main.py evaluate."
+PROBE = ServerSettings(request_seconds=20.0, max_retries=2)
+"""How a server is probed before a run: long enough for a stumble, short enough for a wrong address."""
+WITHOUT_SERVER = "What is finished can be seen without it: main.py evaluate."
 
 Result = TypeVar("Result")
 
@@ -36,23 +36,23 @@ class ServerKind:
     """What a kind of server can do.
 
     `continues` is the continuation of a partial answer; `shares_n` that child i of a request with `n` has its seed + i;
-    `says_all` that every sampling setting is sent, because the server would put the model's own in the place of what is
-    missing; `lists_all` that it serves what it lists and nothing else; `max_tokens` is the name of that field;
-    `refused` are settings it does not know, and `begun_anew` those that take no notice of a partial answer.
+    `wants_all` that every sampling setting is sent, because the server would put the model's own in the place of what
+    is missing; `lists_all` that it serves what it lists and nothing else; `max_tokens` is the name of that field;
+    `refused` are settings it does not know, and `prefix_blind_settings` those that take no notice of a partial answer.
     """
 
     name: str
     continues: bool = True
     shares_n: bool = False
-    says_all: bool = False
+    wants_all: bool = False
     lists_all: bool = True
     max_tokens: str = "max_tokens"
     refused: frozenset[str] = field(default_factory=frozenset)
-    begun_anew: frozenset[str] = COUNTING | {"repetition_penalty"}
+    prefix_blind_settings: frozenset[str] = COUNTING | {"repetition_penalty"}
 
 
-VLLM = ServerKind("vllm", shares_n=True, says_all=True, begun_anew=COUNTING)
-SGLANG = ServerKind("sglang", says_all=True)
+VLLM = ServerKind("vllm", shares_n=True, wants_all=True, prefix_blind_settings=COUNTING)
+SGLANG = ServerKind("sglang", wants_all=True)
 LLAMA_CPP = ServerKind("llama.cpp", continues=False)
 OLLAMA = ServerKind("ollama", continues=False, refused=EXTENSIONS)
 HOSTED = ServerKind("hosted", continues=False, lists_all=False, refused=EXTENSIONS)
@@ -97,9 +97,9 @@ async def contact(
     Raises:
         UserError: where it cannot be reached, is no such server, wants another key, or does not serve the model.
     """
-    session = HttpSession(base_url, key_env=key_env, key=key, server=AT_THE_DOOR, flag=flag)
+    session = HttpSession(base_url, key_env=key_env, key=key, server=PROBE, flag=flag)
     try:
-        models = await ask_and_close(session, "/models", _models)
+        models = await ask_and_close(session, "/models", _read_models)
     except Unreachable:
         raise
     except EngineError as error:
@@ -107,11 +107,11 @@ async def contact(
             raise UserError(
                 f"the server does not say what it serves ({error.what})",
                 where=f"{base_url}/models",
-                fix=f"The address usually ends in /v1; or name the model with {model_flag(flag)}.",
+                fix=f"The address usually ends in /v1; or name the model with {name_model_flag(flag)}.",
             ) from error
         models = []
     owners = [str(each.get("owned_by")) for each in models]
-    by_itself = _service(base_url) or next((OWNERS[owner] for owner in owners if owner in OWNERS), OTHER)
+    by_itself = _find_service(base_url) or next((OWNERS[owner] for owner in owners if owner in OWNERS), OTHER)
     its_kind = by_itself if kind == "auto" else KINDS[kind]
     names = tuple(str(each["id"]) for each in models)
     chosen = model or (names[0] if names else "")
@@ -120,7 +120,7 @@ async def contact(
     if not chosen:
         raise UserError("the server serves no model", where=base_url)
     if names and chosen not in names and its_kind.lists_all:
-        fix = f"It serves {server.shown}; choose with {model_flag(flag)}."
+        fix = f"It serves {server.shown}; choose with {name_model_flag(flag)}."
         raise UserError(f"model {chosen!r} is not served", where=base_url, fix=fix)
     return server
 
@@ -135,31 +135,32 @@ async def ask_and_close(session: HttpSession, path: str, read: Callable[[Any], R
     try:
         return await session.get(path, read)
     except Unreachable as error:
-        raise Unreachable(error.what, where=error.where, fix=f"{error.fix} {WITHOUT_IT}") from error
+        raise Unreachable(error.what, where=error.where, fix=f"{error.fix} {WITHOUT_SERVER}") from error
     finally:
         await session.close()
 
 
-def model_flag(flag: str) -> str:
-    """The flag that names a server's model, by the one that gives its address."""
+def name_model_flag(flag: str) -> str:
+    """Name the flag that chooses a server's model, by the one that gives its address."""
     return flag.replace("model-path", "api-model")
 
 
-def kind_of_server(url: str) -> Protocol:
-    """Tell Ollama from an OpenAI-compatible server by asking it; blocking.
+def detect_protocol(url: str) -> Protocol:
+    """Detect whether a server is Ollama or OpenAI-compatible by asking it; blocking.
 
     Raises:
         EngineError: where no server can be reached at `url`.
     """
-    root = api_address(url, default_path="")
+    root = parse_address(url, default_path="")
     parts = urlsplit(root)
-    if _service(root):
+    if _find_service(root):
         return "openai"
-    session = HttpSession(f"{parts.scheme}://{parts.netloc}", server=AT_THE_DOOR)
+    session = HttpSession(f"{parts.scheme}://{parts.netloc}", server=PROBE)
 
     async def ask() -> Protocol:
+        """Ask for the version of Ollama, which no other server gives."""
         try:
-            return await ask_and_close(session, "/api/version", _protocol)
+            return await ask_and_close(session, "/api/version", _read_protocol)
         except Unreachable:
             raise
         except UserError:
@@ -168,19 +169,19 @@ def kind_of_server(url: str) -> Protocol:
     return run_blocking(ask())
 
 
-def _service(url: str) -> ServerKind | None:
-    """The kind of a service that is known by its host name."""
+def _find_service(url: str) -> ServerKind | None:
+    """Find the kind of a service by its host name, of which it may be a subdomain."""
     labels = (urlsplit(url).hostname or "").split(".")
     return next((found for first in range(len(labels)) if (found := DOMAINS.get(".".join(labels[first:])))), None)
 
 
-def _protocol(data: Any) -> Protocol:
+def _read_protocol(data: Any) -> Protocol:
     if not isinstance(data, dict) or not isinstance(data.get("version"), str):
         raise Malformed("it names no version")
     return "ollama"
 
 
-def _models(data: Any) -> list[Mapping[str, Any]]:
+def _read_models(data: Any) -> list[Mapping[str, Any]]:
     models = data.get("data") if isinstance(data, dict) else None
     if not isinstance(models, list) or not all(isinstance(each, dict) and "id" in each for each in models):
         raise Malformed("it is no list of models, as /v1/models gives it")

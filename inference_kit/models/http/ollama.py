@@ -18,15 +18,15 @@ from loguru import logger
 
 from inference_kit.errors import EngineError, NoRoom, UserError
 from inference_kit.flow import as_finished, merged
-from inference_kit.models.base import Capabilities, Engine, problems_for
-from inference_kit.models.http.address import api_address
+from inference_kit.models.base import Capabilities, Engine, choose_concurrency
+from inference_kit.models.http.address import parse_address
 from inference_kit.models.http.blocking import run_blocking
-from inference_kit.models.http.kinds import AT_THE_DOOR, WITHOUT_IT, ask_and_close
+from inference_kit.models.http.kinds import PROBE, WITHOUT_SERVER, ask_and_close
 from inference_kit.models.http.refusals import Refused, Unreachable
-from inference_kit.models.http.replies import TOP_TOKENS, estimated_tokens, read_logprobs
-from inference_kit.models.http.requests import image_content
+from inference_kit.models.http.replies import TOP_TOKENS, estimate_tokens, read_logprobs
+from inference_kit.models.http.requests import encode_image
 from inference_kit.models.http.session import MOST_BYTES, HttpSession, ServerSettings
-from inference_kit.models.http.streams import ShownText, TaggedText
+from inference_kit.models.http.streams import IncrementalText, ReasoningTags
 from inference_kit.models.http.untrusted_json import (
     Malformed,
     as_count,
@@ -76,8 +76,8 @@ class Ollama(Engine):
     ) -> None:
         if num_ctx < 1:
             raise UserError(f"num_ctx must be at least 1, got {num_ctx}", where="--num-ctx")
-        self.separator, self.concurrency = separator, problems_for(server.server_concurrency)
-        self._address = api_address(model_path, default_path="").removesuffix("/v1").removesuffix("/api")
+        self.separator, self.concurrency = separator, choose_concurrency(server.server_concurrency)
+        self._address = parse_address(model_path, default_path="").removesuffix("/v1").removesuffix("/api")
         self._api_model, self._num_ctx, self._keep_alive = api_model, num_ctx, keep_alive
         self._session = HttpSession(self._address, server=server)
         self._lock = threading.Lock()
@@ -87,7 +87,7 @@ class Ollama(Engine):
     @property
     def identity(self) -> str:  # type: ignore[override]
         """Address, name and digest of the model, and the length of the context."""
-        model = self._model()
+        model = self._find_model()
         return f"ollama:{self._address}:{model.name}:{model.digest}:{self._num_ctx}"
 
     @property
@@ -98,19 +98,22 @@ class Ollama(Engine):
     @property
     def served_models(self) -> tuple[str, ...]:
         """The names of all models that Ollama has."""
-        return self._model().served
+        return self._find_model().served
 
     def check(self, config: GenerationConfig) -> None:
         """Refuse what Ollama cannot do, and say at once where it is not there or has no such model."""
-        self._model()
+        self._find_model()
         super().check(config)
 
     async def generate(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, Completion]]:
         """Write the completions of one prompt, each in a request of its own."""
-        model = await asyncio.to_thread(self._model)
+        model = await asyncio.to_thread(self._find_model)
 
         async def ask(position: int) -> tuple[int, Completion]:
-            return position, await self._post(self._body(model.name, prompt, config, prompt.seeds[position]), config)
+            """Write one completion."""
+            return position, await self._post(
+                self._build_body(model.name, prompt, config, prompt.seeds[position]), config
+            )
 
         async with aclosing(as_finished([ask(position) for position in range(prompt.n)])) as finished:
             async for found in finished:
@@ -118,35 +121,36 @@ class Ollama(Engine):
 
     async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, str | Completion]]:
         """Write the completions of one prompt, each in a request of its own, and show their texts while they grow."""
-        model = await asyncio.to_thread(self._model)
+        model = await asyncio.to_thread(self._find_model)
         texts = [self._stream_one(model.name, prompt, config, position) for position in range(prompt.n)]
-        async with aclosing(merged(texts)) as found_so_far:
-            async for found in found_so_far:
+        async with aclosing(merged(texts)) as answers:
+            async for found in answers:
                 yield found
 
     async def close(self) -> None:
         """Close the connections."""
         await self._session.close()
 
-    def _body(self, model: str, prompt: Prompt, config: GenerationConfig, seed: int) -> dict[str, Any]:
+    def _build_body(self, model: str, prompt: Prompt, config: GenerationConfig, seed: int) -> dict[str, Any]:
+        """Build the request for one completion."""
         if prompt.prefix:
             raise EngineError("Ollama cannot go on with a partial answer", where=self._address)
         asked = {
             "model": model,
-            "messages": [_turn(message) for message in prompt.messages],
+            "messages": [_build_message(message) for message in prompt.messages],
             "stream": False,
             "keep_alive": self._keep_alive,
             # Newer versions then refuse a prompt that does not fit, and end a reply that fills the context.
             "truncate": False,
             "shift": False,
-            "options": self._options(config, seed),
+            "options": self._build_options(config, seed),
         }
         if config.logprobs or config.token_details:
             asked |= {"logprobs": True} | ({"top_logprobs": TOP_TOKENS} if config.token_details else {})
         return asked
 
-    def _options(self, config: GenerationConfig, seed: int) -> dict[str, Any]:
-        """Every sampling setting, because a model comes with settings of its own for what is missing."""
+    def _build_options(self, config: GenerationConfig, seed: int) -> dict[str, Any]:
+        """Build every sampling setting, because a model comes with settings of its own for what is missing."""
         return {
             "seed": seed,
             "num_ctx": self._num_ctx,
@@ -163,32 +167,37 @@ class Ollama(Engine):
         }
 
     async def _post(self, body: dict[str, Any], config: GenerationConfig) -> Completion:
+        """Post a request and read its completion."""
+
         def read(data: Any) -> Completion:
-            return self._completion(data, config)
+            """Read the answer with the settings it was asked for."""
+            return self._read_completion(data, config)
 
         try:
-            return await self._session.post("/api/chat", body, read, most_bytes=_most_bytes(config))
+            return await self._session.post("/api/chat", body, read, most_bytes=_limit_bytes(config))
         except Refused as refusal:
-            raise self._explained(refusal) from refusal
+            raise self._explain(refusal) from refusal
 
     async def _stream_one(
         self, model: str, prompt: Prompt, config: GenerationConfig, position: int
     ) -> AsyncGenerator[tuple[int, str | Completion], None]:
-        body = self._body(model, prompt, config, prompt.seeds[position]) | {"stream": True}
-        most_bytes = _most_bytes(config) + config.max_new_tokens * BYTES_OF_A_LINE
+        """Write one completion and show its text while it grows."""
+        body = self._build_body(model, prompt, config, prompt.seeds[position]) | {"stream": True}
+        most_bytes = _limit_bytes(config) + config.max_new_tokens * BYTES_OF_A_LINE
 
-        def begin() -> _Lines:
-            return _Lines(config, self._completion)
+        def begin() -> _LineReader:
+            """Begin to read one try."""
+            return _LineReader(config, self._read_completion)
 
         try:
             async with aclosing(self._session.lines("/api/chat", body, begin, most_bytes=most_bytes)) as lines:
                 async for item in lines:
                     yield position, item
         except Refused as refusal:
-            raise self._explained(refusal) from refusal
+            raise self._explain(refusal) from refusal
 
-    def _explained(self, refusal: Refused) -> UserError:
-        """What to do about a request that Ollama refuses."""
+    def _explain(self, refusal: Refused) -> UserError:
+        """Say how to mend a request that Ollama refuses."""
         if refusal.status == 404:
             return UserError(refusal.what, where=self._address, fix="See `ollama list`, and --api-model.")
         if "context" in refusal.message:
@@ -199,9 +208,15 @@ class Ollama(Engine):
             )
         return refusal
 
-    def _completion(self, data: Any, config: GenerationConfig) -> Completion:
+    def _read_completion(self, data: Any, config: GenerationConfig) -> Completion:
+        """Read a whole answer.
+
+        Raises:
+            Malformed: where it is not what the API says.
+            EngineError: where the prompt has filled the context, or what was asked for is missing.
+        """
         answer = as_object(data, "the answer")
-        thought, said = _said(answer)
+        thought, said = _split_thought(answer)
         if answer.get("done") is not True:
             raise Malformed(f"it is not done: {shorten(repr(answer), 80)}")
         read, written = (as_count(answer.get(name)) for name in ("prompt_eval_count", "eval_count"))
@@ -220,25 +235,30 @@ class Ollama(Engine):
         return Completion(
             f"<think>{thought}</think>{said}" if thought else said,
             "length" if answer.get("done_reason") == "length" else "stop",
-            tokens=(len(tokens) or estimated_tokens(thought + said)) if written is None else written,
+            tokens=(len(tokens) or estimate_tokens(thought + said)) if written is None else written,
             logprob=sum(each.logprob for each in tokens) if tokens and config.logprobs else None,
             prompt_tokens=read or 0,
-            details=tuple(each.detail() for each in tokens) if config.token_details else (),
+            details=tuple(each.to_token() for each in tokens) if config.token_details else (),
         )
 
-    def _model(self) -> "_Model":
-        """The model on the server, which is asked once."""
+    def _find_model(self) -> "_Model":
+        """Find the model on the server, which is asked once; blocking."""
         with self._lock:
             if self._found is None:
-                self._found = run_blocking(self._contact())
+                self._found = run_blocking(self._ask_for_models())
             return self._found
 
-    async def _contact(self) -> "_Model":
-        session = HttpSession(self._address, server=AT_THE_DOOR)
+    async def _ask_for_models(self) -> "_Model":
+        """Ask for the list of models, and choose the one that was named, or the first.
+
+        Raises:
+            UserError: where there is no such model, or no Ollama.
+        """
+        session = HttpSession(self._address, server=PROBE)
         try:
-            models = await ask_and_close(session, "/api/tags", _models)
+            models = await ask_and_close(session, "/api/tags", _read_models)
         except Unreachable as error:
-            fix = f"Start it with `ollama serve`, or change --model-path. {WITHOUT_IT}"
+            fix = f"Start it with `ollama serve`, or change --model-path. {WITHOUT_SERVER}"
             raise UserError(error.what, where=self._address, fix=fix) from error
         except EngineError as error:
             fix = "Is it Ollama? For other servers there is --model openai."
@@ -252,12 +272,12 @@ class Ollama(Engine):
         return replace(found[0], served=tuple(each.name for each in models))
 
 
-class _Lines:
+class _LineReader:
     """Reads the lines of a streamed answer: pieces while the text grows, and last the whole answer."""
 
     def __init__(self, config: GenerationConfig, completion: Callable[[Any, GenerationConfig], Completion]) -> None:
         self._config, self._completion = config, completion
-        self._shown, self._tags = ShownText(config), TaggedText()
+        self._shown, self._tags = IncrementalText(config), ReasoningTags()
         self._text, self._logprobs = "", list[Any]()
         self._last: Mapping[str, Any] = {}
 
@@ -270,14 +290,14 @@ class _Lines:
         if not line:
             return
         self._last = as_object(parse_json(line), "a line")
-        self._text += self._tags.add(*_said(self._last))
+        self._text += self._tags.join(*_split_thought(self._last))
         self._logprobs += as_list(self._last.get("logprobs") or [], "logprobs")
         if piece := self._shown.next_piece(self._text):
             yield piece
 
     def end(self) -> Iterator[str | Completion]:
         """Read the whole as if it had come at once."""
-        self._text += self._tags.end()
+        self._text += self._tags.close()
         whole = {"message": {"content": self._text}, "logprobs": self._logprobs}
         completion = self._completion({**self._last, **whole}, self._config)
         yield self._shown.rest_of(completion.text)
@@ -286,29 +306,33 @@ class _Lines:
 
 @dataclass(frozen=True, slots=True)
 class _Model:
+    """A model that Ollama has; `served` are the names of all of them."""
+
     name: str
     digest: str
     served: tuple[str, ...] = ()
 
 
-def _models(data: Any) -> list[_Model]:
+def _read_models(data: Any) -> list[_Model]:
+    """Read the list of models."""
     models = as_list(as_object(data, "the answer").get("models"), "models")
     rows = [as_object(each, "a model") for each in models]
     return [_Model(as_text(each.get("name")), as_text(each.get("digest"))[:16]) for each in rows]
 
 
-def _turn(message: Message) -> dict[str, Any]:
-    turn: dict[str, Any] = {"role": message.role, "content": message.content}
-    return turn | {"images": [image_content(each) for each in message.images]} if message.images else turn
+def _build_message(message: Message) -> dict[str, Any]:
+    """Build a message with its images."""
+    built: dict[str, Any] = {"role": message.role, "content": message.content}
+    return built | {"images": [encode_image(each) for each in message.images]} if message.images else built
 
 
-def _most_bytes(config: GenerationConfig) -> int:
-    """What an answer may hold."""
+def _limit_bytes(config: GenerationConfig) -> int:
+    """Return what an answer may hold."""
     return MOST_BYTES + config.max_new_tokens * (BYTES_OF_A_DETAIL if config.token_details else 0)
 
 
-def _said(data: Mapping[str, Any]) -> tuple[str, str]:
-    """The thoughts and the text of an answer, or of a line of a streamed one."""
+def _split_thought(data: Mapping[str, Any]) -> tuple[str, str]:
+    """Split an answer, or a line of a streamed one, into its reasoning and its text."""
     if "error" in data:
         raise Malformed(f"it broke off with {shorten(str(data['error']), 160)}")
     message = as_object(data.get("message", {}), "a message")

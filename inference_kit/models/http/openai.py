@@ -10,26 +10,19 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from inference_kit.budget import Prices
-from inference_kit.models.base import Capabilities, Engine, problems_for
-from inference_kit.models.http.address import api_address
-from inference_kit.models.http.asker import Asker
+from inference_kit.models.base import Capabilities, Engine, choose_concurrency
+from inference_kit.models.http.address import parse_address
 from inference_kit.models.http.blocking import run_blocking
+from inference_kit.models.http.client import CompletionClient
 from inference_kit.models.http.kinds import KINDS, Server, contact
 from inference_kit.models.http.replies import FirstTokens
-from inference_kit.models.http.requests import Api, plain_text
+from inference_kit.models.http.requests import Api, join_contents
 from inference_kit.models.http.session import HttpSession, ServerSettings
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
 from inference_kit.registry import flatten_settings, unknown
-
-Result = TypeVar("Result")
-Item = TypeVar("Item")
-WRONG_REQUEST = (400, 422)
-"""How a server answers to what it does not take, such as n."""
-BYTES_OF_A_TOKEN, BYTES_OF_A_TOKEN_IN_DETAIL = 1 << 10, 1 << 13
-"""What an answer may hold for each token asked for, on top of what every answer may."""
 
 
 class OpenAI(Engine):
@@ -65,10 +58,10 @@ class OpenAI(Engine):
     ) -> None:
         if server_kind not in ("auto", *KINDS):
             raise unknown(server_kind, ("auto", *KINDS), "kind of server", where="--server-kind")
-        self.separator, self.concurrency = separator, problems_for(server.server_concurrency)
+        self.separator, self.concurrency = separator, choose_concurrency(server.server_concurrency)
         if prompt_price is not None or completion_price is not None:
             self.prices = Prices(prompt_price or 0.0, completion_price or 0.0)
-        self._address, self._flag = api_address(model_path, flag=flag), flag
+        self._address, self._flag = parse_address(model_path, flag=flag), flag
         self._api_model, self._key_env, self._api, self._kind = api_model, api_key_env, api, server_kind
         self._api_key = api_key
         self._session = HttpSession(
@@ -78,24 +71,24 @@ class OpenAI(Engine):
             server=server,
             flag=flag,
         )
-        self._asker = Asker(self._session, api, n_per_request)
+        self._client = CompletionClient(self._session, api, n_per_request)
         self._lock = threading.Lock()
         self._server: Server | None = None
 
     @property
     def identity(self) -> str:  # type: ignore[override]
         """Address, interface and name of the model; the server is asked where the name was not given."""
-        model = self._api_model or self._contacted().model
+        model = self._api_model or self._ask_server().model
         return f"openai:{self._address}:{self._api}:{model}"
 
     @property
     def capabilities(self) -> Capabilities:  # type: ignore[override]
         """What this kind of server cannot do."""
-        kind = self._contacted().kind
+        kind = self._ask_server().kind
         refused = kind.refused if kind.continues else kind.refused | {"branch_first"}
         return Capabilities(
             refused_settings=refused,
-            begun_anew=kind.begun_anew,
+            prefix_blind_settings=kind.prefix_blind_settings,
             prefix=kind.continues,
             certainty=False,
             images=self._api == "chat",
@@ -105,26 +98,26 @@ class OpenAI(Engine):
     @property
     def context_length(self) -> int | None:
         """The longest prompt and completion together, as far as the server tells."""
-        return self._contacted().context_length
+        return self._ask_server().context_length
 
     @property
     def served_models(self) -> tuple[str, ...]:
         """The names of all models of the server; empty where it does not list them."""
-        return self._contacted().served
+        return self._ask_server().served
 
     def render(self, messages: Sequence[Message]) -> str:
-        """The prompt as it is sent; a chat is rendered by the server."""
-        return plain_text(messages)
+        """Join the messages as they are sent as plain text; a chat is rendered by the server."""
+        return join_contents(messages)
 
     def check(self, config: GenerationConfig) -> None:
         """Refuse what the server cannot do, and say at once where there is none."""
-        self._contacted()
+        self._ask_server()
         super().check(config)
 
     async def generate(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, Completion]]:
         """Write the completions of one prompt, each as its request is answered."""
-        server = await self._known_server()
-        async with aclosing(self._asker.generate(server, prompt, config)) as answers:
+        server = await self._await_server()
+        async with aclosing(self._client.generate(server, prompt, config)) as answers:
             async for found in answers:
                 yield found
 
@@ -134,26 +127,27 @@ class OpenAI(Engine):
             async for found in super().stream(prompt, config):
                 yield found
             return
-        server = await self._known_server()
-        async with aclosing(self._asker.stream(server, prompt, config)) as answers:
+        server = await self._await_server()
+        async with aclosing(self._client.stream(server, prompt, config)) as answers:
             async for piece in answers:
                 yield piece
 
-    async def first_tokens(self, prompt: Prompt) -> FirstTokens:
-        """The likeliest first tokens of a reply with their log-probabilities at temperature 1."""
+    async def ask_first_tokens(self, prompt: Prompt) -> FirstTokens:
+        """Ask for the likeliest first tokens of a reply with their log-probabilities at temperature 1."""
         config = GenerationConfig(temperature=1.0, token_details=True)
-        return await self._asker.first_tokens(await self._known_server(), prompt, config)
+        return await self._client.ask_first_tokens(await self._await_server(), prompt, config)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._session.close()
 
-    async def _known_server(self) -> Server:
+    async def _await_server(self) -> Server:
+        """Return what the server says of itself, without blocking."""
         # Known after the first time, and a thread for each prompt would cost more than its request.
-        return self._server if self._server is not None else await asyncio.to_thread(self._contacted)
+        return self._server if self._server is not None else await asyncio.to_thread(self._ask_server)
 
-    def _contacted(self) -> Server:
-        """What the server says of itself; it is asked once."""
+    def _ask_server(self) -> Server:
+        """Ask the server what it says of itself, once; blocking."""
         with self._lock:
             if self._server is None:
                 names = {"key_env": self._key_env, "key": self._api_key, "kind": self._kind, "flag": self._flag}

@@ -1,6 +1,6 @@
-"""What comes back from a server that speaks OpenAI's protocol, read as completions.
+"""Replies of a server that speaks OpenAI's protocol, read as completions.
 
-Why: what a server sends is foreign; it is checked here once, so that the engine sees records only.
+Why: what a server sends is not trusted; it is checked here once, so that the engine sees records only.
 Promises: an answer that is not what the protocol says raises `Malformed`; tokens are the server's own count.
 """
 
@@ -18,7 +18,7 @@ TOP_TOKENS = 20
 Top = tuple[str, float]
 """A token that might have been written, and its log-probability."""
 BYTES_OF_A_TOKEN = 4
-"""What a token is taken to be long where the server does not count."""
+"""The usual length of a token, where the server does not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class TokenLogprob:
     logprob: float
     top: tuple[Top, ...] = ()
 
-    def detail(self) -> Token:
-        """How sure the model was of it."""
+    def to_token(self) -> Token:
+        """Return the record of how sure the model was of it."""
         best = sorted((logprob for _, logprob in self.top), reverse=True)[:TOP_TOKENS] or [self.logprob]
         second = math.exp(best[1]) if len(best) > 1 else 0.0
         return Token(self.text, self.logprob, math.exp(best[0]) - second, -sum(best) / len(best))
@@ -68,12 +68,12 @@ def read_reply(data: Any, n: int, config: GenerationConfig) -> Reply:
         (as_object(each, "a choice") for each in choices), key=lambda each: as_count(each.get("index")) or 0
     )
     logprobs = [read_logprobs(each.get("logprobs")) for each in choices]
-    written, read = _counted(data, "completion_tokens"), _counted(data, "prompt_tokens")
-    texts = [_text(each) for each in choices]
-    sizes = _shared_out(written, [len(each) for each in logprobs], texts)
+    written, read = _read_count(data, "completion_tokens"), _read_count(data, "prompt_tokens")
+    texts = [_read_text(each) for each in choices]
+    sizes = _count_each(written, [len(each) for each in logprobs], texts)
     return Reply(
         tuple(
-            _completion(choice, text, tokens, size, (read or 0) if place == 0 else 0, config)
+            _build_completion(choice, text, tokens, size, (read or 0) if place == 0 else 0, config)
             for place, (choice, text, tokens, size) in enumerate(zip(choices, texts, logprobs, sizes, strict=True))
         ),
         counted=written is not None,
@@ -81,7 +81,7 @@ def read_reply(data: Any, n: int, config: GenerationConfig) -> Reply:
 
 
 def read_first_tokens(data: Any) -> FirstTokens:
-    """The likeliest tokens in the place of the first one written.
+    """Read the likeliest tokens in the place of the first one written.
 
     Raises:
         EngineError: where the server does not tell them.
@@ -94,11 +94,11 @@ def read_first_tokens(data: Any) -> FirstTokens:
             fix="Choose another method; a judge can sample its verdicts instead (--reward-n-verdicts).",
         )
     likeliest_first = sorted(tokens[0].top, key=lambda top: top[1], reverse=True)
-    return FirstTokens(tuple(likeliest_first), _counted(data, "prompt_tokens") or 0)
+    return FirstTokens(tuple(likeliest_first), _read_count(data, "prompt_tokens") or 0)
 
 
 def read_logprobs(logprobs: Any) -> tuple[TokenLogprob, ...]:
-    """The tokens of a choice, of chat (`content`) or of plain text (`tokens`); empty where the server gives none."""
+    """Read the tokens of a choice, of chat (`content`) or of plain text (`tokens`); empty where there are none."""
     if not isinstance(logprobs, dict):
         return ()
     if isinstance(content := logprobs.get("content"), list):
@@ -106,7 +106,8 @@ def read_logprobs(logprobs: Any) -> tuple[TokenLogprob, ...]:
         if any(map(_is_unknown, (each.get("logprob") for each in tokens))):
             return ()
         return tuple(
-            TokenLogprob(*_pair(each), top=tuple(map(_pair, each.get("top_logprobs") or ()))) for each in tokens
+            TokenLogprob(*_read_token(each), top=tuple(map(_read_token, each.get("top_logprobs") or ())))
+            for each in tokens
         )
     if not isinstance(texts := logprobs.get("tokens"), list):
         return ()
@@ -117,20 +118,22 @@ def read_logprobs(logprobs: Any) -> tuple[TokenLogprob, ...]:
     if not len(texts) == len(values) == len(tops):
         raise Malformed("it has log-probabilities of another number of tokens")
     return tuple(
-        TokenLogprob(str(text), _logprob(value), tuple((name, _logprob(each)) for name, each in (top or {}).items()))
+        TokenLogprob(
+            str(text), _read_logprob(value), tuple((name, _read_logprob(each)) for name, each in (top or {}).items())
+        )
         for text, value, top in zip(texts, values, tops, strict=True)
     )
 
 
-def parts_of(choice: Mapping[str, Any]) -> tuple[str, str]:
-    """Read the thoughts that a server took apart, and what is said, of a choice or of an event of one."""
+def split_thought(choice: Mapping[str, Any]) -> tuple[str, str]:
+    """Split a choice, or an event of one, into the reasoning that a server took apart and the text."""
     if "text" in choice:
         return "", as_text(choice["text"])
     message = as_object(choice.get("message", choice.get("delta")), "a message")
     return as_text(message.get("reasoning_content") or message.get("reasoning")), as_text(message.get("content"))
 
 
-def _completion(
+def _build_completion(
     choice: Mapping[str, Any],
     text: str,
     tokens: Sequence[TokenLogprob],
@@ -138,24 +141,25 @@ def _completion(
     prompt_tokens: int,
     config: GenerationConfig,
 ) -> Completion:
+    """Build the completion of one choice."""
     if config.token_details and size and not any(each.top for each in tokens):
         raise EngineError(
             "the server does not tell the likeliest tokens",
             fix="Choose a vote or method that does not weigh how sure the model was.",
         )
-    text, reason = _ended(choice, text, config)
+    text, reason = _read_end(choice, text, config)
     return Completion(
         text,
         reason,
         size,
         logprob=sum(each.logprob for each in tokens) if tokens and config.logprobs else None,
         prompt_tokens=prompt_tokens,
-        details=tuple(each.detail() for each in tokens) if config.token_details else (),
+        details=tuple(each.to_token() for each in tokens) if config.token_details else (),
     )
 
 
-def _ended(choice: Mapping[str, Any], text: str, config: GenerationConfig) -> tuple[str, FinishReason]:
-    """The text without a stop text, with the step's boundary at its end if that came, and why it ended."""
+def _read_end(choice: Mapping[str, Any], text: str, config: GenerationConfig) -> tuple[str, FinishReason]:
+    """Read why a choice ended; cut its text at a stop text, and put the step's boundary back where that is missing."""
     reason = choice.get("finish_reason")
     if reason in ("error", "abort"):
         raise Malformed(f"it was broken off: {reason}")
@@ -172,42 +176,47 @@ def _ended(choice: Mapping[str, Any], text: str, config: GenerationConfig) -> tu
     return text, "stop"
 
 
-def _text(choice: Mapping[str, Any]) -> str:
-    """What a choice says; thoughts that the server took apart stand before it again."""
-    thought, said = parts_of(choice)
+def _read_text(choice: Mapping[str, Any]) -> str:
+    """Read the text of a choice; reasoning that the server took apart stands before it again."""
+    thought, said = split_thought(choice)
     return f"<think>{thought}</think>{said}" if thought else said
 
 
-def estimated_tokens(text: str) -> int:
-    """About how many tokens a text has, for a server that does not count them."""
+def estimate_tokens(text: str) -> int:
+    """Estimate how many tokens a text has, for a server that does not count them."""
     return -(-len(text.encode("utf-8", "replace")) // BYTES_OF_A_TOKEN)
 
 
-def _shared_out(total: int | None, counts: Sequence[int], texts: Sequence[str]) -> list[int]:
-    """Tokens of each completion; they add up to the server's total, where it gives one."""
+def _count_each(total: int | None, counts: Sequence[int], texts: Sequence[str]) -> list[int]:
+    """Count the tokens of each completion, so that they add up to the server's total, where it gives one.
+
+    Where the counts of log-probabilities do not, the total is split evenly.
+    """
     if total is None:
-        return [count or estimated_tokens(text) for count, text in zip(counts, texts, strict=True)]
+        return [count or estimate_tokens(text) for count, text in zip(counts, texts, strict=True)]
     if sum(counts) == total:
         return list(counts)
     n = len(texts)
     return [total * (place + 1) // n - total * place // n for place in range(n)]
 
 
-def _counted(data: Mapping[str, Any], name: str) -> int | None:
-    """A count of the answer's `usage`, None where the server does not tell it."""
+def _read_count(data: Mapping[str, Any], name: str) -> int | None:
+    """Read a count of the answer's `usage`, None where the server does not tell it."""
     return as_count(as_object(data.get("usage") or {}, "usage").get(name))
 
 
 def _is_unknown(logprob: Any) -> bool:
-    """Whether there is no log-probability, or what became none in the server's arithmetic."""
+    """Tell whether a log-probability is missing, or NaN by the server's arithmetic."""
     return logprob is None or (isinstance(logprob, float) and math.isnan(logprob))
 
 
-def _pair(data: Any) -> tuple[str, float]:
-    return as_text(as_object(data, "a token").get("token")), _logprob(data.get("logprob"))
+def _read_token(data: Any) -> Top:
+    """Read a token of chat and its log-probability."""
+    return as_text(as_object(data, "a token").get("token")), _read_logprob(data.get("logprob"))
 
 
-def _logprob(value: Any) -> float:
+def _read_logprob(value: Any) -> float:
+    """Read a log-probability; of what a server rules out it is -9999 at the least."""
     if isinstance(value, bool) or not isinstance(value, int | float) or _is_unknown(value):
         raise Malformed(f"log-probability {shorten(repr(value), 40)}")
     return float(min(0.0, max(value, -9999.0)))

@@ -1,4 +1,4 @@
-"""What a server that speaks OpenAI's protocol is asked, as the JSON of a request.
+"""Requests to a server that speaks OpenAI's protocol, as JSON.
 
 Why: the protocol has one core and as many additions as there are servers; what is sent to which stands here.
 Promises: a setting is sent wherever it differs from neutral, and always where the server would put the model's own in
@@ -24,8 +24,8 @@ TOP_K_OFF = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Requests:
-    """Makes requests to one server; `gives_logprobs` is false where it refused to give them."""
+class RequestBuilder:
+    """Builds requests to one server; `gives_logprobs` is false where it refused to give them."""
 
     server: Server
     api: Api
@@ -36,9 +36,9 @@ class Requests:
         """What kind of server it is."""
         return self.server.kind
 
-    def body(self, prompt: Prompt, config: GenerationConfig, seeds: Sequence[int]) -> dict[str, Any]:
-        """A request for one completion of each seed; several seeds follow each other."""
-        body = {"model": self.server.model, **self._prompt(prompt), **self._sampling(config)}
+    def build(self, prompt: Prompt, config: GenerationConfig, seeds: Sequence[int]) -> dict[str, Any]:
+        """Build a request for a completion with each seed; where there are several, each is one above the last."""
+        body = {"model": self.server.model, **self._build_prompt(prompt), **self._build_sampling(config)}
         body |= {self.kind.max_tokens: config.max_new_tokens, "n": len(seeds), "seed": seeds[0]}
         stops = [text for text in (config.boundary, *config.stop) if text]
         if stops:
@@ -51,47 +51,50 @@ class Requests:
             body |= {"logprobs": True, "top_logprobs": top} if self.api == "chat" else {"logprobs": top}
         return body
 
-    def _prompt(self, prompt: Prompt) -> dict[str, Any]:
+    def _build_prompt(self, prompt: Prompt) -> dict[str, Any]:
+        """Build the fields for the prompt; a partial answer is the last message, to be continued by the server."""
         if self.api == "completions":
-            return {"prompt": plain_text(prompt.messages) + prompt.prefix}
-        turns = [{"role": each.role, "content": _content(each)} for each in prompt.messages]
+            return {"prompt": join_contents(prompt.messages) + prompt.prefix}
+        messages = [{"role": each.role, "content": _build_content(each)} for each in prompt.messages]
         if not prompt.prefix:
-            return {"messages": turns}
-        turns.append({"role": "assistant", "content": prompt.prefix})
-        return {"messages": turns, "continue_final_message": True, "add_generation_prompt": False}
+            return {"messages": messages}
+        messages.append({"role": "assistant", "content": prompt.prefix})
+        return {"messages": messages, "continue_final_message": True, "add_generation_prompt": False}
 
-    def _sampling(self, config: GenerationConfig) -> dict[str, Any]:
+    def _build_sampling(self, config: GenerationConfig) -> dict[str, Any]:
+        """Build the fields for sampling."""
         sampling: dict[str, Any] = {"temperature": config.temperature, "top_p": config.top_p}
         for name in ("min_p", "repetition_penalty", "frequency_penalty", "presence_penalty"):
             value = getattr(config, name)
-            if self.kind.says_all or value != getattr(NEUTRAL, name):
+            if self.kind.wants_all or value != getattr(NEUTRAL, name):
                 sampling[name] = value
-        if self.kind.says_all or config.top_k:
+        if self.kind.wants_all or config.top_k:
             sampling["top_k"] = config.top_k or TOP_K_OFF
         return sampling
 
 
-def plain_text(messages: Sequence[Message]) -> str:
-    """A conversation for a model without a chat template: its contents, one a paragraph."""
+def join_contents(messages: Sequence[Message]) -> str:
+    """Join the contents of a conversation, one a paragraph, for a model without a chat template."""
     return "\n\n".join(message.content for message in messages)
 
 
-def _content(message: Message) -> str | list[dict[str, Any]]:
+def _build_content(message: Message) -> str | list[dict[str, Any]]:
+    """Build the content of a message, its images before its text."""
     if not message.images:
         return message.content
-    images = [{"type": "image_url", "image_url": {"url": _image_url(each)}} for each in message.images]
+    images = [{"type": "image_url", "image_url": {"url": _build_image_url(each)}} for each in message.images]
     return [*images, {"type": "text", "text": message.content}]
 
 
-def _image_url(image: str) -> str:
-    """The address of an image; a file of this machine is put into the request."""
+def _build_image_url(image: str) -> str:
+    """Build the address of an image; a file of this machine becomes a data URL."""
     if image.startswith(("http://", "https://", "data:")):
         return image
-    return f"data:{mimetypes.guess_type(image)[0]};base64,{image_content(image)}"
+    return f"data:{mimetypes.guess_type(image)[0]};base64,{encode_image(image)}"
 
 
-def image_content(path: str) -> str:
-    """An image file, as base64.
+def encode_image(path: str) -> str:
+    """Encode an image file as base64.
 
     Raises:
         EngineError: where it is no image by its name, or cannot be read.

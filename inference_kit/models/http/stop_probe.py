@@ -1,9 +1,9 @@
-"""StepEnds: whether a server that says nothing of itself keeps the text that ends a step.
+"""StopProbe: finds out whether a server that says nothing of itself keeps the text that ends a step.
 
 Why: by the official protocol a stop text is dropped, and then a first step looks like a whole solution; the results
 would be wrong, and nobody would know.
 Promises: a reply that keeps its end settles it at no cost; a server that drops it is refused; a doubtful reply is
-written again, a few times at the most.
+written again past its end, a few times at the most.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -13,23 +13,23 @@ from loguru import logger
 from inference_kit.errors import UserError
 from inference_kit.records import Completion
 
-MOST_DOUBTS = 16
+MOST_PROBES = 16
 """Replies that are written again to find out."""
 
 
-class StepEnds:
-    """What the replies of the server at `address` have shown so far."""
+class StopProbe:
+    """What the replies of the server at `address` have shown so far of its stop texts."""
 
     def __init__(self, address: str) -> None:
-        self._address, self._doubts, self._settled = address, 0, False
+        self._address, self._n_probes, self._settled = address, 0, False
 
     async def check(
-        self, written: Sequence[Completion], boundary: str, again: Callable[[int], Awaitable[Completion]]
+        self, written: Sequence[Completion], boundary: str, write_on: Callable[[int], Awaitable[Completion]]
     ) -> None:
-        """Look at the steps of one reply; `again` writes the one at a place without an end.
+        """Look at the steps of one reply; `write_on` writes the one at a place again, past its end.
 
         Raises:
-            UserError: where the same text goes on with the end that was dropped.
+            UserError: where the same text goes on with the boundary, which the server has dropped.
         """
         if self._settled:
             return
@@ -39,13 +39,13 @@ class StepEnds:
         doubtful = next((place for place, each in enumerate(written) if each.finish_reason == "stop"), None)
         if doubtful is None:
             return
-        if (await again(doubtful)).text.startswith(written[doubtful].text + boundary):
+        if (await write_on(doubtful)).text.startswith(written[doubtful].text + boundary):
             raise UserError(
                 "this server drops the text that ends a step (include_stop_str_in_output), so it cannot write steps",
                 where=self._address,
                 fix="Use best_of_n or self_consistency, or another server.",
             )
-        self._doubts += 1
-        if self._doubts == MOST_DOUBTS:
+        self._n_probes += 1
+        if self._n_probes == MOST_PROBES:
             self._settled = True
             logger.warning("{} may drop the text that ends a step: none of its replies has any", self._address)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from inference_kit.errors import EngineError
-from inference_kit.models.http.replies import Reply, parts_of, read_reply
+from inference_kit.models.http.replies import Reply, read_reply, split_thought
 from inference_kit.models.http.untrusted_json import Malformed, as_count, as_list, as_object, parse_json, shorten
 from inference_kit.records import GenerationConfig
 
@@ -18,26 +18,26 @@ ENDINGS = ("finish_reason", "stop_reason", "matched_stop")
 """What a choice says of its end, in one of its last events."""
 
 
-class TaggedText:
-    """Joins the thoughts that a server takes apart and what is said, with the tags of thoughts around them."""
+class ReasoningTags:
+    """Joins reasoning that a server takes apart and the text behind it, with tags around the reasoning."""
 
     def __init__(self) -> None:
         self._thinking = False
 
-    def add(self, thought: str, said: str) -> str:
-        """Return what a thought and what is said behind it add to the text."""
+    def join(self, thought: str, said: str) -> str:
+        """Return what one more piece of reasoning, and of the text behind it, add to the whole."""
         opened = "<think>" if thought and not self._thinking else ""
         closed = "</think>" if said and (self._thinking or thought) else ""
         self._thinking = bool(thought) or (self._thinking and not said)
         return opened + thought + closed + said
 
-    def end(self) -> str:
-        """Return what closes the text."""
+    def close(self) -> str:
+        """Return the tag that is still open, if one is."""
         return "</think>" if self._thinking else ""
 
 
-class ShownText:
-    """How much of a growing text was shown; what may become one of the texts to stop at is held back."""
+class IncrementalText:
+    """Shows a growing text piece by piece; what may become a stop text is held back."""
 
     def __init__(self, config: GenerationConfig) -> None:
         self._stops, self._shown = config.stop, 0
@@ -62,16 +62,16 @@ class ShownText:
 class _Choice:
     """One of the texts of an answer, as far as it has come."""
 
-    shown: ShownText
+    shown: IncrementalText
     text: str = ""
-    tags: TaggedText = field(default_factory=TaggedText)
+    tags: ReasoningTags = field(default_factory=ReasoningTags)
     endings: dict[str, Any] = field(default_factory=dict)
     logprobs: dict[str, list[Any]] = field(default_factory=dict)
 
     def add(self, choice: Mapping[str, Any]) -> None:
-        """Take in what an event says of the choice."""
+        """Add what one event says of the choice."""
         if "text" in choice or "delta" in choice or "message" in choice:
-            self.text += self.tags.add(*parts_of(choice))
+            self.text += self.tags.join(*split_thought(choice))
         self.endings |= {name: choice[name] for name in ENDINGS if choice.get(name) is not None}
         if isinstance(logprobs := choice.get("logprobs"), dict):
             for name, values in logprobs.items():
@@ -79,7 +79,7 @@ class _Choice:
                     self.logprobs.setdefault(name, []).extend(values)
 
     def to_json(self, index: int) -> dict[str, Any]:
-        """The choice as it would stand in a whole answer."""
+        """Return the choice as it would stand in a whole answer."""
         return {"index": index, "text": self.text, "logprobs": self.logprobs, **self.endings}
 
 
@@ -114,7 +114,7 @@ class EventReader:
             index = as_count(choice.get("index")) or 0
             if index >= self._n:
                 raise Malformed(f"choice {index + 1} of {self._n}")
-            known = self._choices.setdefault(index, _Choice(ShownText(self._config)))
+            known = self._choices.setdefault(index, _Choice(IncrementalText(self._config)))
             known.add(choice)
             if piece := known.shown.next_piece(known.text):
                 yield index, piece
@@ -131,7 +131,7 @@ class EventReader:
         if not self._done and not all(choice.endings for _, choice in choices):
             raise Malformed("it broke off")
         for _, choice in choices:
-            choice.text += choice.tags.end()
+            choice.text += choice.tags.close()
         whole = {"choices": [choice.to_json(index) for index, choice in choices], "usage": self._usage}
         reply = read_reply(whole, self._n, self._config)
         for (index, choice), completion in zip(choices, reply.completions, strict=True):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 LARGEST_COUNT = 2**53
+"""Beyond it JSON numbers of other languages are not exact."""
 
 
 class Malformed(Exception):
@@ -16,7 +17,7 @@ class Malformed(Exception):
 
 
 def parse_json(content: bytes | str) -> Any:
-    """Read JSON."""
+    """Parse JSON that is not trusted."""
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -25,21 +26,21 @@ def parse_json(content: bytes | str) -> Any:
 
 
 def as_object(value: Any, what: str) -> Mapping[str, Any]:
-    """Check that `value`, which is called `what`, is an object."""
+    """Check that `value` is a JSON object and return it; `what` names it in the error."""
     if not isinstance(value, dict):
         raise Malformed(f"{what} is {shorten(repr(value), 40)}")
     return value
 
 
 def as_list(value: Any, what: str) -> list[Any]:
-    """Check that `value`, which is called `what`, is a list."""
+    """Check that `value` is a list and return it; `what` names it in the error."""
     if not isinstance(value, list):
         raise Malformed(f"{what} is {shorten(repr(value), 40)}")
     return value
 
 
 def as_text(value: Any) -> str:
-    """Check that `value` is a text; none at all is an empty one."""
+    """Check that `value` is a text and return it; null is an empty one."""
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -48,7 +49,7 @@ def as_text(value: Any) -> str:
 
 
 def as_count(value: Any) -> int | None:
-    """Check that `value` is a count, if it is there."""
+    """Check that `value` is a count and return it; null is None."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < LARGEST_COUNT:
@@ -57,6 +58,6 @@ def as_count(value: Any) -> int | None:
 
 
 def shorten(text: str, most: int = 300) -> str:
-    """A foreign text as one printable line of at most `most` characters."""
+    """Shorten a foreign text to one printable line of at most `most` characters."""
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in text[: 4 * most]).split())
     return line if len(line) <= most else f"{line[:most]}..."

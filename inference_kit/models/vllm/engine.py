@@ -51,7 +51,9 @@ class VLLM(LocalModel):
 
     concurrency = 128
     # Earlier steps are prompt to vLLM, which counts that for the repetition penalty only.
-    capabilities = Capabilities(begun_anew=frozenset({"frequency_penalty", "presence_penalty"}), certainty=False)
+    capabilities = Capabilities(
+        prefix_blind_settings=frozenset({"frequency_penalty", "presence_penalty"}), certainty=False
+    )
 
     @flatten_settings
     def __init__(

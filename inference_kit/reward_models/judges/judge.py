@@ -92,7 +92,7 @@ class Judge(RewardModel):
             share, tokens = await self._sample_verdicts(model, message)
         else:
             assert isinstance(model, OpenAI)
-            first = await model.first_tokens(Prompt((message,)))
+            first = await model.ask_first_tokens(Prompt((message,)))
             yes, no = (_sum_probability(first.top, word) for word in (YES, NO))
             share, tokens = (yes / (yes + no) if yes + no else math.nan), first.prompt_tokens
         return StepScores((self._clip(share),), tokens)

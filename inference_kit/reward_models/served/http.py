@@ -7,7 +7,7 @@ Source: docs/servers.md has the protocol, with an example.
 from collections.abc import Sequence
 from typing import Any
 
-from inference_kit.models.http.address import api_address
+from inference_kit.models.http.address import parse_address
 from inference_kit.models.http.session import ServerSettings
 from inference_kit.registry import flatten_settings
 from inference_kit.reward_models.base import ScoreItem
@@ -33,7 +33,7 @@ class HTTP(RemoteRewardModel):
         max_batch_size: int = 64,
         server: ServerSettings = ServerSettings(server_concurrency=32, request_seconds=300.0),
     ) -> None:
-        self._address = api_address(model_path, flag="--reward-model-path")
+        self._address = parse_address(model_path, flag="--reward-model-path")
         super().__init__(
             self._address,
             separator=separator,

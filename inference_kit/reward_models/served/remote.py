@@ -17,7 +17,7 @@ from loguru import logger
 
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.http.blocking import run_blocking
-from inference_kit.models.http.kinds import AT_THE_DOOR, ask_and_close
+from inference_kit.models.http.kinds import PROBE, ask_and_close
 from inference_kit.models.http.refusals import Refused, Unreachable
 from inference_kit.models.http.session import HttpSession, ServerSettings
 from inference_kit.models.http.untrusted_json import Malformed, shorten
@@ -70,7 +70,7 @@ class RemoteRewardModel(RewardModel, ABC):
 
     async def _probe(self) -> None:
         session = HttpSession(
-            self._session.base_url, key_env=self._session.key_env, server=AT_THE_DOOR, flag=self._session.flag
+            self._session.base_url, key_env=self._session.key_env, server=PROBE, flag=self._session.flag
         )
         try:
             await ask_and_close(session, "/models", lambda _: None)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from inference_kit.errors import EngineError
 from inference_kit.flow import all_of
-from inference_kit.models.http.address import api_address
+from inference_kit.models.http.address import parse_address
 from inference_kit.models.http.blocking import run_blocking
 from inference_kit.models.http.kinds import Server, contact
 from inference_kit.models.http.refusals import Refused
@@ -55,7 +55,7 @@ class VllmHTTP(RemoteRewardModel):
         api_key_env: str = "REWARD_API_KEY",
         server: ServerSettings = ServerSettings(server_concurrency=64, request_seconds=300.0),
     ) -> None:
-        self._address = api_address(model_path, flag="--reward-model-path", default_path="").removesuffix("/v1")
+        self._address = parse_address(model_path, flag="--reward-model-path", default_path="").removesuffix("/v1")
         super().__init__(
             self._address,
             separator=separator,

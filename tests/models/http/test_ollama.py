@@ -12,7 +12,7 @@ from mock_server import Body, MockServer, three_steps
 from streams import stream_and_close
 
 from inference_kit.errors import EngineError, UserError
-from inference_kit.models.http.kinds import kind_of_server
+from inference_kit.models.http.kinds import detect_protocol
 from inference_kit.models.http.ollama import Ollama
 from inference_kit.models.http.openai import OpenAI
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
@@ -154,10 +154,10 @@ def test_stream_yields_lines_as_they_come(server: MockServer) -> None:
 
 def test_a_server_is_asked_which_protocol_it_speaks(server: MockServer) -> None:
     with MockServer() as other:
-        assert [kind_of_server(url) for url in (server.root, other.root, other.url)] == ["ollama", "openai", "openai"]
-    assert kind_of_server("https://api.openai.com/v1") == "openai"
+        assert [detect_protocol(url) for url in (server.root, other.root, other.url)] == ["ollama", "openai", "openai"]
+    assert detect_protocol("https://api.openai.com/v1") == "openai"
     with pytest.raises(EngineError, match="cannot be reached"):
-        kind_of_server("http://127.0.0.1:9")
+        detect_protocol("http://127.0.0.1:9")
 
 
 def test_its_openai_side_is_known_not_to_continue() -> None:

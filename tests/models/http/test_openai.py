@@ -373,15 +373,15 @@ def test_penalties_of_which_a_partial_answer_would_be_no_part_are_refused(owned_
     """Of what is begun, vLLM counts the prompt's tokens for one of them, and SGLang for none."""
     with MockServer(owned_by=owned_by) as server:
         engine = OpenAI(server.url)
-        engine.check_going_on(CONFIG, "beam_search")
+        engine.check_continuation(CONFIG, "beam_search")
         for name in ("frequency_penalty", "presence_penalty", "repetition_penalty"):
             config = replace(CONFIG, **{name: 0.5})
             engine.check(config)
             if name in kept:
-                engine.check_going_on(config, "beam_search")
+                engine.check_continuation(config, "beam_search")
                 continue
             with pytest.raises(UserError, match=f"beam_search goes on .* engine OpenAI would begin {name} anew"):
-                engine.check_going_on(config, "beam_search")
+                engine.check_continuation(config, "beam_search")
 
 
 def test_a_server_that_says_nothing_of_itself_is_taken_at_its_word() -> None:
@@ -525,7 +525,7 @@ def test_token_details_that_the_server_does_not_give_are_an_error() -> None:
 def test_a_server_that_does_not_tell_the_first_tokens_is_not_asked_again() -> None:
     """It would say the same eleven times, and each candidate of a judge would wait for that."""
     with MockServer(knows=frozenset({"usage"})) as server, pytest.raises(EngineError, match="likeliest tokens"):
-        asyncio.run(OpenAI(server.url, retry_seconds=0.001).first_tokens(prompt()))
+        asyncio.run(OpenAI(server.url, retry_seconds=0.001).ask_first_tokens(prompt()))
     assert len(server.bodies()) == 1
 
 

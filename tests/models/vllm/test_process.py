@@ -210,8 +210,8 @@ def test_a_penalty_that_counts_what_was_written_is_refused_where_steps_go_on(nam
     """What was written before is prompt to vLLM; the repetition penalty counts that too."""
     engine = VLLM(str(bundled / "abacus"))
     with pytest.raises(UserError, match=f"mcts goes on with partial answers, where engine VLLM would begin {name}"):
-        engine.check_going_on(GenerationConfig(**{name: 0.5}), "mcts")
-    engine.check_going_on(GenerationConfig(repetition_penalty=1.2), "mcts")
+        engine.check_continuation(GenerationConfig(**{name: 0.5}), "mcts")
+    engine.check_continuation(GenerationConfig(repetition_penalty=1.2), "mcts")
 
 
 def test_engine_arguments_by_name_are_those_of_a_flag_and_change_the_identity() -> None:

@@ -1,0 +1,311 @@
+"""CompletionClient: completions of a server that speaks OpenAI's protocol, in as few requests as it allows.
+
+Why: servers differ in what they take (n, log-probabilities, a prompt this long), and say so only when they are asked.
+Promises: each completion is written with its own seed and counted once; what a server refuses is left out and said
+once; of a prompt that one request holds for several completions, the first of them has all the tokens.
+"""
+
+import re
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeVar
+
+from loguru import logger
+
+from inference_kit.errors import EngineError, NoRoom, UserError
+from inference_kit.flow import merged
+from inference_kit.models.http.kinds import OTHER, Server, ServerKind, name_model_flag
+from inference_kit.models.http.refusals import Refused
+from inference_kit.models.http.replies import FirstTokens, Reply, TokenLogprob, read_first_tokens, read_reply
+from inference_kit.models.http.requests import Api, RequestBuilder
+from inference_kit.models.http.session import MOST_BYTES, HttpSession, LineReader
+from inference_kit.models.http.stop_probe import StopProbe
+from inference_kit.models.http.streams import EventReader
+from inference_kit.records import Completion, GenerationConfig, Prompt
+
+Result = TypeVar("Result")
+Item = TypeVar("Item")
+WRONG_REQUEST = (400, 422)
+"""How a server answers to what it does not take, such as n."""
+BYTES_OF_A_TOKEN, BYTES_OF_A_TOKEN_IN_DETAIL = 1 << 10, 1 << 13
+"""What an answer may hold for each token asked for, on top of what every answer may."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A prompt with its settings, and what builds requests for it."""
+
+    requests: RequestBuilder
+    prompt: Prompt
+    config: GenerationConfig
+
+    def seeds(self, places: Sequence[int]) -> list[int]:
+        """Return the seeds of the completions at these places."""
+        return [self.prompt.seeds[place] for place in places]
+
+
+class CompletionClient:
+    """Writes completions over one session; remembers what the server has shown that it cannot do.
+
+    Args:
+        session: Its connections.
+        api: chat or completions.
+        n_per_request: Completions in one request; 0 is as many as share one on this kind of server.
+    """
+
+    def __init__(self, session: HttpSession, api: Api, n_per_request: int) -> None:
+        self._session, self._api, self._n_per_request = session, api, n_per_request
+        self._path = "/chat/completions" if api == "chat" else "/completions"
+        self._gives_logprobs = self._counts_tokens = True
+        self._trusted = api == "completions"
+        self._stop_probe = StopProbe(session.base_url)
+
+    async def generate(
+        self, server: Server, prompt: Prompt, config: GenerationConfig
+    ) -> AsyncGenerator[tuple[int, Completion], None]:
+        """Write the completions of one prompt, each as its request is answered."""
+        task = self._begin(server, prompt, config)
+        ask = partial(self._write_whole, task)
+        if config.branch_first:
+            ask = partial(self._write_branch, task, await self._ask_first_tokens(task))
+        async with aclosing(self._ask_in_batches(task, ask)) as answers:
+            async for found in answers:
+                yield found
+
+    async def stream(
+        self, server: Server, prompt: Prompt, config: GenerationConfig
+    ) -> AsyncGenerator[tuple[int, str | Completion], None]:
+        """Write the completions of one prompt, and show their texts as the server sends them."""
+        task = self._begin(server, prompt, config)
+        async with aclosing(self._ask_in_batches(task, partial(self._write_pieces, task))) as answers:
+            async for piece in answers:
+                yield piece
+
+    async def ask_first_tokens(self, server: Server, prompt: Prompt, config: GenerationConfig) -> FirstTokens:
+        """Ask for the likeliest first tokens of a reply."""
+        return await self._ask_first_tokens(self._begin(server, prompt, config))
+
+    def _begin(self, server: Server, prompt: Prompt, config: GenerationConfig) -> _Task:
+        """Begin a task; a partial answer only where the server can go on with it."""
+        if prompt.prefix:
+            self._check_continuation(server.kind)
+        return _Task(RequestBuilder(server, self._api, self._gives_logprobs), prompt, config)
+
+    def _check_continuation(self, kind: ServerKind) -> None:
+        """Refuse a partial answer where the server would begin anew; say once where that is not known."""
+        if not kind.continues:
+            raise EngineError("this server cannot go on with a partial answer", where=self._session.base_url)
+        if kind is OTHER and not self._trusted:
+            self._trusted = True
+            logger.warning(
+                "{} does not say what it is: it is taken for able to go on with a partial answer "
+                "(continue_final_message); --server-kind says otherwise",
+                self._session.base_url,
+            )
+
+    async def _ask_in_batches(
+        self, task: _Task, ask: Callable[[list[int]], AsyncGenerator[tuple[int, Item], None]]
+    ) -> AsyncGenerator[tuple[int, Item], None]:
+        """Ask for the completions of a prompt in as few requests as may be, and yield what comes back.
+
+        Where a server writes fewer than a request asks for, the others are asked for one by one.
+        """
+        missing = set(range(task.prompt.n))
+        while missing:
+            batches = self._plan_batches(task, sorted(missing))
+            async with aclosing(merged([_ask_for_all_or_one(ask, batch) for batch in batches])) as answers:
+                async for place, item in answers:
+                    if isinstance(item, Completion):
+                        missing.remove(place)
+                    yield place, item
+            if missing:
+                self._ask_one_by_one()
+
+    def _plan_batches(self, task: _Task, missing: Sequence[int]) -> list[list[int]]:
+        """Split the places that are missing into those that each request asks for.
+
+        Child i of a request has its seed + i, so only completions with seeds in a row may share one.
+        """
+        seeds = task.prompt.seeds
+        together = self._n_per_request or (len(seeds) if task.requests.kind.shares_n else 1)
+        if task.config.temperature == 0 or task.config.branch_first:
+            together = 1
+        batches: list[list[int]] = []
+        for place in missing:
+            if batches and seeds[place] == seeds[batches[-1][-1]] + 1 and len(batches[-1]) < together:
+                batches[-1].append(place)
+            else:
+                batches.append([place])
+        return batches
+
+    def _ask_one_by_one(self) -> None:
+        """Ask for one completion in a request from now on; said once."""
+        if self._n_per_request != 1:
+            self._n_per_request = 1
+            logger.warning("{} writes one completion for a request, whatever n is", self._session.base_url)
+
+    async def _write_whole(self, task: _Task, places: list[int]) -> AsyncGenerator[tuple[int, Completion], None]:
+        """Write the completions at `places` in one request."""
+        written = await self._write(task, task.seeds(places))
+        for place, completion in zip(places, written, strict=False):  # a server may write fewer
+            yield place, completion
+
+    async def _write_pieces(self, task: _Task, places: list[int]) -> AsyncGenerator[tuple[int, str | Completion], None]:
+        """Write the completions at `places` in one streamed request."""
+        seeds = task.seeds(places)
+        body = task.requests.build(task.prompt, task.config, seeds)
+        body |= {"stream": True, "stream_options": {"include_usage": True}}
+        begin = partial(EventReader, len(seeds), task.config, self._session.base_url)
+        async with aclosing(self._stream(task.requests, body, begin)) as items:
+            async for found in items:
+                if isinstance(found, Reply):
+                    await self._check_reply(found, task, seeds)
+                    for place, completion in zip(places, found.completions, strict=False):
+                        yield place, completion
+                else:
+                    yield places[found[0]], found[1]
+
+    async def _write_branch(
+        self, task: _Task, first: FirstTokens, places: list[int]
+    ) -> AsyncGenerator[tuple[int, Completion], None]:
+        """Write the completion that begins with the first token of the rank asked for, which is its seed."""
+        [place] = places
+        rank, config = task.prompt.seeds[place], task.config
+        if rank >= len(first.top):
+            raise EngineError(f"the server names {len(first.top)} first tokens, and number {rank + 1} was asked for")
+        text, logprob = first.top[rank]
+        details = (TokenLogprob(text, logprob, first.top).to_token(),) if config.token_details else ()
+        read = first.prompt_tokens if place == 0 else 0  # for all branches at once
+        if config.max_new_tokens == 1:
+            yield place, Completion(text, "length", 1, logprob, read, details=details)
+            return
+        rest = replace(config, branch_first=False, max_new_tokens=config.max_new_tokens - 1)
+        longer = replace(task.prompt, prefix=task.prompt.prefix + text, prefix_tokens=())
+        [written] = await self._write(_Task(task.requests, longer, rest), (0,))
+        completion = replace(
+            written,
+            text=text + written.text,
+            tokens=1 + written.tokens,
+            logprob=None if written.logprob is None else logprob + written.logprob,
+            prompt_tokens=read + written.prompt_tokens,
+            details=details + written.details,
+        )
+        yield place, completion
+
+    async def _write(self, task: _Task, seeds: Sequence[int]) -> tuple[Completion, ...]:
+        """Write a completion with each of `seeds` in one request."""
+
+        def read(data: Any) -> Reply:
+            """Read the answer to this request."""
+            return read_reply(data, len(seeds), task.config)
+
+        reply = await self._post(task.requests, task.requests.build(task.prompt, task.config, seeds), read)
+        await self._check_reply(reply, task, seeds)
+        return reply.completions
+
+    async def _check_reply(self, reply: Reply, task: _Task, seeds: Sequence[int]) -> None:
+        """Say once where tokens are not counted, and see whether the ends of steps are kept."""
+        if not reply.counted and self._counts_tokens:
+            self._counts_tokens = False
+            logger.warning("{} does not count tokens: they are estimated from the text", self._session.base_url)
+        if task.config.boundary and task.requests.kind is OTHER:
+
+            async def write_on(place: int) -> Completion:
+                """Write one completion again, past the end of the step."""
+                endless = replace(task.config, boundary="", logprobs=False, token_details=False)
+                [completion] = await self._write(replace(task, config=endless), seeds[place : place + 1])
+                return completion
+
+            await self._stop_probe.check(reply.completions, task.config.boundary, write_on)
+
+    async def _ask_first_tokens(self, task: _Task) -> FirstTokens:
+        """Ask for the likeliest first tokens of the reply."""
+        one = replace(task.config, max_new_tokens=1, boundary="", stop=())
+        return await self._post(task.requests, task.requests.build(task.prompt, one, (0,)), read_first_tokens)
+
+    async def _post(self, requests: RequestBuilder, body: dict[str, Any], read: Callable[[Any], Result]) -> Result:
+        """Post a request, and where the server refuses a part of it, the request without that."""
+        most_bytes = self._limit_bytes(requests, body)
+        try:
+            return await self._session.post(self._path, body, read, most_bytes=most_bytes)
+        except Refused as refusal:
+            return await self._post(requests, self._relax(requests, body, refusal), read)
+
+    async def _stream(
+        self, requests: RequestBuilder, body: dict[str, Any], begin: Callable[[], LineReader[Item]]
+    ) -> AsyncGenerator[Item, None]:
+        """Post a streamed request like `_post`."""
+        most_bytes = self._limit_bytes(requests, body)
+        try:
+            async with aclosing(self._session.lines(self._path, body, begin, most_bytes=most_bytes)) as items:
+                async for item in items:
+                    yield item
+            return
+        except Refused as refusal:
+            relaxed = self._relax(requests, body, refusal)
+        async with aclosing(self._stream(requests, relaxed, begin)) as items:
+            async for item in items:
+                yield item
+
+    def _limit_bytes(self, requests: RequestBuilder, body: dict[str, Any]) -> int:
+        """Return what the answer to a request may hold."""
+        size = BYTES_OF_A_TOKEN_IN_DETAIL if self._is_detailed(body) else BYTES_OF_A_TOKEN
+        asked: int = body["n"] * body[requests.kind.max_tokens]
+        return MOST_BYTES + asked * size
+
+    def _is_detailed(self, body: dict[str, Any]) -> bool:
+        """Tell whether a request asks for the likeliest tokens in the place of each."""
+        return bool(body.get("top_logprobs") or (self._api == "completions" and body.get("logprobs")))
+
+    def _relax(self, requests: RequestBuilder, body: dict[str, Any], refusal: Refused) -> dict[str, Any]:
+        """Ask for less: no log-probabilities, or fewer tokens, where that is what a server has refused.
+
+        Raises:
+            UserError: where nothing can be left out.
+        """
+        field = requests.kind.max_tokens
+        if "logprobs" in body and not self._is_detailed(body) and "logprob" in refusal.message.lower():
+            if self._gives_logprobs:
+                self._gives_logprobs = False
+                logger.warning("{} gives no log-probabilities: {}", self._session.base_url, refusal.message)
+            return {name: body[name] for name in body if "logprobs" not in name}
+        if 0 < (room := _read_room(refusal.message)) < body[field]:
+            return body | {field: room}
+        raise self._explain(requests.server, refusal) from refusal
+
+    def _explain(self, server: Server, refusal: Refused) -> UserError:
+        """Say how to mend a request that the server refuses."""
+        if refusal.status == 404:
+            asked = f"It was asked for model {server.model!r} and serves {server.shown}"
+            fix = f"{asked}; choose with {name_model_flag(self._session.flag)}."
+            return UserError(refusal.what, where=self._session.base_url + self._path, fix=fix)
+        if "context" in refusal.message and "length" in refusal.message:
+            fix = "Shorten the prompt, or use a model with a longer context."
+            return NoRoom(f"the prompt is too long: {refusal.message}", fix=fix)
+        return refusal
+
+
+async def _ask_for_all_or_one(
+    ask: Callable[[list[int]], AsyncGenerator[tuple[int, Item], None]], places: list[int]
+) -> AsyncGenerator[tuple[int, Item], None]:
+    """Ask for all of `places`, and where the server refuses that for the first one alone, as n may be to blame."""
+    try:
+        async with aclosing(ask(places)) as answers:
+            async for found in answers:
+                yield found
+        return
+    except Refused as refusal:
+        if len(places) == 1 or refusal.status not in WRONG_REQUEST:
+            raise
+    async with aclosing(ask(places[:1])) as answers:  # raises again where n is not to blame
+        async for found in answers:
+            yield found
+
+
+def _read_room(message: str) -> int:
+    """Read how many tokens a prompt leaves in the context, as far as a refusal tells; 0 where it does not."""
+    context = re.search(r"maximum context length (?:is|of) (\d{1,9})", message)
+    prompt = re.search(r"(\d{1,9}) (?:input tokens|in the messages|of text input|tokens from the input)", message)
+    return max(0, int(context[1]) - int(prompt[1])) if context and prompt else 0
