@@ -48,15 +48,19 @@ class Calls:
     async def complete(self, prompt: Prompt, config: GenerationConfig) -> list[Completion]:
         """Return a completion for each of the prompt's seeds, in their order."""
         found: dict[int, Completion] = {}
-        async with aclosing(self._answers(prompt, config, self.engine.generate)) as answers:
+        async with aclosing(self.generate(prompt, config)) as answers:
             async for position, completion in answers:
                 found[position] = completion
         return [found[position] for position in range(prompt.n)]
 
+    def generate(self, prompt: Prompt, config: GenerationConfig) -> AsyncGenerator[tuple[int, Completion], None]:
+        """Yield the completions of `complete` as they finish, each with its position."""
+        return self._answers(prompt, config, self.engine.generate)
+
     async def stream(
         self, prompt: Prompt, config: GenerationConfig
     ) -> AsyncGenerator[tuple[int, str | Completion], None]:
-        """Yield the completions of `complete` as they finish, each after the pieces of its text.
+        """Yield what `generate` does, each completion after the pieces of its text.
 
         A text that is known already, or that the engine does not stream, is one piece.
         """

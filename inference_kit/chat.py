@@ -45,8 +45,9 @@ class Conversation:
         problem = Problem(_digest(messages), messages, answer_kind="text")
         self.score = None
         if self.vote is None:
-            async for piece in self.solver.stream(problem):
-                yield piece
+            async with aclosing(self.solver.stream(problem)) as stream:
+                async for piece in stream:
+                    yield piece
             return
         candidates = (await self.solver.solve(problem)).candidates
         chosen = candidates[VOTES[self.vote].choose(candidates)]

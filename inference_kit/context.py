@@ -10,7 +10,8 @@ the same place.
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -18,9 +19,20 @@ from loguru import logger
 
 from inference_kit.calls import Calls
 from inference_kit.errors import BudgetSpent, NoRoom, UserError
+from inference_kit.events import CandidateWhole, Event, NodeMerged, NodeNoted, NodeScored, NodeWritten, Piece, Watcher
 from inference_kit.flow import all_of
 from inference_kit.grader import GraderPool, extract
-from inference_kit.records import Completion, GenerationConfig, Message, Node, Problem, Prompt, StepScores, Usage
+from inference_kit.records import (
+    Completion,
+    GenerationConfig,
+    Message,
+    Node,
+    Problem,
+    Prompt,
+    StepScores,
+    TreeNode,
+    Usage,
+)
 from inference_kit.seeds import problem_random, seeds_of_children
 from inference_kit.steps import StepLength, end_of_step, split_steps
 from inference_kit.voting import AGGREGATES
@@ -56,6 +68,7 @@ class Context:
     config: GenerationConfig
     grader: GraderPool | None = None
     rules: Rules = field(default_factory=Rules)
+    watcher: Watcher | None = None
     nodes: list[Node] = field(default_factory=list)
     notes: dict[tuple[int, ...], dict[str, float]] = field(default_factory=dict)
     _born: Counter[tuple[int, ...]] = field(default_factory=Counter)
@@ -161,6 +174,7 @@ class Context:
         path = self._place_below(node.path[:-1])
         rewritten = replace(node, text=text, path=path, finish_reason="boundary", token_ids=(), details=())
         self.nodes.append(rewritten)
+        self._tell_written(rewritten)
         return rewritten
 
     async def score(self, nodes: Sequence[Node]) -> list[float]:
@@ -173,6 +187,9 @@ class Context:
         self._scored.update(zip(missing, found, strict=True))
         for path, steps in texts.items():
             self._step_scores[path] = self._scored[steps].scores if steps else ()
+        for node in nodes if self.watcher else ():
+            if node.path in texts:
+                self._tell(NodeScored(node.path, self.step_scores(node), self.score_of(node)))
         return [self.score_of(node) for node in nodes]
 
     async def score_if_possible(self, nodes: Sequence[Node]) -> None:
@@ -220,6 +237,8 @@ class Context:
     def keep(self, nodes: Sequence[Node]) -> None:
         """Take replies of further turns for whole solutions, like those of the first."""
         self._kept += nodes
+        for node in nodes if self.watcher else ():
+            self._tell(CandidateWhole(node.path, node.whole_text, self.answer_of(node)))
 
     def whole_solutions(self) -> list[Node]:
         """Every solution that was written to its end so far, in the order they were made."""
@@ -228,6 +247,20 @@ class Context:
     def note(self, node: Node, **values: float) -> None:
         """Add what the method computed for `node`, such as visits and value, to the stored tree."""
         self.notes.setdefault(node.path, {}).update(values)
+        self._tell(NodeNoted(node.path, dict(self.notes[node.path])))
+
+    def tree_node(self, node: Node, candidate: int = -1) -> TreeNode:
+        """Return a node as it is stored; `candidate` is the place of the candidate that ends there, if one does."""
+        return TreeNode(
+            path=node.path,
+            text=node.text if node.parent else node.messages[-1].content,
+            finish_reason=node.finish_reason,
+            tokens=node.tokens,
+            logprob=node.logprob,
+            step_scores=self.step_scores(node),
+            candidate=candidate,
+            notes=self.notes.get(node.path, {}),
+        )
 
     def _config(self, temperature: float | None) -> GenerationConfig:
         config = self.config if temperature is None else replace(self.config, temperature=temperature)
@@ -250,7 +283,7 @@ class Context:
                 raise BudgetSpent(f"problem {self.problem.index} has spent its budget")
             grown = await all_of([self._children(nodes[place], size, config, step) for place, size in wanted.items()])
             for place, children in zip(wanted, grown, strict=True):
-                family = _distinct(children) if step else children
+                family = self._merge_equal(children) if step else children
                 families[place] += family
                 self.nodes += family
             if wanted.total() < len(wave):
@@ -272,20 +305,56 @@ class Context:
         ordinals = range(born, born + n)
         self._born[node.path] += n
         seeds = seeds_of_children(config, self.rules.seed, self.problem.index, node.path, ordinals)
-        completions = await self._write(_prompt_behind(node, seeds), asked_config)
-        return [
-            _child(node, ordinal, end_of_step(completion, step_tokens, room))
-            for ordinal, completion in zip(ordinals, completions, strict=True)
-        ]
-
-    async def _write(self, prompt: Prompt, config: GenerationConfig) -> list[Completion]:
+        prompt = _prompt_behind(node, seeds)
+        children: dict[int, Node] = {}
         try:
-            return await self.calls.complete(prompt, config)
+            async with aclosing(self._ask(prompt, asked_config)) as answers:
+                async for position, item in answers:
+                    if isinstance(item, str):
+                        self._tell(Piece((*node.path, ordinals[position]), item))
+                        continue
+                    child = _child(node, ordinals[position], end_of_step(item, step_tokens, room))
+                    children[position] = child
+                    self._tell_written(child, distinct=step is None)
         except NoRoom as error:
             if not prompt.prefix and prompt.messages == self.problem.messages:
                 raise
             logger.warning("problem {} ends with what it has: {}", self.problem.index, error)
             raise BudgetSpent(f"problem {self.problem.index} has spent its context") from error
+        return [children[position] for position in range(n)]
+
+    def _ask(
+        self, prompt: Prompt, config: GenerationConfig
+    ) -> AsyncGenerator[tuple[int, Completion], None] | AsyncGenerator[tuple[int, str | Completion], None]:
+        if self.watcher and self.watcher.pieces:
+            return self.calls.stream(prompt, config)
+        return self.calls.generate(prompt, config)
+
+    def _merge_equal(self, family: Sequence[Node]) -> list[Node]:
+        """Keep the first node of each text; one that goes on and one that ends there are two."""
+        first: dict[tuple[str, bool], Node] = {}
+        for node in family:
+            kept = first.setdefault((node.text, node.finished), node)
+            if kept is node:
+                self._tell_whole(node)
+            else:
+                self._tell(NodeMerged(node.path, kept.path))
+        return list(first.values())
+
+    def _tell(self, event: Event) -> None:
+        if self.watcher:
+            self.watcher.tell(event)
+
+    def _tell_written(self, node: Node, *, distinct: bool = True) -> None:
+        """Tell of a node, and of a candidate where it ends one; a node that may be merged with others ends none yet."""
+        if self.watcher:
+            self.watcher.tell(NodeWritten(self.tree_node(node)))
+            if distinct:
+                self._tell_whole(node)
+
+    def _tell_whole(self, node: Node) -> None:
+        if self.watcher and node.finished and node.root is self.root:
+            self.watcher.tell(CandidateWhole(node.path, node.whole_text, self.answer_of(node)))
 
     def _room_behind(self, node: Node) -> int:
         """Tokens that the solution may still take; one that was cut off and goes on has as many again."""
@@ -295,6 +364,7 @@ class Context:
     def _begin(self, path: tuple[int, ...], messages: tuple[Message, ...]) -> Node:
         root = Node(path=self._place_below(path), messages=messages)
         self.nodes.append(root)
+        self._tell_written(root)
         return root
 
     def _place_below(self, path: tuple[int, ...]) -> tuple[int, ...]:
@@ -308,14 +378,6 @@ def _prompt_behind(node: Node, seeds: tuple[int, ...]) -> Prompt:
     known = all(each.token_ids or not each.text for each in lineage)
     prefix_tokens = tuple(token for each in lineage for token in each.token_ids) if known else ()
     return Prompt(node.root.messages, node.whole_text, seeds, prefix_tokens)
-
-
-def _distinct(family: Sequence[Node]) -> list[Node]:
-    """The first of each text; one that goes on and one that ends there are two."""
-    first: dict[tuple[str, bool], Node] = {}
-    for node in family:
-        first.setdefault((node.text, node.finished), node)
-    return list(first.values())
 
 
 def _child(parent: Node, ordinal: int, completion: Completion) -> Node:

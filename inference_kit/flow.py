@@ -60,29 +60,38 @@ async def merged(sources: Sequence[AsyncGenerator[Item, None]]) -> AsyncGenerato
             async for item in only:
                 yield item
         return
-    arrived: asyncio.Queue[tuple[Item] | asyncio.Task[None]] = asyncio.Queue()
 
-    async def read(source: AsyncGenerator[Item, None]) -> None:
+    async def read(source: AsyncGenerator[Item, None], report: Callable[[Item], None]) -> None:
         async with aclosing(source):
             async for item in source:
-                arrived.put_nowait((item,))
+                report(item)
 
-    tasks = [asyncio.create_task(read(source)) for source in sources]
-    for task in tasks:
-        task.add_done_callback(arrived.put_nowait)
+    async def read_all(report: Callable[[Item], None]) -> None:
+        await all_of([read(source, report) for source in sources])
+
+    async with aclosing(as_reported(read_all)) as items:
+        async for item in items:
+            yield item
+
+
+async def as_reported(
+    work: Callable[[Callable[[Item], None]], Coroutine[Any, Any, None]],
+) -> AsyncGenerator[Item, None]:
+    """Run `work(report)` and yield what it reports, as it comes.
+
+    Closing the iterator cancels the work and waits for it to end; an exception of the work is raised behind what it
+    reported before.
+    """
+    reported: asyncio.Queue[tuple[Item] | None] = asyncio.Queue()
+    task = asyncio.create_task(work(lambda item: reported.put_nowait((item,))))
+    task.add_done_callback(lambda _: reported.put_nowait(None))
     try:
-        at_work = len(tasks)
-        while at_work:
-            news = await arrived.get()
-            if isinstance(news, tuple):
-                yield news[0]
-            else:
-                news.result()
-                at_work -= 1
+        while (item := await reported.get()) is not None:
+            yield item[0]
+        task.result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def all_of(jobs: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:

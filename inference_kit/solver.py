@@ -2,10 +2,12 @@
 
 Why: the runner, the chat and every other face ask the same thing, so they must get it from the same place.
 Promises: nothing is loaded before the first problem; candidates keep the order in which the method returned them, and
-there is always one; their answers are extracted and grouped here, once, so that votes only count.
+there is always one; their answers are extracted and grouped here, once, so that votes only count; whoever watches a
+search changes nothing in it, and who stops watching ends it.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from inference_kit.budget import RunBudget
@@ -13,11 +15,12 @@ from inference_kit.calls import Calls
 from inference_kit.confidence import answer_margin, self_certainty, tail_confidence
 from inference_kit.context import Context, Method, Rules
 from inference_kit.errors import BudgetSpent
+from inference_kit.events import Event, Piece, Solved, Watcher
+from inference_kit.flow import as_reported
 from inference_kit.grader import GraderPool
 from inference_kit.models.base import Engine
-from inference_kit.records import Candidate, GenerationConfig, Node, Problem, Prompt, Solution, TreeNode
+from inference_kit.records import Candidate, GenerationConfig, Node, Problem, Solution, TreeNode
 from inference_kit.reward_models.base import RewardModel
-from inference_kit.seeds import derive_seed
 from inference_kit.store.call_log import CallLog
 
 
@@ -40,28 +43,48 @@ class Solver:
 
     async def solve(self, problem: Problem) -> Solution:
         """Search for solutions of one problem."""
+        return await self._search(problem)
+
+    async def watch(self, problem: Problem, *, pieces: bool = True) -> AsyncGenerator[Event, None]:
+        """Search like `solve`, and yield what happens; the last event is the solution.
+
+        Closing the generator ends the search, and what the engine was writing for it.
+
+        Args:
+            problem: What to solve.
+            pieces: Have the engine show texts while they grow; what it writes is the same.
+        """
+
+        async def search(tell: Callable[[Event], None]) -> None:
+            tell(Solved(await self._search(problem, Watcher(tell, pieces))))
+
+        async with aclosing(as_reported(search)) as events:
+            async for event in events:
+                yield event
+
+    async def stream(self, problem: Problem) -> AsyncGenerator[str, None]:
+        """Write the reply of a method that writes a single solution, piece by piece."""
+        async with aclosing(self.watch(problem)) as events:
+            async for event in events:
+                if isinstance(event, Piece):
+                    yield event.text
+
+    async def _search(self, problem: Problem, watcher: Watcher | None = None) -> Solution:
         calls = Calls(self.engine, self.reward_model, self.call_log, self.run_budget)
-        context = Context(problem, calls, self.config, self.grader, self.rules)
-        nodes = await self._searched(context)
+        context = Context(problem, calls, self.config, self.grader, self.rules, watcher)
+        nodes = await self._find_solutions(context)
         groups = await context.groups(nodes)
         candidates = tuple(_candidate(context, node, group) for node, group in zip(nodes, groups, strict=True))
         return Solution(candidates, context.usage, _tree(context, nodes) if self.keep_trees else ())
 
-    async def _searched(self, context: Context) -> list[Node]:
-        """What the method finds; where its budget is spent before, every whole solution that was written until then."""
+    async def _find_solutions(self, context: Context) -> list[Node]:
+        """Run the method; where its budget is spent before, take every whole solution that was written until then."""
         try:
             nodes = await self.method(context)
         except BudgetSpent:
             nodes = context.whole_solutions()
             await context.score_if_possible(nodes)
         return nodes or await _one_solution(context)
-
-    async def stream(self, problem: Problem) -> AsyncIterator[str]:
-        """Write one plain reply piece by piece, without search and without the call log."""
-        seed = derive_seed(self.rules.seed, problem.index, ())
-        async for _, piece in self.engine.stream(Prompt(problem.messages, seeds=(seed,)), self.config):
-            if isinstance(piece, str):
-                yield piece
 
     async def close(self) -> None:
         """Give back what engine, reward model and call log hold."""
@@ -106,16 +129,4 @@ def _candidate(context: Context, node: Node, group: int) -> Candidate:
 
 def _tree(context: Context, candidates: Sequence[Node]) -> tuple[TreeNode, ...]:
     place_of = {node.path: place for place, node in reversed([*enumerate(candidates)])}
-    return tuple(
-        TreeNode(
-            path=node.path,
-            text=node.text if node.parent else node.messages[-1].content,
-            finish_reason=node.finish_reason,
-            tokens=node.tokens,
-            logprob=node.logprob,
-            step_scores=context.step_scores(node),
-            candidate=place_of.get(node.path, -1),
-            notes=context.notes.get(node.path, {}),
-        )
-        for node in context.nodes
-    )
+    return tuple(context.tree_node(node, place_of.get(node.path, -1)) for node in context.nodes)

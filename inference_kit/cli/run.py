@@ -22,7 +22,7 @@ from inference_kit.errors import RunStopped, UserError
 from inference_kit.evaluation import verdict, write_finals
 from inference_kit.grader import GraderPool
 from inference_kit.records import Index, Message, Problem, Record
-from inference_kit.report.tree import drawn_tree
+from inference_kit.report.tree import draw_tree
 from inference_kit.runner import run
 from inference_kit.setup.registries import Registries
 from inference_kit.solver import Solver
@@ -193,7 +193,7 @@ async def _show_tree(plan: Plan, problem: Problem, solver: Solver) -> None:
     solution = await replace(solver, keep_trees=True).solve(problem)
     vote = plan.votes[0]
     chosen = VOTES[vote].choose(solution.candidates) if vote else 0
-    Console(file=sys.stderr if plan.value("json") else sys.stdout).print(drawn_tree(problem, solution, chosen))
+    Console(file=sys.stderr if plan.value("json") else sys.stdout).print(draw_tree(problem, solution, chosen))
 
 
 def _claim(plan: Plan, survey: _Survey, arguments: Sequence[str]) -> str:

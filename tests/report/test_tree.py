@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from inference_kit.events import CandidateWhole, NodeMerged, NodeNoted, NodeScored, NodeWritten, Piece
 from inference_kit.records import Candidate, Message, Problem, Solution, TreeNode, Usage
-from inference_kit.report.tree import drawn_tree
+from inference_kit.report.tree import GrowingTree, draw_tree
 
 PROBLEM = Problem(7, (Message("user", "How many\nlegs?"),))
 
@@ -17,7 +18,7 @@ def shown(
 ) -> str:
     file = StringIO()
     console = Console(file=file, width=200, force_terminal=colour, color_system="standard" if colour else None)
-    console.print(drawn_tree(PROBLEM, Solution(candidates, Usage(), tree), chosen))
+    console.print(draw_tree(PROBLEM, Solution(candidates, Usage(), tree), chosen))
     return file.getvalue()
 
 
@@ -71,3 +72,31 @@ def test_markup_is_shown_and_not_obeyed() -> None:
     assert "[bold]x[/bold]" in shown(
         (TreeNode((0,), "[bold]x[/bold]", "stop", candidate=0),), (Candidate("", "[red]"),)
     )
+
+
+def test_a_tree_is_drawn_while_it_grows() -> None:
+    """What is being written, too; equal siblings become one, and notes and scores come when they are known."""
+    tree = GrowingTree(PROBLEM)
+    for event in (
+        Piece((0,), "Fir"),
+        Piece((1,), "Fir"),
+        Piece((0,), "st"),
+        NodeWritten(TreeNode((0,), "First\n\n", "boundary")),
+        NodeWritten(TreeNode((1,), "First\n\n", "boundary")),
+        NodeMerged((1,), (0,)),
+        NodeScored((0,), (0.25,), 0.25),
+        NodeNoted((), {"visits": 1.0}),
+        NodeNoted((0,), {"visits": 1.0}),
+        Piece((0, 0), "So"),
+        NodeWritten(TreeNode((2,), "It is 4.", "stop")),
+        CandidateWhole((2,), "It is 4.", "4"),
+    ):
+        tree.add(event)
+    file = StringIO()
+    Console(file=file, width=200).print(tree)
+    assert file.getvalue().splitlines() == [
+        "problem 7: How many legs?",
+        "├── First  [score 0.25, visits 1]",
+        "│   └── So",
+        "└── It is 4.  [candidate]",
+    ]

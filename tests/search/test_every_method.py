@@ -2,17 +2,20 @@
 
 import inspect
 import random
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from search.world import PROBLEM, OutOfOrder, World, WorldEngine, solved, solver_of, texts
+from search.world import PROBLEM, OutOfOrder, Streaming, World, WorldEngine, solved, solver_of, texts, watch
 
 from inference_kit import search
 from inference_kit.context import Rules
 from inference_kit.errors import UserError
-from inference_kit.records import Message, Solution
+from inference_kit.events import CandidateWhole, NodeMerged, NodeNoted, NodeScored, NodeWritten, Piece, Solved
+from inference_kit.records import Message, Solution, TreeNode
 from inference_kit.registry import Setting, settings_of, summary_of
 from inference_kit.search import ALIASES, BEST, METHODS
 from inference_kit.store.call_log import CallLog
@@ -138,6 +141,59 @@ def test_steps_of_tokens_work_with_every_method(method: str) -> None:
         steps = [node for node in found.tree if node.finish_reason == "boundary" and node.tokens]
         if METHODS[method].needs.reward_model:
             assert {node.tokens for node in steps} == {step_tokens}
+
+
+@every_method
+@pytest.mark.parametrize("watched", [(Streaming, True), (WorldEngine, True), (OutOfOrder, False)], ids=str)
+def test_whoever_watches_changes_nothing(method: str, watched: tuple[type[WorldEngine], bool], tmp_path: Path) -> None:
+    """The same prompts, seeds and settings are asked, under the same keys, and the same is found."""
+    engine, pieces = watched
+    alone = solver_of(WORLD, method, **small(method))
+    found = solved(alone)
+    log = CallLog(tmp_path, "run-a", fsync_seconds=None)
+    seen = solver_of(WORLD, method, engine=engine(WORLD), log=log, **small(method))
+    assert watch(seen, pieces=pieces)[-1] == Solved(found)
+    assert Counter(seen.engine.asked) == Counter(alone.engine.asked)
+    again = solver_of(WORLD, method, log=CallLog(tmp_path, "run-b", fsync_seconds=None), **small(method))
+    assert solved(again).candidates == found.candidates
+    assert not again.engine.asked
+
+
+@every_method
+@pytest.mark.parametrize("engine", [Streaming, OutOfOrder])
+def test_a_watcher_is_told_of_the_whole_tree(method: str, engine: type[WorldEngine]) -> None:
+    """Each node once, behind the pieces of its text, then its scores and notes; and every candidate."""
+    *events, last = watch(solver_of(WORLD, method, engine=engine(WORLD), **small(method)))
+    assert isinstance(last, Solved)
+    tree = {node.path: node for node in last.solution.tree}
+    texts: dict[tuple[int, ...], str] = defaultdict(str)
+    written: dict[tuple[int, ...], TreeNode] = {}
+    all_notes: dict[tuple[int, ...], Mapping[str, float]] = {}
+    for event in events:
+        match event:
+            case Piece(path, text):
+                assert path not in written
+                texts[path] += text
+            case NodeWritten(node):
+                assert node.path not in written
+                assert texts.get(node.path, node.text) == node.text
+                written[node.path] = node
+            case NodeMerged(path, into):
+                assert written.pop(path).text == written[into].text
+            case NodeScored(path, step_scores):
+                assert path == () or tree[path].step_scores == step_scores
+            case NodeNoted(path, notes):
+                all_notes[path] = notes
+    assert written.keys() == tree.keys()
+    assert {path: all_notes.get(path, {}) for path in tree} == {path: node.notes for path, node in tree.items()}
+    whole = {event.path: event.answer for event in events if isinstance(event, CandidateWhole)}
+    ends = {node.candidate: node.path for node in tree.values() if node.candidate >= 0}
+    assert {place: whole[path] for place, path in ends.items()} == {
+        place: last.solution.candidates[place].answer for place in ends
+    }
+    assert {event.path for event in events if isinstance(event, NodeScored)} - {()} == {
+        path for path, node in tree.items() if node.step_scores
+    }
 
 
 @every_method

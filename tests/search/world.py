@@ -15,6 +15,7 @@ from functools import partial
 from hypothesis import strategies as st
 
 from inference_kit.context import Rules
+from inference_kit.events import Event
 from inference_kit.grader import GraderPool
 from inference_kit.models.base import Engine
 from inference_kit.records import (
@@ -169,6 +170,21 @@ class OutOfOrder(WorldEngine):
             await asyncio.sleep(0)
 
 
+class Streaming(WorldEngine):
+    """The same, but it shows its texts while they grow, a few characters of each in turn."""
+
+    async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, str | Completion]]:
+        """Yield pieces of all texts, and then the completions."""
+        completions = {position: completion async for position, completion in self.generate(prompt, config)}
+        for start in range(0, max(len(each.text) for each in completions.values()), 4):
+            for position, completion in completions.items():
+                await asyncio.sleep(0)
+                if piece := completion.text[start : start + 4]:
+                    yield position, piece
+        for position, completion in completions.items():
+            yield position, completion
+
+
 class WorldRewards(RewardModel):
     """Scores each step of a line, and counts the batches in which it was asked."""
 
@@ -214,6 +230,15 @@ def solver_of(
 def solved(solver: Solver, problem: Problem = PROBLEM) -> Solution:
     """What the solver makes of the problem."""
     return asyncio.run(solver.solve(problem))
+
+
+def watch(solver: Solver, problem: Problem = PROBLEM, *, pieces: bool = True) -> list[Event]:
+    """What a watcher of the search is told."""
+
+    async def watch() -> list[Event]:
+        return [event async for event in solver.watch(problem, pieces=pieces)]
+
+    return asyncio.run(watch())
 
 
 def texts(solution: Solution) -> list[str]:
