@@ -3,11 +3,13 @@
 Why: each of these models has its own way to set images into a prompt, which its processor and `generate` know; each
 row still draws by its own seed, with our sampler.
 Promises: replies, steps, details and seeds are as with `huggingface`; an image that cannot be read fails its problem
-alone; prompts are written one after another, the completions of each together, or in halves where memory runs out.
+alone; prompts are written one after another, the completions of each together, or in halves where memory runs out;
+each completion is handed on when it is whole, and whoever leaves stops the writing.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ from loguru import logger
 
 from inference_kit.errors import EngineError, UserError, first_line
 from inference_kit.models.base import Capabilities, Engine
+from inference_kit.models.batching import Batcher
 from inference_kit.models.decode.detokenize import Detokenizer
 from inference_kit.models.decode.huggingface import HuggingFace
 from inference_kit.models.decode.sequences import SequenceState, append_tokens
@@ -32,7 +35,7 @@ class Vision(HuggingFace):
 
     auto_class = "AutoModelForImageTextToText"
     capabilities = Capabilities(images=True)
-    generate, stream = Engine.generate, Engine.stream
+    stream = Engine.stream
 
     def check(self, config: GenerationConfig) -> None:
         """Refuse what the engine cannot do, a model without eyes above all."""
@@ -43,17 +46,31 @@ class Vision(HuggingFace):
             )
 
     def render(self, messages: Sequence[Message]) -> str:
-        """The prompt with the chat template applied and a mark for each image."""
+        """Return the prompt with the chat template applied and a mark for each image."""
         if self._template is not None or not self._processor.chat_template:
             mark = self._mark
             return render_chat(self.tokenizer, [mark_images(message, mark) for message in messages])
-        turns = [{"role": message.role, "content": _parts(message)} for message in messages]
+        turns = [{"role": message.role, "content": _split_parts(message)} for message in messages]
         text: str = self._processor.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
         return text
 
-    def vanilla_generate(self, prompts: Sequence[Prompt], config: GenerationConfig) -> list[list[Completion]]:
-        """Write the completions of each prompt, one prompt after another."""
-        return [self._write(prompt, self.add_template_stops(config)) for prompt in prompts]
+    async def generate(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, Completion]]:
+        """Write the completions of one prompt, each as it finishes; prompts are written one after another."""
+        loop, found = asyncio.get_running_loop(), asyncio.Queue[tuple[int, Completion] | None]()
+
+        def hand_on(place: int, completion: Completion) -> None:
+            loop.call_soon_threadsafe(found.put_nowait, (place, completion))
+
+        job = _Job(prompt, self.add_template_stops(config), hand_on)
+        writing = asyncio.create_task(self._jobs.submit(job))
+        writing.add_done_callback(lambda _: found.put_nowait(None))
+        try:
+            while (each := await found.get()) is not None:
+                yield each
+            await writing  # raises what went wrong
+        finally:
+            job.cancelled = True
+            writing.cancel()
 
     async def close(self) -> None:
         """Drop the weights."""
@@ -89,40 +106,48 @@ class Vision(HuggingFace):
         has_frame = "<|vision_start|>" in self.tokenizer.get_vocab()
         return f"<|vision_start|>{mark}<|vision_end|>" if has_frame else mark
 
-    def _write(self, prompt: Prompt, config: GenerationConfig) -> list[Completion]:
-        inputs = self._inputs(prompt)
+    @cached_property
+    def _jobs(self) -> "Batcher[_Job, None]":
+        return Batcher(self._write, 1)
+
+    def _write(self, jobs: "Sequence[_Job]", _: Any) -> list[None]:
+        """Write the completions of the one job in this batch."""
+        [job] = jobs
+        prompt = job.prompt
+        inputs = self._build_inputs(prompt)
         ids = tuple(inputs["input_ids"][0].tolist())
         prefix = prompt.prefix_tokens or tuple(self.tokenizer.encode(prompt.prefix, add_special_tokens=False))
-        text = Detokenizer(self.tokenizer, (*ids, *prefix), prefix)
-        room = self.limit_tokens(len(text.prompt_ids), config)
-        rows = [text.begin_sequence(config, seed, room) for seed in prompt.seeds]
-        reason = ""
+        detokenizer = Detokenizer(self.tokenizer, (*ids, *prefix), prefix)
+        self._write_places(job, detokenizer, _append_prefix(inputs, prefix), range(prompt.n))
+        return [None]
+
+    def _write_places(
+        self, job: "_Job", detokenizer: Detokenizer, inputs: dict[str, "Tensor"], places: Sequence[int]
+    ) -> None:
+        """Write the completions of so many places together; where memory runs out, those not whole yet in halves."""
+        max_tokens = self.limit_tokens(len(detokenizer.prompt_ids), job.config)
+        sequences = [detokenizer.begin_sequence(job.config, job.prompt.seeds[place], max_tokens) for place in places]
+
+        def finish(at: int) -> None:
+            job.hand_on(places[at], detokenizer.build_completion(sequences[at]))
+
+        shortage = ""
         try:
-            _generate(self._seeing, _continued(inputs, prefix), rows, self.end_ids)
+            _generate(self._seeing, inputs, sequences, self.end_ids, finish, job)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            reason = first_line(error)
-        if reason:  # out here the exception, which holds on to what did not fit, is gone
-            return self._write_in_halves(prompt, config, reason)
-        for row in rows:
-            if row.error:
-                raise row.error
-        return [text.build_completion(row) for row in rows]
+            shortage = first_line(error)
+        rest = [place for place, each in zip(places, sequences, strict=True) if not each.finish_reason]
+        if shortage and rest:  # out here the exception, which holds on to what did not fit, is gone
+            for half in _halve(rest, len(places), shortage):
+                self._write_places(job, detokenizer, inputs, half)
+        for each in sequences:
+            if each.error:
+                raise each.error
 
-    def _write_in_halves(self, prompt: Prompt, config: GenerationConfig, reason: str) -> list[Completion]:
-        if prompt.n == 1:
-            raise EngineError(
-                f"out of memory with a single completion ({reason})",
-                fix="Use a smaller --max-new-tokens, smaller images, or a smaller dtype.",
-            )
-        half = (prompt.n + 1) // 2
-        logger.warning("out of memory; going on with {} completions at once ({})", half, reason)
-        parts = (replace(prompt, seeds=seeds) for seeds in (prompt.seeds[:half], prompt.seeds[half:]))
-        return [completion for part in parts for completion in self._write(part, config)]
-
-    def _inputs(self, prompt: Prompt) -> dict[str, "Tensor"]:
-        """The model's inputs for one row, without the partial answer."""
+    def _build_inputs(self, prompt: Prompt) -> dict[str, "Tensor"]:
+        """Build the model's inputs for one completion, without the partial answer."""
         images = [open_image(image) for message in prompt.messages for image in message.images]
         text = self.render(prompt.messages)
         begins = bool(self.tokenizer.bos_token) and text.startswith(self.tokenizer.bos_token)
@@ -134,8 +159,34 @@ class Vision(HuggingFace):
             raise EngineError(f"the model's processor refuses this prompt: {error}") from error
 
 
-def _parts(message: Message) -> str | list[dict[str, str]]:
-    """Text and images in their order, as the chat templates of such models read them."""
+@dataclass(slots=True, eq=False)
+class _Job:
+    """A prompt to write to; `hand_on` takes each place with its completion, and `cancelled` is set by who leaves."""
+
+    prompt: Prompt
+    config: GenerationConfig
+    hand_on: Callable[[int, Completion], None]
+    cancelled: bool = False
+
+
+def _halve(places: Sequence[int], n_tried: int, shortage: str) -> list[Sequence[int]]:
+    """Return the places that are left in two parts, for less memory at once.
+
+    Raises:
+        EngineError: where a single one was tried.
+    """
+    if n_tried == 1:
+        raise EngineError(
+            f"out of memory with a single completion ({shortage})",
+            fix="Use a smaller --max-new-tokens, smaller images, or a smaller dtype.",
+        )
+    half = (len(places) + 1) // 2
+    logger.warning("out of memory; going on with {} completions at once ({})", half, shortage)
+    return [part for part in (places[:half], places[half:]) if part]
+
+
+def _split_parts(message: Message) -> str | list[dict[str, str]]:
+    """Split a message into text and images in their order, as the chat templates of such models read them."""
     pieces = mark_images(message, "\0").content.split("\0")
     parts: list[dict[str, str]] = []
     for number, piece in enumerate(pieces):
@@ -143,8 +194,8 @@ def _parts(message: Message) -> str | list[dict[str, str]]:
     return parts
 
 
-def _continued(inputs: dict[str, "Tensor"], prefix: Sequence[int]) -> dict[str, "Tensor"]:
-    """The inputs with the tokens of a partial answer behind them."""
+def _append_prefix(inputs: dict[str, "Tensor"], prefix: Sequence[int]) -> dict[str, "Tensor"]:
+    """Return the inputs with the tokens of a partial answer behind them."""
     import torch
 
     ids = inputs["input_ids"]
@@ -159,28 +210,39 @@ def _continued(inputs: dict[str, "Tensor"], prefix: Sequence[int]) -> dict[str, 
     }
 
 
-def _generate(model: Any, inputs: dict[str, "Tensor"], rows: Sequence[SequenceState], eos: frozenset[int]) -> None:
-    """Let `generate` run the model, while `choose` says each row's next token and when it ends."""
+def _generate(
+    model: Any,
+    inputs: dict[str, "Tensor"],
+    sequences: Sequence[SequenceState],
+    end_ids: frozenset[int],
+    finish: Callable[[int], None],
+    job: _Job,
+) -> None:
+    """Let `generate` run the model, while `append_tokens` says each next token; call `finish` at the end of each."""
     import torch
     from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
     class Choose(LogitsProcessor):
         def __call__(self, ids: Any, scores: Any) -> Any:
-            live = [place for place, row in enumerate(rows) if not (row.finish_reason or row.error)]
-            append_tokens([rows[place] for place in live], scores[live].float(), eos)
+            live = [at for at, each in enumerate(sequences) if not (each.finish_reason or each.error)]
+            append_tokens([sequences[at] for at in live], scores[live].float(), end_ids)
+            for at in live:
+                if sequences[at].finish_reason:
+                    finish(at)
             chosen = torch.full_like(scores, -torch.inf)
-            chosen[range(len(rows)), [row.token_ids[-1] for row in rows]] = 0.0
+            chosen[range(len(sequences)), [each.token_ids[-1] for each in sequences]] = 0.0
             return chosen
 
     class Ended(StoppingCriteria):
         def __call__(self, ids: Any, scores: Any, **_: Any) -> Any:
-            return torch.tensor([bool(row.finish_reason or row.error) for row in rows], device=ids.device)
+            ended = [bool(job.cancelled or each.finish_reason or each.error) for each in sequences]
+            return torch.tensor(ended, device=ids.device)
 
     with torch.inference_mode():
         model.generate(
-            **{name: torch.cat([value] * len(rows)).to(model.device) for name, value in inputs.items()},
+            **{name: torch.cat([value] * len(sequences)).to(model.device) for name, value in inputs.items()},
             do_sample=False,
-            max_new_tokens=max(row.max_tokens for row in rows),
+            max_new_tokens=max(each.max_tokens for each in sequences),
             pad_token_id=0,
             logits_processor=LogitsProcessorList([Choose()]),
             stopping_criteria=StoppingCriteriaList([Ended()]),

@@ -2,7 +2,9 @@
 
 import asyncio
 import base64
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -184,10 +186,10 @@ def test_where_memory_runs_out_fewer_are_written_at_once(
     [expected] = write(engine, [prompt], SAMPLED)
     plain, limit = vision._generate, 2
 
-    def small(model: Any, inputs: Any, rows: Any, eos: Any) -> None:
-        if len(rows) > limit:
+    def small(model: Any, inputs: Any, sequences: Any, *rest: Any) -> None:
+        if len(sequences) > limit:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
-        plain(model, inputs, rows, eos)
+        plain(model, inputs, sequences, *rest)
 
     monkeypatch.setattr(vision, "_generate", small)
     [found] = write(engine, [prompt], SAMPLED)
@@ -196,3 +198,68 @@ def test_where_memory_runs_out_fewer_are_written_at_once(
     [failed] = write(engine, [prompt], SAMPLED)
     assert "out of memory with a single completion" in str(failed)
     assert "--max-new-tokens" in str(failed)
+
+
+def hold(monkeypatch: pytest.MonkeyPatch, n: int) -> tuple[threading.Event, list[int]]:
+    """Hold the writing of `n` completions when the first is whole, until the event is set; the list counts steps."""
+    plain, go_on, steps = vision.append_tokens, threading.Event(), [0]
+
+    def append(sequences: Sequence[Any], *rest: Any) -> None:
+        if len(sequences) < n:
+            assert go_on.wait(20), "the first completion was not handed on"
+            steps[0] += 1
+        plain(sequences, *rest)
+
+    monkeypatch.setattr(vision, "append_tokens", append)
+    return go_on, steps
+
+
+def test_each_completion_is_handed_on_when_it_is_whole(
+    engine: Vision, images: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill costs only what is being written."""
+    prompt, config = uneven(engine, images)
+    [expected] = write(engine, [prompt], config)
+
+    async def scene() -> dict[int, Completion]:
+        found: dict[int, Completion] = {}
+        async for place, completion in engine.generate(prompt, config):
+            found[place] = completion
+            go_on.set()
+        return found
+
+    go_on, steps = hold(monkeypatch, prompt.n)
+    found = asyncio.run(scene())
+    assert [found[place] for place in range(prompt.n)] == expected
+    assert steps[0] > 0
+
+
+def test_who_leaves_stops_the_writing(engine: Vision, images: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    prompt, config = uneven(engine, images)
+    other = ask("No image")
+    [expected] = write(engine, [other], GREEDY)
+
+    async def scene() -> Completion:
+        completions = engine.generate(prompt, config)
+        async with aclosing(completions):  # type: ignore[type-var]
+            await anext(completions)
+        go_on.set()
+        [(_, found)] = [each async for each in engine.generate(other, GREEDY)]
+        return found
+
+    go_on, steps = hold(monkeypatch, prompt.n)
+    assert asyncio.run(scene()) == expected[0]
+    assert steps[0] <= 1 + expected[0].tokens
+
+
+def uneven(engine: Vision, images: list[str]) -> tuple[Prompt, GenerationConfig]:
+    """A prompt whose first completion ends long before its last one."""
+    prompt = ask("What is it?", images[0], seeds=range(6))
+    [whole] = write(engine, [prompt], SAMPLED)
+    signs = [sign for sign in whole[0].text[:4] if sign.isascii() and sign.isprintable()]
+    config = next(
+        each
+        for each in (replace(SAMPLED, stop=(sign,)) for sign in signs)
+        if len({completion.tokens for completion in write(engine, [prompt], each)[0]}) > 1
+    )
+    return prompt, config
