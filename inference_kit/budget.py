@@ -7,7 +7,7 @@ resumed run goes on counting where it was.
 
 from dataclasses import dataclass, field
 
-from inference_kit.errors import RunStopped
+from inference_kit.errors import RunStopped, named
 from inference_kit.records import Usage
 
 
@@ -43,6 +43,6 @@ class RunBudget:
             RunStopped: naming the limit.
         """
         if self.max_tokens is not None and self.spent.generated_tokens >= self.max_tokens:
-            raise RunStopped(f"--max-tokens-total {self.max_tokens} is spent")
+            raise RunStopped(f"{named('max_tokens_total')} {self.max_tokens} is spent")
         if self.max_cost is not None and self.prices and self.prices.cost(self.spent) >= self.max_cost:
-            raise RunStopped(f"--max-cost {self.max_cost} is spent")
+            raise RunStopped(f"{named('max_cost')} {self.max_cost} is spent")

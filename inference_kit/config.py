@@ -6,8 +6,9 @@ range; synonyms are one setting, and two different values for one setting at one
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,51 @@ SYNONYMS = {
     "cot_method": "method",
     "voting_method": "vote",
 }
-GENERATION_SETTINGS = tuple(
-    each.name for each in fields(GenerationConfig) if each.name not in ("boundary", "logprobs", "branch_first")
-)
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationSetting:
+    """A setting of `GenerationConfig` that users may set: what it does, its type, and the range of a number."""
+
+    help: str
+    type: type
+    low: float = -math.inf
+    high: float = math.inf
+    range: str = ""
+
+
+GENERATION: dict[str, GenerationSetting] = {
+    "max_new_tokens": GenerationSetting("tokens of one completion at the most", int, 1, math.inf, "at least 1"),
+    "temperature": GenerationSetting("0 is greedy", float, 0, math.inf, "0 or more"),
+    "top_p": GenerationSetting(
+        "sample from the likeliest tokens that together have this probability", float, 1e-9, 1, "in (0, 1]"
+    ),
+    "top_k": GenerationSetting("sample from the k likeliest tokens; 0 is off", int, 0, math.inf, "0 (off) or more"),
+    "min_p": GenerationSetting("drop tokens less likely than this share of the likeliest", float, 0, 1, "in [0, 1]"),
+    "repetition_penalty": GenerationSetting(
+        "above 1 makes tokens of prompt and reply less likely to come again", float, 1e-9, math.inf, "above 0"
+    ),
+    "frequency_penalty": GenerationSetting("taken off for each time a token was written", float, -2, 2, "in [-2, 2]"),
+    "presence_penalty": GenerationSetting("taken off once a token was written", float, -2, 2, "in [-2, 2]"),
+    "stop": GenerationSetting("text that ends a completion and is cut from it; several as a JSON list", tuple),
+    "token_details": GenerationSetting(
+        "ask how sure the model is of each token; votes and methods that need it turn it on", bool
+    ),
+}
+GENERATION_SETTINGS = tuple(GENERATION)
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """The settings given in one place, such as the command line or a registry entry."""
+    """The settings given in one place, such as the command line or a registry entry.
+
+    `told` says that they were given for this very run: they outrank a registry entry, and an error about one of them
+    names the setting alone, because its place says no more.
+    """
 
     source: str
     values: Mapping[str, Any]
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +78,12 @@ class Resolved:
     value: Any
     source: str
     beaten: tuple[tuple[str, Any], ...] = ()
+    told: bool = False
 
     @property
     def place(self) -> str:
-        """Where the value stands if no flag gave it, else nothing."""
-        return "" if self.source == "command line" else self.source
+        """Where the value stands, empty where it was told for this very run."""
+        return "" if self.told else self.source
 
     def to_json(self) -> dict[str, Any]:
         return {"value": self.value, "source": self.source} | (
@@ -59,10 +95,10 @@ def resolve(names: Sequence[str], levels: Sequence[Level]) -> dict[str, Resolved
     """Merge `levels`, strongest first; a name that no level gives is left out."""
     found: dict[str, Resolved] = {}
     for name in names:
-        given = [(level.source, level.values[name]) for level in levels if level.values.get(name) is not None]
-        if given:
-            (source, value), *beaten = given
-            found[name] = Resolved(value, source, tuple(beaten))
+        if given := [level for level in levels if level.values.get(name) is not None]:
+            first, *beaten = given
+            others = tuple((level.source, level.values[name]) for level in beaten)
+            found[name] = Resolved(first.values[name], first.source, others, first.told)
     return found
 
 
@@ -166,6 +202,11 @@ def nearest_existing(path: Path) -> str:
     return f"{_spoken(folder)} exists, and nothing named {below!r} is in it."
 
 
+def safe_name(name: str) -> str:
+    """Spell a name so that it can be a file's: what is unsafe there becomes `_`."""
+    return re.sub(r"[^\w.+=-]", "_", name).lstrip(".") or "_"
+
+
 def _spoken(folder: Path) -> str:
     return "the current folder" if folder == Path() else str(folder)
 
@@ -177,7 +218,7 @@ def _with_do_sample(level: Level) -> Level:
     temperature = level.values.get("temperature")
     if sample is False and temperature:
         logger.warning("{}: do_sample is false, so temperature {} counts as 0", level.source, temperature)
-    return Level(level.source, {**level.values, "temperature": temperature if sample else 0.0})
+    return replace(level, values={**level.values, "temperature": temperature if sample else 0.0})
 
 
 def _asks_for_samples(levels: Sequence[Level]) -> str:
@@ -190,39 +231,24 @@ def _asks_for_samples(levels: Sequence[Level]) -> str:
     return ""
 
 
-_RANGES: dict[str, tuple[type, float, float, str]] = {
-    "max_new_tokens": (int, 1, math.inf, "at least 1"),
-    "temperature": (float, 0, math.inf, "0 or more"),
-    "top_p": (float, 1e-9, 1, "in (0, 1]"),
-    "top_k": (int, 0, math.inf, "0 (off) or more"),
-    "min_p": (float, 0, 1, "in [0, 1]"),
-    "repetition_penalty": (float, 1e-9, math.inf, "above 0"),
-    "frequency_penalty": (float, -2, 2, "in [-2, 2]"),
-    "presence_penalty": (float, -2, 2, "in [-2, 2]"),
-}
-
-
 def _checked(name: str, setting: Resolved) -> Resolved:
-    if name == "token_details":
-        if not isinstance(setting.value, bool):
-            raise UserError(f"token_details must be true or false, got {setting.value!r}", where=setting.source)
+    known, value = GENERATION[name], setting.value
+    if known.type is bool:
+        if not isinstance(value, bool):
+            raise UserError(f"{name} must be true or false, got {value!r}", where=setting.source)
         return setting
-    if name == "stop":
-        given = setting.value
-        stops = (given,) if isinstance(given, str) else tuple(given)
+    if known.type is tuple:
+        stops = (value,) if isinstance(value, str) else tuple(value)
         if not all(isinstance(stop, str) and stop for stop in stops):
-            raise UserError(f"stop must be texts that are not empty, got {given!r}", where=setting.source)
-        return Resolved(stops, setting.source, setting.beaten)
-    kind, low, high, range_text = _RANGES[name]
-    value = setting.value
+            raise UserError(f"{name} must be texts that are not empty, got {value!r}", where=setting.source)
+        return replace(setting, value=stops)
     whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-    if isinstance(value, bool) or not isinstance(value, int | float) or (kind is int and not whole):
-        raise UserError(
-            f"{name} must be a{'n integer' if kind is int else ' number'}, got {value!r}", where=setting.source
-        )
-    if not low <= value <= high:
-        raise UserError(f"{name} must be {range_text}, got {value!r}", where=setting.source)
-    return Resolved(kind(value), setting.source, setting.beaten)
+    if isinstance(value, bool) or not isinstance(value, int | float) or (known.type is int and not whole):
+        kind = "an integer" if known.type is int else "a number"
+        raise UserError(f"{name} must be {kind}, got {value!r}", where=setting.source)
+    if not known.low <= value <= known.high:
+        raise UserError(f"{name} must be {known.range}, got {value!r}", where=setting.source)
+    return replace(setting, value=known.type(value))
 
 
 def _places(node: Any, path: Path, sections: Sequence[str]) -> dict[str, str]:

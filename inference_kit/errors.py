@@ -1,8 +1,31 @@
 """Errors that a user can mend, as one line: what is wrong, where, and what to do.
 
 Why: a wrong path deserves one sentence, a bug deserves a traceback, and nothing in between.
-Promises: the command line prints a `UserError` as one line and exits with code 2. Every other exception is a bug.
+Promises: the command line prints a `UserError` as one line and exits with code 2. Every other exception is a bug. An
+error names a setting by `named(name)`, and whoever shows the error decides how that is spelled.
 """
+
+import re
+from collections.abc import Callable
+
+_MARK = "\ue000"
+"""Stands before and after the name of a setting; a private character, which no other text holds."""
+_MARKED = re.compile(f"{_MARK}(\\w+){_MARK}")
+
+
+def named(name: str) -> str:
+    """Return what stands for the setting `name` in the text of an error until the error is shown."""
+    return f"{_MARK}{name}{_MARK}"
+
+
+def flag_of(name: str) -> str:
+    """Spell a setting as a flag."""
+    return "--" + name.replace("_", "-")
+
+
+def spell_settings(text: str, spell: Callable[[str], str] = flag_of) -> str:
+    """Spell the settings that a text names."""
+    return _MARKED.sub(lambda found: spell(found[1]), text)
 
 
 class UserError(Exception):
@@ -10,7 +33,7 @@ class UserError(Exception):
 
     Args:
         what: What is wrong, without a final full stop.
-        where: A file (`path:line`), flag, URL or field.
+        where: A file (`path:line`), setting, URL or field.
         fix: What to do, as whole sentences.
     """
 
@@ -19,9 +42,13 @@ class UserError(Exception):
         super().__init__(str(self))
 
     def __str__(self) -> str:
+        return self.spelled()
+
+    def spelled(self, spell: Callable[[str], str] = flag_of) -> str:
+        """Return the one line in which `spell` spells the settings; by default they are flags."""
         line = f"{self.where}: {self.what}" if self.where else self.what
         line = f"{line.rstrip('.')}. {self.fix}" if self.fix else line
-        return " ".join(line.split())
+        return spell_settings(" ".join(line.split()), spell)
 
 
 class EngineError(UserError):
@@ -34,6 +61,9 @@ class NoRoom(EngineError):
 
 class RunStopped(Exception):
     """A limit of the whole run is reached; the message names it. Everything finished is kept."""
+
+    def __str__(self) -> str:
+        return spell_settings(super().__str__())
 
 
 class BudgetSpent(Exception):

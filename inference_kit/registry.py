@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import partial, wraps
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, named
 
 Entry = Callable[..., Any]
 """What users register: a class, or a `partial` of one that knows its path and settings."""
@@ -22,13 +22,25 @@ Entry = Callable[..., Any]
 Value = TypeVar("Value")
 Result = TypeVar("Result")
 
+MOST_INTEGER = 2**63 - 1
+"""What an integer is at most, because libraries below Python take no larger one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Above:
+    """The open lower bound of a number, as in `Annotated[float, Above(0)]`; infinity is a value unless `finite`."""
+
+    bound: float
+    finite: bool = True
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One keyword-only parameter: its name, type, default (`required` where there is none) and help text.
 
     `least` and `most` are what a number may be: an integer is at least 1, unless its type is `Annotated[int, least]`;
-    `Annotated[float, least]` and `Annotated[float, least, most]` are the same for fractions.
+    `Annotated[float, least]` and `Annotated[float, least, most]` are the same for fractions. `above` is a bound that
+    the number itself may not be.
     """
 
     name: str
@@ -38,33 +50,29 @@ class Setting:
     required: bool = False
     least: float = 1
     most: float = math.inf
-
-    @property
-    def flag(self) -> str:
-        """The flag as users type it."""
-        return flag_of(self.name)
+    above: Above | None = None
 
     def check(self, value: Any, *, where: str = "") -> None:
         """Refuse a number out of its range, and a name that is not among those of a `Literal`.
 
         Raises:
-            UserError: naming `where` the value stands, or else the flag.
+            UserError: naming `where` the value stands, or else the setting.
         """
-        where = where or self.flag
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            if not math.isfinite(value):
-                raise UserError(f"{self.name} must be a finite number, got {value}", where=where)
-            if value < self.least:
-                raise UserError(f"{self.name} must be at least {self.least}, got {value}", where=where)
-            if value > self.most:
-                raise UserError(f"{self.name} must be at most {self.most}, got {value}", where=where)
+        where = where or named(self.name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and (bound := self._missed_bound(value)):
+            raise UserError(f"{self.name} must be {bound}, got {value}", where=where)
         if get_origin(self.type) is Literal and value not in get_args(self.type):
             raise unknown(str(value), get_args(self.type), self.name, where=where)
 
-
-def flag_of(name: str) -> str:
-    """A setting's name as users type it."""
-    return "--" + name.replace("_", "-")
+    def _missed_bound(self, value: float) -> str:
+        """Return what a number should be and is not; empty where it is in range."""
+        if not math.isfinite(value) and (self.above is None or self.above.finite):
+            return "a finite number"
+        if self.above is not None and not value > self.above.bound:  # NaN is not, either
+            return f"above {self.above.bound}"
+        if value < self.least:
+            return f"at least {self.least}"
+        return f"at most {self.most}" if value > self.most else ""
 
 
 def lookup(table: Mapping[str, Value], name: str, kind: str, *, where: str = "") -> Value:
@@ -177,12 +185,15 @@ def _bare(hint: Any) -> Any:
     return get_args(hint)[0] if get_origin(hint) is Annotated else hint
 
 
-def _range(hint: Any) -> dict[str, float]:
+def _range(hint: Any) -> dict[str, Any]:
     """The bounds that stand in the annotation of a number."""
     notes = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
-    bounds = dict(zip(("least", "most"), notes, strict=False))
+    above = next((note for note in notes if isinstance(note, Above)), None)
+    closed = dict(zip(("least", "most"), (note for note in notes if not isinstance(note, Above)), strict=False))
     kinds = (_bare(hint), *get_args(_bare(hint)))
-    return bounds if bounds or float not in kinds else {"least": -math.inf}
+    least = {"least": -math.inf} if above or float in kinds else {}
+    most = {"most": MOST_INTEGER} if int in kinds and float not in kinds else {}
+    return {**least, **most, **closed, "above": above}
 
 
 def argument_help(docstring: str) -> dict[str, str]:

@@ -8,23 +8,16 @@ from dataclasses import replace
 from inference_kit.chat import Conversation
 from inference_kit.cli.logs import log_to_terminal
 from inference_kit.cli.options import parse_known
-from inference_kit.cli.plan import Plan
-from inference_kit.cli.planning import Command, make_plan, print_help
-from inference_kit.cli.run_options import DEFAULTS, RUN_OPTIONS
-from inference_kit.cli.settings_table import explained
+from inference_kit.cli.settings_table import explain_settings
+from inference_kit.cli.words import Command, TerminalOptions
 from inference_kit.errors import UserError
 from inference_kit.grader import GraderPool
 from inference_kit.search import METHODS
+from inference_kit.setup.options import list_run_options
+from inference_kit.setup.parts import Parts
 from inference_kit.setup.registries import Registries
 from inference_kit.solver import Solver
 
-OF_A_RUN = frozenset(
-    "dataset dataset_path split subset prompt_template limit index shuffle_seed shard evaluate grading work_dir "
-    "exp_name resume overwrite concurrency max_tokens_total max_seconds max_cost keep_trees show_tree dry_run "
-    "json".split()
-)
-"""Flags of `run` that mean nothing in a conversation."""
-PROG = "play.py"
 ABOUT = "Talk to a model; `/image PATH` shows it an image, `clear` forgets the history, `exit` leaves."
 LEAVE, FORGET, IMAGE = ("exit", "quit"), "clear", "/image "
 
@@ -32,18 +25,20 @@ LEAVE, FORGET, IMAGE = ("exit", "quit"), "clear", "/image "
 def execute(arguments: Sequence[str], registries: Registries) -> int:
     """Answer line by line until the input ends; Ctrl-C stops a reply, not the program."""
     words = [word for word in arguments if word not in ("-h", "--help")]
-    command = Command(PROG, _defaults(words), OF_A_RUN)
+    command = Command("play.py", ABOUT, _choose_defaults(words), conversation=True)
     if len(words) < len(arguments):
-        print_help(ABOUT, words, registries, command)
+        command.print_help(words, registries)
         return 0
-    plan = make_plan(words, registries, command)
-    log_to_terminal(plan.value("log_level"), debug=bool(plan.value("debug")))
-    if plan.value("explain"):
-        of_the_data = [name for name in plan.settings if name.startswith("dataset.")]
-        print(explained(plan.settings, without=[*OF_A_RUN, *of_the_data]))
+    parts = command.choose(words, registries)
+    options = parts.options
+    assert isinstance(options, TerminalOptions)
+    log_to_terminal(options.log_level, debug=bool(options.debug))
+    if options.explain:
+        print(explain_settings({name: each for name, each in parts.settings.items() if command.knows(name)}))
         return 0
+    parts.check()
     with GraderPool() as grader, asyncio.Runner() as runner:  # one loop, because connections live on one
-        conversation = _conversation(plan, grader)
+        conversation = _begin(parts, grader)
         try:
             _talk(conversation, runner)
         finally:
@@ -51,23 +46,19 @@ def execute(arguments: Sequence[str], registries: Registries) -> int:
     return 0
 
 
-def _defaults(words: Sequence[str]) -> dict[str, object]:
-    """A plain streamed reply, unless a reward model or a method asks for search."""
-    given, _ = parse_known(RUN_OPTIONS, words, prog=PROG)
+def _choose_defaults(words: Sequence[str]) -> dict[str, object]:
+    """Take a plain streamed reply, unless a reward model or a method asks for search."""
+    given, _ = parse_known(list_run_options(TerminalOptions), words, prog="play.py")
     searched = given.get("reward_model", "none") != "none"
-    return (
-        {**DEFAULTS, "method": "best_of_n"} if searched else {**DEFAULTS, "method": "vanilla", "reward_model": "none"}
-    )
+    return {"method": "best_of_n"} if searched else {"method": "vanilla", "reward_model": "none"}
 
 
-def _conversation(plan: Plan, grader: GraderPool) -> Conversation:
-    config = replace(plan.generation, temperature=0.0) if plan.method_name == "greedy" else plan.generation
-    plan.engine.check(config)
-    if plan.reward_model is not None:
-        plan.reward_model.check()
-    solver = Solver(plan.engine, plan.method, config, grader, plan.reward_model, rules=plan.rules)
-    vote = None if METHODS[plan.method_name].one_solution else plan.votes[0]
-    return Conversation(solver, vote, system=plan.value("system") or "")
+def _begin(parts: Parts, grader: GraderPool) -> Conversation:
+    greedy = parts.method_name == "greedy"
+    config = replace(parts.generation, temperature=0.0) if greedy else parts.generation
+    solver = Solver(parts.engine, parts.method, config, grader, parts.reward_model, rules=parts.rules)
+    vote = None if METHODS[parts.method_name].one_solution else parts.votes[0]
+    return Conversation(solver, vote, system=parts.options.system or "")
 
 
 def _talk(conversation: Conversation, runner: asyncio.Runner) -> None:

@@ -81,7 +81,7 @@ def execute(arguments: argparse.Namespace, registries: Registries) -> int:
         *_devices(),
         *_engines(),
         _vllm(),
-        *_libraries(registries.home / "requirements.txt"),
+        *_libraries((registries.home or Path()) / "requirements.txt"),
         *_optional(),
         *_bundled(Path(inference_kit.__file__).parent / "bundled"),
         _hub(),

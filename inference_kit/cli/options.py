@@ -1,39 +1,19 @@
-"""Options: argument texts in, values out; flags derive from tables and from the settings of whatever is chosen.
+"""Options: the words of a command line in, values out.
 
-Why: a method's, an engine's or a data set's settings are its keyword-only parameters; writing them down again as flags
-would be a second truth.
+Why: flags are the options of a run and of whatever is chosen; writing them down again would be a second truth.
 Promises: `-` and `_` are the same in a name; booleans take `--x`, `--no-x`, `--x=true|false` and `--x false`; an
 unknown flag is one line that names the nearest one; of a flag given twice the last counts; synonyms must agree.
 """
 
 import argparse
-import json
-import types
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, NoReturn, Union, get_args, get_origin
+from typing import Any, NoReturn
 
 from inference_kit.config import SYNONYMS
-from inference_kit.errors import UserError
-from inference_kit.registry import Setting, flag_of, settings_of, unknown
-
-TRUE, FALSE = ("true", "1", "yes"), ("false", "0", "no")
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One flag: its name with `_`, how its text is read, its help, and its default as the help shows it."""
-
-    name: str
-    read: Callable[[str], Any]
-    help: str
-    default: str = ""
-    group: str = "what to run"
-
-    @property
-    def flag(self) -> str:
-        """The flag as users type it."""
-        return flag_of(self.name)
+from inference_kit.errors import UserError, flag_of
+from inference_kit.registry import unknown
+from inference_kit.setup.options import Option
+from inference_kit.setup.values import FALSE, TRUE, read_boolean
 
 
 class Parser(argparse.ArgumentParser):
@@ -52,22 +32,6 @@ class _Agree(argparse.Action):
         if getattr(namespace, self.dest, values) != values:
             parser.error(f"{option_string} and its synonym have different values")
         setattr(namespace, self.dest, values)
-
-
-def setting_options(owner: Callable[..., Any], group: str, *, prefix: str = "") -> list[Option]:
-    """The flags of a method's, engine's, reward model's or data set's settings; mappings have no flag."""
-    return [
-        Option(prefix + setting.name, read, setting.help, _shown_default(setting), group)
-        for setting in settings_of(owner).values()
-        if (read := reader_of(setting))
-    ]
-
-
-def _shown_default(setting: Setting) -> str:
-    if setting.required:
-        return "required"
-    text = str(setting.default)
-    return text if text.isprintable() and text else repr(text)
 
 
 def parse(
@@ -101,12 +65,12 @@ def parse(
 def parse_known(options: Sequence[Option], arguments: Sequence[str], *, prog: str) -> tuple[dict[str, Any], list[str]]:
     """Read what `options` know of `arguments`; also return the words that they do not know."""
     parser = Parser(prog=prog, add_help=False, allow_abbrev=False)
-    add_to(parser, options, agree=_named_twice(arguments))
-    found, unread = parser.parse_known_args(normalised(arguments, options))
+    add_options(parser, options, agree=_named_twice(arguments))
+    found, unread = parser.parse_known_args(spell_flags(arguments, options))
     return vars(found), unread
 
 
-def add_to(parser: argparse.ArgumentParser, options: Sequence[Option], *, agree: Collection[str] = ()) -> None:
+def add_options(parser: argparse.ArgumentParser, options: Sequence[Option], *, agree: Collection[str] = ()) -> None:
     """Add `options` to `parser`, in their groups; the flags in `agree` take one value only."""
     groups: dict[str, Any] = {}
     for option in options:
@@ -116,7 +80,7 @@ def add_to(parser: argparse.ArgumentParser, options: Sequence[Option], *, agree:
         groups[option.group].add_argument(
             option.flag,
             dest=option.name,
-            type=option.read,
+            type=_argument(option),
             action=_Agree if option.flag in agree else "store",
             default=argparse.SUPPRESS,
             metavar="" if option.read is read_boolean else option.name.rpartition("_")[2].upper(),
@@ -124,7 +88,19 @@ def add_to(parser: argparse.ArgumentParser, options: Sequence[Option], *, agree:
         )
 
 
-def normalised(arguments: Sequence[str], options: Sequence[Option]) -> list[str]:
+def _argument(option: Option) -> Callable[[str], Any]:
+    """Return what reads the text behind a flag, and fails in argparse's own words."""
+
+    def read(text: str) -> Any:
+        try:
+            return option.read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return read
+
+
+def spell_flags(arguments: Sequence[str], options: Sequence[Option]) -> list[str]:
     """Spell every flag with `-` and by its one name, and give every boolean a value."""
     booleans = {option.flag for option in options if option.read is read_boolean}
     words = list(arguments)
@@ -167,81 +143,3 @@ def hyphenated(arguments: Sequence[str]) -> list[str]:
         word.partition("=")[0].replace("_", "-") + "".join(word.partition("=")[1:]) if word.startswith("--") else word
         for word in arguments
     ]
-
-
-def reader_of(setting: Setting) -> Callable[[str], Any] | None:
-    """How the text of a flag becomes a value of the setting's type; None for a type that no flag can hold."""
-    optional = get_origin(setting.type) in (Union, types.UnionType)
-    kinds = [kind for kind in (get_args(setting.type) if optional else (setting.type,)) if kind is not type(None)]
-    return next((read for kind, read in _READERS.items() if kind in kinds or kind in map(get_origin, kinds)), None)
-
-
-def read_value(option: Option, value: Any, place: str) -> Any:
-    """Check a value from a file against what the flag of the same name would hold."""
-    if option.read is read_list and isinstance(value, list):
-        return tuple(str(each) for each in value)
-    if option.read is read_stops and isinstance(value, list):
-        return tuple(value)
-    try:
-        return option.read(str(value).lower() if isinstance(value, bool) else str(value))
-    except (ValueError, argparse.ArgumentTypeError) as error:
-        raise UserError(f"{option.name}: {error}", where=place) from error
-
-
-def read_boolean(text: str) -> bool:
-    """Read a yes or a no."""
-    if text.lower() not in TRUE + FALSE:
-        raise argparse.ArgumentTypeError(f"expected true or false, got {text!r}")
-    return text.lower() in TRUE
-
-
-def read_list(text: str) -> tuple[str, ...]:
-    """Read names separated by commas."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def read_stops(text: str) -> tuple[str, ...]:
-    """Read one stop text, or a JSON list of several."""
-    if not text.startswith("["):
-        return (read_escaped(text),)
-    try:
-        return tuple(json.loads(text))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"expected a text or a JSON list of texts, got {text!r}") from error
-
-
-def read_escaped(text: str) -> str:
-    r"""Read a text in which `\n`, `\t` and `\\` stand for themselves."""
-    escapes = {"\\n": "\n", "\\t": "\t", "\\\\": "\\"}
-    pieces, rest = [], text
-    while rest:
-        head = rest[:2]
-        pieces.append(escapes.get(head, rest[0]))
-        rest = rest[2:] if head in escapes else rest[1:]
-    return "".join(pieces)
-
-
-def read_integer(text: str) -> int:
-    """Read an integer."""
-    try:
-        return int(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"expected an integer, got {text!r}") from error
-
-
-def read_number(text: str) -> float:
-    """Read a number."""
-    try:
-        return float(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from error
-
-
-_READERS: Mapping[Any, Callable[[str], Any]] = {
-    bool: read_boolean,
-    int: read_integer,
-    float: read_number,
-    tuple: read_list,
-    str: read_escaped,
-    Literal: read_escaped,
-}

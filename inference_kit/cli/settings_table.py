@@ -1,7 +1,7 @@
 """`--explain`: every setting with its value, where that came from, and what it beat."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from inference_kit.config import Resolved
 from inference_kit.report.tables import format_table
@@ -10,12 +10,12 @@ ASIDE = frozenset({"explain", "dry_run", "json", "debug"})
 """What is asked of this one call and says nothing of the others."""
 
 
-def explained(settings: Mapping[str, Resolved], *, without: Collection[str] = ()) -> str:
-    """A table of `settings`, less those named in `without`."""
+def explain_settings(settings: Mapping[str, Resolved]) -> str:
+    """Show `settings` as a table, less those that are asked of this one call."""
     rows = [
         [name, json.dumps(each.value, ensure_ascii=False), each.source, _beaten(each)]
         for name, each in settings.items()
-        if name not in ASIDE and name not in without
+        if name not in ASIDE
     ]
     return format_table(("setting", "value", "source", "instead of"), rows, left=4)
 

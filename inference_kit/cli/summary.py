@@ -1,60 +1,13 @@
-"""The closing summary of a run: as one JSON object, and as the table that people read."""
+"""The closing summary of a run, as the table that people read."""
 
 import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from inference_kit.cli.plan import Plan
-from inference_kit.cli.progress import Progress
-from inference_kit.records import Usage
 from inference_kit.report.tables import ACCURACY_HEADERS, build_accuracy_row, format_percent, format_table
 from inference_kit.search import METHODS
-from inference_kit.store.results import read_final
-
-
-def summary_of_run(
-    plan: Plan,
-    paths: Mapping[str | None, Path],
-    metrics: Mapping[str | None, Mapping[str, Any]],
-    progress: Progress,
-    command: Sequence[str],
-) -> dict[str, Any]:
-    """Everything the closing table says, as plain JSON values; greedy's metrics where they are stored beside."""
-    greedy = plan.file(method="greedy")
-    first = plan.votes[0]
-    prices = plan.engine.prices
-    paid = Usage(prompt_tokens=metrics[first]["prompt_tokens"], generated_tokens=metrics[first]["generated_tokens"])
-    return {
-        "dataset": plan.dataset_name,
-        "model": plan.model_name,
-        "reward_model": plan.reward_model_name,
-        "method": plan.method_name,
-        "command": list(command),
-        "separator": plan.engine.separator,
-        "shard": str(plan.shard) if plan.shard else None,
-        "folder": str(plan.folder),
-        "files": {vote or plan.method_name: str(path) for vote, path in paths.items()},
-        "votes": {vote or plan.method_name: dict(each) for vote, each in metrics.items()},
-        "metrics": dict(metrics[first]),
-        "dollars": prices.cost(paid) if prices else None,
-        "greedy": _stored_metrics(greedy) if plan.method_name != "greedy" else None,
-        "greedy_file": str(greedy),
-        "this_time": {
-            "problems": progress.new,
-            "generated_tokens": progress.usage.generated_tokens,
-            "engine_calls": progress.usage.calls - progress.usage.cached_calls,
-            "cached_calls": progress.usage.cached_calls,
-            "seconds": round(progress.seconds, 3),
-        },
-    }
-
-
-def _stored_metrics(path: Path) -> Mapping[str, Any] | None:
-    metrics: Mapping[str, Any] | None = read_final(path)[0]["metrics"] if path.exists() else None
-    return metrics
 
 
 def show_summary(summary: Mapping[str, Any]) -> str:

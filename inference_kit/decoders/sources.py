@@ -19,7 +19,7 @@ from loguru import logger
 
 from inference_kit.config import GENERATION_SETTINGS
 from inference_kit.decoders.settings import WHERE, BadArgument, Options, Told
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, spell_settings
 from inference_kit.models import ENGINES
 from inference_kit.models.auto import choose_engine
 from inference_kit.models.base import Engine
@@ -214,5 +214,5 @@ def _only_model(engine: OpenAI | Ollama, source: Source) -> str:
 
 def spoken(text: str) -> str:
     """`text` with the names of hyperparameters where it has flags."""
-    named = text.replace("--model-path", "model_name_or_path")
+    named = spell_settings(text).replace("--model-path", "model_name_or_path")
     return re.sub(r"--(\w[\w-]*)", lambda flag: flag[1].replace("-", "_"), named)

@@ -29,11 +29,6 @@ SELECTION = ("limit", "index", "shuffle_seed")
 """Settings that choose problems; with others, a shard is no part of the same whole."""
 
 
-def shard_folder(whole: str, shard: Shard) -> str:
-    """What the folder of one shard is called, where that of the whole run is called `whole`."""
-    return f"{whole}+shard-{shard.number}-of-{shard.of}"
-
-
 @dataclass(frozen=True, slots=True)
 class _Part:
     """One shard as it is stored, and where the whole belongs."""

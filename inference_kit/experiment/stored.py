@@ -8,6 +8,7 @@ from typing import Any
 from inference_kit.config import nearest_existing
 from inference_kit.errors import UserError
 from inference_kit.evaluation import judge, result_entry
+from inference_kit.experiment.files import CALLS, name_final_file
 from inference_kit.grader import GraderPool
 from inference_kit.records import Index, Record
 from inference_kit.search import METHODS
@@ -27,7 +28,7 @@ class StoredRun:
 
     def file(self, vote: str | None) -> Path:
         """Where the final file of a vote stands."""
-        return _final_file(self.stem, vote)
+        return name_final_file(self.stem, vote)
 
 
 def stored_runs(path: Path) -> list[StoredRun]:
@@ -42,7 +43,7 @@ def stored_runs(path: Path) -> list[StoredRun]:
         return [_of_final(path)]
     if path.is_file():
         return [_of_partial(path)]
-    files = sorted(each for each in path.rglob("*.jsonl") if ".calls" not in each.parts)
+    files = sorted(each for each in path.rglob("*.jsonl") if CALLS not in each.parts)
     if not files:
         raise UserError(
             "no results in this folder", where=str(path), fix="Results are .json and .jsonl files of a run."
@@ -83,7 +84,7 @@ def _of_partial(path: Path) -> StoredRun:
     header = next((each for each in read_entries(path.parent) if stem.name.endswith(f"-{each['method']}")), None)
     if header is None:
         header = {"dataset": stem.name, "model": None, "reward_model": None, "method": None, "config": {}}
-    votes: list[str | None] = [name for name in VOTES if _final_file(stem, name).exists()]
+    votes: list[str | None] = [name for name in VOTES if name_final_file(stem, name).exists()]
     if not votes:
         scored = any(candidate.step_scores for candidate in first.candidates)
         method = METHODS.get(str(header["method"]))
@@ -93,15 +94,11 @@ def _of_partial(path: Path) -> StoredRun:
     return StoredRun(lambda: partial.read_in_order(order), header, stem, tuple(votes))
 
 
-def _final_file(stem: Path, vote: str | None) -> Path:
-    return stem.with_name(f"{stem.name}-{vote}.json" if vote else f"{stem.name}.json")
-
-
 def _order(stem: Path, votes: list[str | None], partial: PartialFile) -> list[Index]:
     """The order of the data set where a final file tells it, else by number where indices are numbers."""
     stored = [record.index for record in partial.read_records()]
     for vote in votes:
-        final = _final_file(stem, vote)
+        final = name_final_file(stem, vote)
         if final.exists():
             known = [entry["index"] for entry in read_final(final)[1]]
             return [*known, *(index for index in stored if index not in set(known))]

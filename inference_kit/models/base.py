@@ -12,10 +12,9 @@ from functools import cached_property
 from typing import Any
 
 from inference_kit.budget import Prices
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, named
 from inference_kit.models.batching import Batcher
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
-from inference_kit.registry import flag_of
 
 NEUTRAL = GenerationConfig()
 """Its penalties, top_k, min_p and stop are the values that every engine accepts, because they change nothing."""
@@ -110,7 +109,7 @@ class Engine:
         for name in _find_changed(self.capabilities.refused_settings, config):
             raise UserError(
                 f"engine {type(self).__name__} cannot apply {name}",
-                where=flag_of(name),
+                where=named(name),
                 fix=f"Leave it at {getattr(NEUTRAL, name)!r}, or use another engine.",
             )
         room = self.context_length
@@ -130,7 +129,7 @@ class Engine:
         for name in _find_changed(self.capabilities.prefix_blind_settings, config):
             raise UserError(
                 f"{method} goes on with partial answers, where engine {type(self).__name__} would begin {name} anew",
-                where=flag_of(name),
+                where=named(name),
                 fix=f"Leave it at {getattr(NEUTRAL, name)!r}, or use best_of_n, self_consistency or huggingface.",
             )
 

@@ -2,17 +2,11 @@
 
 import pytest
 
-from inference_kit.cli.options import (
-    Option,
-    parse,
-    read_boolean,
-    read_escaped,
-    read_integer,
-    read_stops,
-    setting_options,
-)
+from inference_kit.cli.options import parse
 from inference_kit.errors import UserError
 from inference_kit.search import METHODS
+from inference_kit.setup.options import Option, list_settings
+from inference_kit.setup.values import read_boolean, read_escaped, read_integer, read_stops
 
 OPTIONS = [
     Option("max_new_tokens", read_integer, "tokens"),
@@ -83,4 +77,4 @@ def test_stop_texts_and_escapes() -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_setting_of_every_method_is_a_flag_with_help(name: str) -> None:
-    assert all(option.help for option in setting_options(METHODS[name].function, "method"))
+    assert all(option.help for option in list_settings(METHODS[name].function, "method", "method"))

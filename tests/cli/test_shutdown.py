@@ -91,8 +91,8 @@ def interrupt(*_: object, **__: object) -> None:
 @pytest.mark.parametrize(
     ("place", "said"),
     [
-        ("inference_kit.cli.run.write_finals", "Interrupted with 3 of 3 problems done"),
-        ("inference_kit.cli.run.make_plan", "Interrupted. Nothing is lost: the same command goes on.\n"),
+        ("inference_kit.experiment.run.write_finals", "Interrupted with 3 of 3 problems done"),
+        ("inference_kit.cli.words.choose_parts", "Interrupted. Nothing is lost: the same command goes on.\n"),
     ],
 )
 def test_ctrl_c_says_how_to_go_on_wherever_it_comes(

@@ -15,13 +15,12 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Protocol, TypeVar
 
-from inference_kit.errors import EngineError, UserError
+from inference_kit.errors import EngineError, UserError, named
 from inference_kit.models.http.fairness import FairQueue
 from inference_kit.models.http.rate_limit import RateLimit
 from inference_kit.models.http.refusals import RETRIED, Refusal, Refused, Unreachable, read_refusal
 from inference_kit.models.http.retries import LONGEST_THROTTLE_SECONDS, TIMEOUT_WEIGHT, Failure, NoConnection, Retries
 from inference_kit.models.http.untrusted_json import Malformed, parse_json, shorten
-from inference_kit.registry import flag_of
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession
@@ -62,7 +61,7 @@ class ServerSettings:
             ("retry_seconds", self.retry_seconds >= 0),
         ):
             if not good:
-                raise UserError(f"{name} is too small", where=flag_of(name))
+                raise UserError(f"{name} is too small", where=named(name))
         if self.server_concurrency < 1:
             raise UserError(
                 f"server_concurrency must be at least 1, got {self.server_concurrency}", where="--server-concurrency"

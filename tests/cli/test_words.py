@@ -13,12 +13,11 @@ from loguru import logger
 
 import inference_kit
 from inference_kit import cli
-from inference_kit.cli.plan import Plan
-from inference_kit.cli.planning import Command, make_plan
-from inference_kit.cli.run_options import DEFAULTS
+from inference_kit.cli.words import Command
 from inference_kit.dataset.simpledataset import SimpleDataset
 from inference_kit.errors import UserError
 from inference_kit.models.decode.huggingface import HuggingFace
+from inference_kit.setup.parts import Parts
 from inference_kit.setup.registries import Registries
 
 BUNDLED = Path(inference_kit.__file__).parent / "bundled" / "abacus"
@@ -77,16 +76,16 @@ def flags(values: Mapping[str, Any]) -> list[str]:
     return [word for name, value in values.items() for word in (f"--{name.replace('_', '-')}", str(value))]
 
 
-def plan(home: Path, model: Path, *levels: Mapping[str, Any]) -> Plan:
+def plan(home: Path, model: Path, *levels: Mapping[str, Any]) -> Parts:
     """A run with settings on the command line, in the registry, in a file and in the model's own file."""
     line, registry, file, of_model = (*levels, {}, {}, {}, {})[:4]
     (home / "run.yaml").write_text(json.dumps(file))
     (home / "configs" / "models" / "mine.yaml").write_text(json.dumps(of_model))
     words = ["--model", "mine", "--dataset", "mine", "--config", str(home / "run.yaml"), *flags(line)]
-    return make_plan(words, registries(home, model, **registry), Command("run", DEFAULTS))
+    return Command("run", "").choose(words, registries(home, model, **registry))
 
 
-def found(plan: Plan, name: str) -> tuple[Any, str]:
+def found(plan: Parts, name: str) -> tuple[Any, str]:
     setting = plan.settings.get("method.n" if name == "n" else name)
     return (setting.value, setting.source) if setting else (None, "")
 
@@ -198,9 +197,7 @@ def test_a_wrong_setting_is_refused_by_the_flag_that_mends_it(
     """MAIN-06: before anything is loaded; a reward model's flag is not the model's own."""
     chosen = ["--model", "mine", "--dataset", "mine", "--reward-model", "likelihood", "--reward-model-path"]
     with pytest.raises(UserError, match=f"^{re.escape(said)}"):
-        make_plan(
-            [*chosen, str(models["own"]), *words], registries(home, models["own"]), Command("main.py run", DEFAULTS)
-        )
+        Command("main.py run", "").choose([*chosen, str(models["own"]), *words], registries(home, models["own"]))
 
 
 def test_a_wrong_key_of_the_reward_models_section_is_told_those_that_it_knows(
@@ -210,8 +207,6 @@ def test_a_wrong_key_of_the_reward_models_section_is_told_those_that_it_knows(
     (home / "run.yaml").write_text("reward_model_args:\n  bta: 0.5\n")
     chosen = ["--model", "mine", "--dataset", "mine", "--reward-model", "likelihood", "--reward-model-path"]
     with pytest.raises(UserError, match=r"reward_model_args 'bta'\. Did you mean 'beta'\? Known: beta, cache_bytes"):
-        make_plan(
-            [*chosen, str(models["own"]), "--config", str(home / "run.yaml")],
-            registries(home, models["own"]),
-            Command("main.py run", DEFAULTS),
+        Command("main.py run", "").choose(
+            [*chosen, str(models["own"]), "--config", str(home / "run.yaml")], registries(home, models["own"])
         )

@@ -1,0 +1,175 @@
+"""Run: a run in its folder. Claim it, solve what is not stored, conclude with votes and grades.
+
+Why: the terminal, a sweep and a training loop run the same thing, and only differ in what they show.
+Promises: a folder has one writer; only the same run goes on in it; every finished problem is stored at once, and what
+is stored is not done again; engine and reward model are borrowed, so one engine serves many runs.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from loguru import logger
+
+from inference_kit.budget import RunBudget
+from inference_kit.errors import RunStopped, UserError, named
+from inference_kit.evaluation import verdict, write_finals
+from inference_kit.experiment.entry import list_dependencies, make_entry, make_header
+from inference_kit.experiment.files import RunFiles
+from inference_kit.experiment.progress import Progress
+from inference_kit.experiment.survey import Survey, select_problems
+from inference_kit.grader import GraderPool
+from inference_kit.records import Record
+from inference_kit.runner import run
+from inference_kit.setup.parts import Parts
+from inference_kit.solver import Solver
+from inference_kit.store.atomic import make_folder
+from inference_kit.store.call_log import CallLog
+from inference_kit.store.lock import FolderLock
+from inference_kit.store.results import PartialFile
+from inference_kit.store.run_config import check_same_run, write_entry
+from inference_kit.voting import VOTES
+
+Watch = Callable[[Progress], None]
+"""Called with the figures so far after each problem, on a thread of its own."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run whose folder is this process's own, until the `claim` that made it ends."""
+
+    parts: Parts
+    survey: Survey
+    files: RunFiles
+    grader: GraderPool
+    stored: PartialFile
+    call_log: CallLog
+
+    @cached_property
+    def progress(self) -> Progress:
+        """The figures so far; the stored problems are counted at the first look."""
+        return Progress(len(self.survey.indices), self.n_finished)
+
+    @cached_property
+    def solver(self) -> Solver:
+        """What solves the problems; it stops where the run has spent what it may, over all its processes."""
+        parts = self.parts
+        return Solver(
+            engine=parts.engine,
+            method=parts.method,
+            config=parts.generation,
+            grader=self.grader,
+            reward_model=parts.reward_model,
+            call_log=self.call_log,
+            rules=parts.rules,
+            run_budget=_count_budget(parts, self.stored),
+            keep_trees=parts.options.keep_trees,
+        )
+
+    async def solve(self, watch: Watch) -> None:
+        """Solve and store what is not stored yet.
+
+        Raises:
+            RunStopped: where a limit of the run is reached.
+        """
+        options = self.parts.options
+        concurrency = options.concurrency or self.parts.engine.concurrency
+
+        def see(record: Record) -> None:
+            self._see(record)
+            watch(self.progress)
+
+        try:
+            async with asyncio.timeout(options.max_seconds):
+                await run(select_problems(self.parts), self.solver, self.stored, concurrency=concurrency, watch=see)
+        except TimeoutError as error:
+            raise RunStopped(f"{named('max_seconds')} {options.max_seconds:g} is over") from error
+
+    def conclude(self) -> dict[str | None, dict[str, Any]]:
+        """Vote, grade and write the final files; return the metrics of each vote."""
+        assert self.parts.dataset, "a run has a data set"
+        return write_finals(
+            lambda: self.stored.read_in_order(self.survey.indices),
+            {vote: self.files.final(vote) for vote in self.parts.votes},
+            make_header(self.parts),
+            self.grader,
+            strict=self._strict,
+            own_metrics=self.parts.dataset.own_metrics,
+        )
+
+    @property
+    def n_finished(self) -> int:
+        """Problems of this run that are stored without an error."""
+        return len(self.stored.find_finished().intersection(self.survey.indices))
+
+    @property
+    def _strict(self) -> bool:
+        return self.parts.options.grading == "strict"
+
+    def _see(self, record: Record) -> None:
+        graded = self.parts.options.evaluate is not False
+        correct = verdict(record, self.parts.votes[0], self.grader, strict=self._strict) if graded else None
+        outcome = record.error or {True: "right", False: "wrong", None: "no gold answer"}[correct]
+        logger.debug("problem {}: {}, {:.1f} s", record.index, outcome, record.seconds)
+        self.progress.add(record, correct)
+
+
+@contextmanager
+def claim(
+    parts: Parts, survey: Survey, files: RunFiles, grader: GraderPool, *, command: Sequence[str] = ()
+) -> Iterator[Run]:
+    """Make a folder this run's own: the same settings as before, or a fresh start.
+
+    Args:
+        parts: What runs.
+        survey: The problems that are wanted.
+        files: Where results go.
+        grader: Compares answers.
+        command: What asked for the run, to be kept in config.json.
+
+    Raises:
+        UserError: where another process has the folder, or a run of other settings stands there.
+    """
+    make_folder(files.folder)
+    with FolderLock(files.folder):
+        run_id = _write_claim(parts, survey, files, command)
+        claimed = Run(parts, survey, files, grader, PartialFile(files.partial), CallLog(files.call_log, run_id))
+        try:
+            yield claimed
+        finally:
+            claimed.stored.close()
+            claimed.call_log.close()
+
+
+def _write_claim(parts: Parts, survey: Survey, files: RunFiles, command: Sequence[str]) -> str:
+    """Write the entry of a run that may go on, or begins anew; return the run's id."""
+    method, fresh = parts.method_name, parts.options.overwrite
+    if fresh:
+        for path in (files.partial, *(files.final(vote) for vote in (None, *VOTES))):
+            path.unlink(missing_ok=True)
+    elif not parts.options.resume and files.partial.exists():
+        fix = f"Add {named('overwrite')}, or choose another {named('exp_name')}."
+        raise UserError("this run is there already", where=str(files.partial), fix=fix)
+    else:
+        check_same_run(files.folder, method, list_dependencies(parts))
+    entry: Mapping[str, Any] = make_entry(parts) | {"command": list(command), "problems": len(survey.indices)}
+    return write_entry(files.folder, method, entry, fresh=fresh)
+
+
+def _count_budget(parts: Parts, stored: PartialFile) -> RunBudget:
+    """Return what the run may cost, less what its stored problems did."""
+    options = parts.options
+    budget = RunBudget(options.max_tokens_total, options.max_cost, parts.engine.prices)
+    if budget.max_cost is not None and budget.prices is None:
+        prices = f"{named('prompt_price')} and {named('completion_price')}"
+        raise UserError(
+            f"{parts.model_name} has no prices, so its cost is not known",
+            where=named("max_cost"),
+            fix=f"Add {prices}, in dollars for a million tokens.",
+        )
+    for record in stored.read_records():
+        budget.count(record.usage)
+    return budget

@@ -1,0 +1,72 @@
+"""Survey: a first pass over the data, which says what a run has before it.
+
+Why: an empty selection, or a missing gold answer where accuracy is asked for, should be said before a token is paid.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from loguru import logger
+
+from inference_kit.dataset.selection import Selection
+from inference_kit.errors import UserError, named
+from inference_kit.experiment.files import shard_of
+from inference_kit.records import Index, Message, Problem
+from inference_kit.setup.parts import Parts
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Which problems are wanted, in order, the first of them, and whether any has a gold answer."""
+
+    indices: tuple[Index, ...]
+    first: Problem
+    graded: bool
+
+
+def survey_problems(parts: Parts) -> Survey:
+    """Read all problems of a run once.
+
+    Raises:
+        UserError: where there are none, or accuracy is asked for and an answer is missing.
+    """
+    assert parts.dataset, "a run has a data set"
+    indices: list[Index] = []
+    first: Problem | None = None
+    without_gold: Index | None = None
+    with_gold = 0
+    for problem in select_problems(parts):
+        first = first or problem
+        indices.append(problem.index)
+        with_gold += problem.answer is not None
+        if problem.answer is None and without_gold is None:
+            without_gold = problem.index
+    if first is None:
+        raise _empty(parts)
+    wanted = parts.options.evaluate
+    if without_gold is not None and (wanted or (wanted is None and with_gold)):
+        raise UserError(
+            f"problem {without_gold!r} has no gold answer, so there is no accuracy",
+            where=parts.dataset.location,
+            fix="Add the answer, or use --no-evaluate to generate only.",
+        )
+    if without_gold is not None and wanted is None:
+        logger.warning("{} has no gold answers: there will be no accuracy", parts.dataset_name)
+    return Survey(tuple(indices), first, graded=with_gold > 0)
+
+
+def select_problems(parts: Parts) -> Iterator[Problem]:
+    """Yield the problems of a run in the order of the data, each behind the system message where there is one."""
+    assert parts.dataset, "a run has a data set"
+    options = parts.options
+    selection = Selection(options.limit, options.index, options.shuffle_seed, shard_of(parts))
+    for problem in selection.select(parts.dataset.problems()):
+        system = (Message("system", options.system),) if options.system else ()
+        yield replace(problem, messages=(*system, *problem.messages)) if system else problem
+
+
+def _empty(parts: Parts) -> UserError:
+    if shard := shard_of(parts):
+        return UserError(f"shard {shard} has no problem", where=named("shard"), fix="Choose fewer shards.")
+    fix = f"Check {named('dataset_path')} and {named('split')}."
+    return UserError("the data set holds no problem", where=parts.dataset_name, fix=fix)

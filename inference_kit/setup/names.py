@@ -1,0 +1,130 @@
+"""Names: what the names of a model, a reward model, a data set and a method stand for.
+
+Why: which settings there are follows from what was chosen, so names are looked up before settings are read.
+Promises: nothing is built; a model's name is, in this order, a registered name, an engine's own name, an address, a
+folder or a hub id; what is unknown gets a did-you-mean.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from inference_kit.dataset.simpledataset import SimpleDataset
+from inference_kit.errors import UserError, named
+from inference_kit.models import ENGINES
+from inference_kit.models.auto import choose_engine
+from inference_kit.models.local.hub import is_local
+from inference_kit.registry import Entry, lookup, name_of, opened, settings_of, unknown
+from inference_kit.reward_models import REWARD_MODELS
+from inference_kit.search import ALIASES, METHODS
+from inference_kit.setup.options import REWARD_PREFIX, Option, list_run_options, list_settings
+from inference_kit.setup.registries import Registries
+from inference_kit.setup.request import Request
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """A model's name, its registry entry, and why this engine runs it."""
+
+    name: str
+    entry: Entry
+    reason: str
+
+    @property
+    def engine(self) -> str:
+        """The engine's own name, or that of its class."""
+        return name_of(self.entry, ENGINES)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The parts that were named, each with its entry; the reward model and the data set may be none."""
+
+    model: ModelSource
+    reward_model: tuple[str, Entry] | None
+    dataset: tuple[str, Entry] | None
+    method: str
+    options: tuple[Option, ...]
+    """Every setting there is, of the run and of the parts."""
+
+
+def select(request: Request, registries: Registries) -> Selection:
+    """Look up the names of a request; of its levels only the options of the run are read.
+
+    Raises:
+        UserError: for an unknown name.
+    """
+    wanted = request.resolve_options(request.levels)
+    value = {name: each.value for name, each in wanted.items()}
+    model = find_model(str(value["model"]), value.get("model_path"), registries.models)
+    reward_model = _find_reward_model(value.get("reward_model"), model.name, registries.reward_models)
+    dataset = _find_dataset(value, explicit=wanted["dataset"].source != "default", table=registries.datasets)
+    method = ALIASES.get(str(value["method"]), str(value["method"]))
+    options = [
+        *list_run_options(request.options),
+        *list_settings(lookup(METHODS, method, "method", where=named("method")).function, f"method {method}", "method"),
+        *list_settings(opened(model.entry)[0], f"model {model.name}", "model"),
+    ]
+    if dataset:
+        options += list_settings(opened(dataset[1])[0], f"data set {dataset[0]}", "dataset")
+    if reward_model:
+        name, entry = reward_model
+        options += list_settings(opened(entry)[0], f"reward model {name}", "reward_model", prefix=REWARD_PREFIX)
+    return Selection(model, reward_model, dataset, method, tuple(options))
+
+
+def find_model(name: str, path: str | None, table: Mapping[str, Entry]) -> ModelSource:
+    """Return what a model's name stands for.
+
+    Args:
+        name: A name of `table`, of an engine, an address, a folder or a hub id; `auto` is what `path` is.
+        path: What replaces a registered path.
+        table: Registered models.
+
+    Raises:
+        UserError: for an unknown name.
+    """
+    if name in table:
+        return ModelSource(name, table[name], "registered")
+    if name in ENGINES:
+        return ModelSource(name, ENGINES[name], "asked for by its name")
+    if name == "auto" and path is None:
+        fix = f"Add {named('model_path')}: a folder, hub id or address."
+        raise UserError("auto needs a path", where=named("model"), fix=fix)
+    if name != "auto" and not is_local(name) and "/" not in name:
+        raise unknown(name, [*table, *ENGINES, "auto"], "model", where=named("model"))
+    place = str(path) if name == "auto" else name
+    choice = choose_engine(place)
+    shown = urlsplit(place).netloc if "://" in place else Path(place).expanduser().resolve().name
+    return ModelSource(shown, partial(ENGINES[choice.engine], place), choice.reason)
+
+
+def find_methods_with(name: str) -> list[str]:
+    """Return the methods that have a setting of this name."""
+    return [method for method in METHODS if name in settings_of(METHODS[method].function)]
+
+
+def _find_reward_model(name: Any, model_name: str, table: Mapping[str, Entry]) -> tuple[str, Entry] | None:
+    """Return the reward model that was named, or else the one that is registered as that of the model."""
+    if name is None:
+        beside = f"{model_name}_prm"
+        return (beside, table[beside]) if beside in table else None
+    if name == "none":
+        return None
+    entries: dict[str, Entry] = {**REWARD_MODELS, **table}
+    return str(name), lookup(entries, str(name), "reward model", where=named("reward_model"))
+
+
+def _find_dataset(value: Mapping[str, Any], table: Mapping[str, Entry], *, explicit: bool) -> tuple[str, Entry] | None:
+    """Return the data set; a path alone is a file of simple problems, and without any data set there is none."""
+    path = value.get("dataset_path")
+    if path and not explicit:
+        name = Path(str(path)).stem
+        return name, partial(SimpleDataset, dataset_name=name, dataset_path=str(path))
+    if not table:
+        return None
+    name = str(value["dataset"])
+    return name, lookup(table, name, "data set", where=named("dataset"))

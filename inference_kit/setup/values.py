@@ -1,0 +1,89 @@
+"""Values: what a text, or a value of a YAML file, is as the value of a setting.
+
+Why: a flag and a key of a file of the same name should mean the same.
+Promises: a text that is no value of its type is a `ValueError` that says what was expected.
+"""
+
+import json
+import types
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Union, get_args, get_origin
+
+from inference_kit.registry import Setting
+
+Read = Callable[[str], Any]
+"""From a text to a value."""
+
+TRUE, FALSE = ("true", "1", "yes"), ("false", "0", "no")
+
+
+def choose_reader(setting: Setting, *, text: Read | None = None) -> Read | None:
+    """Return how a text becomes a value of the setting's type; None for a type that no text can hold.
+
+    Args:
+        setting: Its type decides; a union takes the first kind that has a reader.
+        text: How texts themselves are read; by default `\\n` and `\\t` stand for what they mean.
+    """
+    optional = get_origin(setting.type) in (Union, types.UnionType)
+    kinds = [kind for kind in (get_args(setting.type) if optional else (setting.type,)) if kind is not type(None)]
+    readers = {**_READERS, str: text} if text else _READERS
+    return next((read for kind, read in readers.items() if kind in kinds or kind in map(get_origin, kinds)), None)
+
+
+def read_boolean(text: str) -> bool:
+    """Read a yes or a no."""
+    if text.lower() not in TRUE + FALSE:
+        raise ValueError(f"expected true or false, got {text!r}")
+    return text.lower() in TRUE
+
+
+def read_list(text: str) -> tuple[str, ...]:
+    """Read names separated by commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def read_stops(text: str) -> tuple[str, ...]:
+    """Read one stop text, or a JSON list of several."""
+    if not text.startswith("["):
+        return (read_escaped(text),)
+    try:
+        return tuple(json.loads(text))
+    except ValueError as error:
+        raise ValueError(f"expected a text or a JSON list of texts, got {text!r}") from error
+
+
+def read_escaped(text: str) -> str:
+    r"""Read a text in which `\n`, `\t` and `\\` stand for themselves."""
+    escapes = {"\\n": "\n", "\\t": "\t", "\\\\": "\\"}
+    pieces, rest = [], text
+    while rest:
+        head = rest[:2]
+        pieces.append(escapes.get(head, rest[0]))
+        rest = rest[2:] if head in escapes else rest[1:]
+    return "".join(pieces)
+
+
+def read_integer(text: str) -> int:
+    """Read an integer."""
+    try:
+        return int(text)
+    except ValueError as error:
+        raise ValueError(f"expected an integer, got {text!r}") from error
+
+
+def read_number(text: str) -> float:
+    """Read a number."""
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ValueError(f"expected a number, got {text!r}") from error
+
+
+_READERS: Mapping[Any, Read] = {
+    bool: read_boolean,
+    int: read_integer,
+    float: read_number,
+    tuple: read_list,
+    str: read_escaped,
+    Literal: read_escaped,
+}
