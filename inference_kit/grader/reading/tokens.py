@@ -133,6 +133,8 @@ def read_numeral(token: str) -> Num:
     """Return the number that a numeral writes; a decimal keeps how many digits it shows."""
     if len(token) > MOST_DIGITS:
         raise ParseError("too many digits")
+    if token.isdigit():
+        return Num(Fraction(int(token)))
     if "\\" in token:
         return Num(_read_repeating(token))
     mantissa, _, exponent = token.lower().partition("e")
