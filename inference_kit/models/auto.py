@@ -1,4 +1,4 @@
-"""Auto: which engine runs a model, told by what its path is.
+"""Auto: chooses the engine that runs a model by what its path is.
 
 Why: a folder, a hub id and an address say by themselves who can run them; nobody should have to know the names.
 Promises: the choice comes with its reason, so that it can be shown; a server is asked what it is; nothing is loaded.
@@ -31,8 +31,8 @@ def choose_engine(model_path: str) -> EngineChoice:
             kind, f"the server at {model_path} speaks {'Ollama' if kind == 'ollama' else 'OpenAI'}'s protocol"
         )
     weights = Weights(model_path)
-    what = _described(weights)
-    if weights.is_local and _needs_eyes(weights):
+    what = _describe(weights)
+    if weights.is_local and _reads_images(weights):
         return EngineChoice("vision", f"{what} of a kind that reads images ({weights.whole_config['model_type']})")
     if find_vllm_python() is None:
         return EngineChoice("huggingface", f"{what}; vllm is not installed")
@@ -41,14 +41,15 @@ def choose_engine(model_path: str) -> EngineChoice:
     return EngineChoice("vllm", f"{what}; vllm is installed and there is a GPU")
 
 
-def _described(weights: Weights) -> str:
+def _describe(weights: Weights) -> str:
+    """Describe what the path is, for the reason."""
     if not weights.is_local:
         return f"{weights.path} is a hub id"
     return f"{weights.path} is a folder{' with an adapter' if weights.is_adapter else ''}"
 
 
-def _needs_eyes(weights: Weights) -> bool:
-    """Whether the model is one that reads images and that no engine for text knows."""
+def _reads_images(weights: Weights) -> bool:
+    """Tell whether the model reads images and no engine for text knows it."""
     if weights.is_adapter or "vision_config" not in weights.whole_config:
         return False
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
@@ -57,6 +58,7 @@ def _needs_eyes(weights: Weights) -> bool:
 
 
 def _has_gpu() -> bool:
+    """Tell whether there is a GPU that vLLM can use."""
     import torch
 
     return torch.cuda.is_available()
