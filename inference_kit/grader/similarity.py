@@ -19,7 +19,7 @@ from inference_kit.grader.values import (
     Text,
     Unparsed,
     Value,
-    parts_of,
+    list_parts,
 )
 
 MOST_NODES = 60
@@ -53,7 +53,7 @@ class _Tree:
         return len(self.labels)
 
     def _add(self, value: Value) -> int:
-        parts = parts_of(value)
+        parts = list_parts(value)
         if isinstance(value, Apply) and value.head in UNORDERED:
             parts = tuple(sorted(parts, key=repr))
         leaves = [self._add(part) for part in parts]

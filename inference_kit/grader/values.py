@@ -147,7 +147,7 @@ CONSTANTS = frozenset({PI, EULER, IMAGINARY, INFINITY})
 SETS = frozenset({"reals", "integers", "naturals", "rationals", "complexes", "emptyset"})
 
 
-def parts_of(value: Value) -> tuple[Value, ...]:
+def list_parts(value: Value) -> tuple[Value, ...]:
     """Return the values that `value` is made of, one level down."""
     match value:
         case (
@@ -175,10 +175,10 @@ def walk(value: Value) -> Iterator[Value]:
     while waiting:
         current = waiting.pop()
         yield current
-        waiting.extend(reversed(parts_of(current)))
+        waiting.extend(reversed(list_parts(current)))
 
 
-def symbols_of(*values: Value) -> list[str]:
+def list_symbols(*values: Value) -> list[str]:
     """Return the names of the variables that occur, in alphabetical order."""
     return sorted(
         {each.name for value in values for each in walk(value) if isinstance(each, Sym) and each not in CONSTANTS}
@@ -190,12 +190,12 @@ def contains(value: Value, *heads: str) -> bool:
     return any(isinstance(each, Apply) and each.head in heads for each in walk(value))
 
 
-def negative(value: Value) -> Value:
+def negate(value: Value) -> Value:
     """Return -value; of a number, a number."""
     return Num(-value.value, value.digits) if isinstance(value, Num) else Apply("neg", (value,))
 
 
-def number(value: int | Fraction) -> Num:
+def to_num(value: int | Fraction) -> Num:
     """Return an exact number."""
     return Num(Fraction(value))
 

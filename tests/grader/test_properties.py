@@ -11,7 +11,7 @@ from inference_kit.grader.finding.choice import is_choice
 from inference_kit.grader.finding.extract import candidates, extract
 from inference_kit.grader.grading import GradeItem, grade_item
 from inference_kit.grader.reading.normalize import to_latex
-from inference_kit.grader.reading.parse import clean, parse, squeezed
+from inference_kit.grader.reading.parse import clean, parse, squeeze
 from inference_kit.grader.similarity import similarity
 from inference_kit.grader.values import Text, Unparsed
 from inference_kit.grader.verdicts import YES, Verdict, decide
@@ -110,7 +110,7 @@ def test_no_text_raises_or_takes_long(text: str) -> None:
 def test_normalising_twice_changes_nothing(text: str) -> None:
     assert to_latex(to_latex(text)) == to_latex(text)
     assert clean(clean(text)) == clean(text)
-    assert squeezed(squeezed(text)) == squeezed(text)
+    assert squeeze(squeeze(text)) == squeeze(text)
 
 
 @RELAXED

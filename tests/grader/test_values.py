@@ -15,10 +15,10 @@ from inference_kit.grader.values import (
     Sym,
     contains,
     is_expression,
-    negative,
-    number,
-    parts_of,
-    symbols_of,
+    list_parts,
+    list_symbols,
+    negate,
+    to_num,
     walk,
 )
 
@@ -26,16 +26,16 @@ X, Y = Sym("x"), Sym("y")
 
 
 def test_a_number_equals_another_of_other_digits() -> None:
-    assert Num(Fraction(1, 2), 1) == Num(Fraction(1, 2), 3) == number(Fraction(1, 2))
+    assert Num(Fraction(1, 2), 1) == Num(Fraction(1, 2), 3) == to_num(Fraction(1, 2))
 
 
 def test_every_kind_of_value_has_its_parts() -> None:
-    assert parts_of(Apply("add", (X, Y))) == (X, Y)
-    assert parts_of(Builder(X, Y)) == (X, Y)
-    assert parts_of(Matrix(((X, Y), (Y, X)))) == (X, Y, Y, X)
-    assert parts_of(Measure(X, "cm")) == (X,)
-    assert parts_of(Relation(("=",), (X, Y))) == (X, Y)
-    assert parts_of(X) == ()
+    assert list_parts(Apply("add", (X, Y))) == (X, Y)
+    assert list_parts(Builder(X, Y)) == (X, Y)
+    assert list_parts(Matrix(((X, Y), (Y, X)))) == (X, Y, Y, X)
+    assert list_parts(Measure(X, "cm")) == (X,)
+    assert list_parts(Relation(("=",), (X, Y))) == (X, Y)
+    assert list_parts(X) == ()
 
 
 def test_a_walk_sees_everything_from_left_to_right() -> None:
@@ -45,7 +45,7 @@ def test_a_walk_sees_everything_from_left_to_right() -> None:
 
 
 def test_constants_are_no_variables() -> None:
-    assert symbols_of(Apply("mul", (PI, Y, X)), X) == ["x", "y"]
+    assert list_symbols(Apply("mul", (PI, Y, X)), X) == ["x", "y"]
 
 
 def test_an_operation_is_found_below_others() -> None:
@@ -54,12 +54,12 @@ def test_an_operation_is_found_below_others() -> None:
 
 
 def test_a_negative_number_is_a_number() -> None:
-    assert negative(Num(Fraction(3, 2), 2)) == number(Fraction(-3, 2))
-    assert negative(X) == Apply("neg", (X,))
+    assert negate(Num(Fraction(3, 2), 2)) == to_num(Fraction(-3, 2))
+    assert negate(X) == Apply("neg", (X,))
 
 
 def test_only_what_can_be_computed_with_is_an_expression() -> None:
-    assert all(map(is_expression, (number(1), X, Apply("add", (X, Y)))))
+    assert all(map(is_expression, (to_num(1), X, Apply("add", (X, Y)))))
     assert not any(map(is_expression, (ListOf((X, Y)), Measure(X, "cm"))))
 
 

@@ -7,7 +7,7 @@ Promises: entries stay expressions, nothing is evaluated; only small determinant
 from collections.abc import Callable, Sequence
 from itertools import permutations
 
-from inference_kit.grader.values import Apply, Matrix, Value, negative
+from inference_kit.grader.values import Apply, Matrix, Value, negate
 
 LARGEST_DETERMINANT = 5
 
@@ -21,7 +21,7 @@ def fold_matrices(value: Apply) -> Value:
     if value.head == "det" and 0 < len(matrices[0].rows) == len(matrices[0].rows[0]) <= LARGEST_DETERMINANT:
         return _expand_determinant(matrices[0].rows)
     if value.head == "neg":
-        return _change_entries(matrices[0], negative)
+        return _change_entries(matrices[0], negate)
     if value.head == "mul" and len(matrices) == 1:
         factors = [argument for argument in args if not isinstance(argument, Matrix)]
         return _change_entries(matrices[0], lambda entry: Apply("mul", (*factors, entry)))
@@ -51,7 +51,7 @@ def _expand_determinant(rows: tuple[tuple[Value, ...], ...]) -> Value:
     for order in permutations(range(len(rows))):
         inversions = sum(order[i] > order[j] for i in range(len(order)) for j in range(i + 1, len(order)))
         term = Apply("mul", tuple(row[column] for row, column in zip(rows, order, strict=True)))
-        terms.append(negative(term) if inversions % 2 else term)
+        terms.append(negate(term) if inversions % 2 else term)
     return Apply("add", tuple(terms))
 
 

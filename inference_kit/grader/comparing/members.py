@@ -16,7 +16,7 @@ from inference_kit.grader.values import (
     Value,
     contains,
     is_expression,
-    negative,
+    negate,
 )
 
 
@@ -60,5 +60,5 @@ def _choose_signs(value: Value, *, plus: bool) -> Value:
         return value
     args = tuple(_choose_signs(argument, plus=plus) for argument in value.args)
     if value.head in ("pm", "mp"):
-        return args[0] if plus == (value.head == "pm") else negative(args[0])
+        return args[0] if plus == (value.head == "pm") else negate(args[0])
     return Apply(value.head, args)

@@ -4,7 +4,7 @@ Why: an answer may be given with its name or without; an equation such as `2x = 
 Promises: pure; a relation has a named value or it has none, whatever it is compared with.
 """
 
-from inference_kit.grader.values import Apply, Bracketed, Matrix, Ratio, Relation, Sym, Text, Value, symbols_of
+from inference_kit.grader.values import Apply, Bracketed, Matrix, Ratio, Relation, Sym, Text, Value, list_symbols
 
 
 def find_name(relation: Relation) -> Value | None:
@@ -42,7 +42,7 @@ def find_named_value(relation: Relation) -> Value | None:
 
 def _is_condition(sides: tuple[Value, ...]) -> bool:
     """Say whether an equation is about variables; `2x + 1 = 2 * 3 + 1 = 7` works out a value, `2x = 4` does not."""
-    has_variables = [bool(symbols_of(side)) for side in (sides[0], sides[-1])]
+    has_variables = [bool(list_symbols(side)) for side in (sides[0], sides[-1])]
     return any(has_variables) if len(sides) == 2 else all(has_variables)
 
 

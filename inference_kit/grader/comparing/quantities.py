@@ -18,12 +18,12 @@ from inference_kit.grader.values import (
     Text,
     Value,
     is_expression,
-    number,
+    to_num,
 )
 from inference_kit.grader.verdicts import NO, YES, Verdict, decide
 
 MOST_DIGITS = 4000
-HALF_TURN = number(180)
+HALF_TURN = to_num(180)
 
 
 def compare_measures(rules: Rules, a: Value, b: Value) -> Verdict | None:

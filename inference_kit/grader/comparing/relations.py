@@ -11,7 +11,7 @@ from inference_kit.grader.comparing.real_sets import describe_same_reals
 from inference_kit.grader.comparing.rules import Rules
 from inference_kit.grader.comparing.solving import turn_sign
 from inference_kit.grader.proving.equality import Claim, prove_proportional
-from inference_kit.grader.values import Apply, Relation, Value, is_expression, negative
+from inference_kit.grader.values import Apply, Relation, Value, is_expression, negate
 from inference_kit.grader.verdicts import NO, UNKNOWN, YES, Verdict, any_equal, decide
 
 BALANCED = ("=", "!=", "<", "<=", ">", ">=")
@@ -76,4 +76,4 @@ def _compare_balances(rules: Rules, a: Relation, b: Relation) -> Verdict:
 
 
 def _subtract(left: Value, right: Value) -> Value:
-    return Apply("add", (left, negative(right)))
+    return Apply("add", (left, negate(right)))

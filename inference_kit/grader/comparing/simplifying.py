@@ -6,7 +6,7 @@ Promises: pure; simplifying twice changes nothing more than once, but where brac
 
 from inference_kit.grader.comparing.matrices import fold_matrices
 from inference_kit.grader.comparing.naming import find_name, find_named_value
-from inference_kit.grader.values import Apply, Bracketed, ListOf, Measure, Relation, Value, symbols_of
+from inference_kit.grader.values import Apply, Bracketed, ListOf, Measure, Relation, Value, list_symbols
 
 
 def simplify(value: Value) -> Value:
@@ -29,4 +29,4 @@ def simplify(value: Value) -> Value:
 
 def _is_calculation(value: Value) -> bool:
     """Say whether this is a step like `2 + 2 = 4`; of several steps the last has the answer."""
-    return isinstance(value, Relation) and "=" in value.signs and not symbols_of(value)
+    return isinstance(value, Relation) and "=" in value.signs and not list_symbols(value)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from inference_kit.grader.comparing.intervals import Pieces, are_close, build_interval, complement, intersect
 from inference_kit.grader.proving.points import compute_real
-from inference_kit.grader.values import Apply, Relation, Sym, Value, negative, number, symbols_of
+from inference_kit.grader.values import Apply, Relation, Sym, Value, list_symbols, negate, to_num
 
 INEQUALITIES = ("<", "<=", ">", ">=", "!=")
 TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "!=": "!=", "=": "="}
@@ -97,7 +97,7 @@ def _solve_chain(relation: Relation) -> Solution | None:
 
 def _solve_absolute(inner: Value, sign: str, bound: Value) -> Solution | None:
     """Solve |inner| < bound, which is -bound < inner < bound; |inner| > bound is all that |inner| <= bound is not."""
-    within = _solve_chain(Relation((WITHIN[sign], WITHIN[sign]), (negative(bound), inner, bound)))
+    within = _solve_chain(Relation((WITHIN[sign], WITHIN[sign]), (negate(bound), inner, bound)))
     if within is None or sign[0] == "<":
         return within
     return Solution(within.subject, complement(within.pieces))
@@ -109,7 +109,7 @@ def _solve_linear(left: Value, right: Value, sign: str) -> Solution | None:
     Then d(x) = d(0) + s x with s = d(1) - d(0), which d(2) and d(5) confirm, and the bound is -d(0) / s. Dividing by a
     negative s turns the sign.
     """
-    names = symbols_of(left, right)
+    names = list_symbols(left, right)
     if len(names) != 1:
         return None
     differences = [_subtract_at(left, right, names[0], place) for place in PLACES]
@@ -133,7 +133,7 @@ def _subtract_at(left: Value, right: Value, name: str, place: int) -> float | No
 
 def _substitute(value: Value, name: str, place: int) -> Value:
     if value == Sym(name):
-        return number(place)
+        return to_num(place)
     if isinstance(value, Apply):
         return Apply(value.head, tuple(_substitute(argument, name, place) for argument in value.args))
     return value

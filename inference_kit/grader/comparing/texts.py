@@ -12,8 +12,8 @@ from inference_kit.grader.comparing.structures import compare_values
 from inference_kit.grader.finding.choice import letter_of
 from inference_kit.grader.proving.equality import Claim, prove_equal
 from inference_kit.grader.proving.exact import compute_rational
-from inference_kit.grader.reading.parse import clean, parse, squeezed
-from inference_kit.grader.reading.phrases import words_of
+from inference_kit.grader.reading.parse import clean, parse, squeeze
+from inference_kit.grader.reading.phrases import clean_words
 from inference_kit.grader.values import (
     Apply,
     Based,
@@ -73,7 +73,7 @@ def equality_key(answer: str, kind: AnswerKind) -> str:
     if kind == "choice":
         return _letter(answer)
     if kind == "text":
-        return words_of(clean(answer))
+        return clean_words(clean(answer))
     value = parse(answer)
     rational = compute_rational(value) if isinstance(value, Num | Apply) else None
     return clean(answer) if rational is None else f"{rational.numerator:x}/{rational.denominator:x}"
@@ -96,7 +96,7 @@ def method_of(a: Value, b: Value) -> str:
 
 def same_writing(gold: str, answer: str) -> bool:
     """Whether two texts are the same but for space, dollars and sizes; words may differ in case."""
-    a, b = squeezed(clean(gold)), squeezed(clean(answer))
+    a, b = squeeze(clean(gold)), squeeze(clean(answer))
     if not a:
         return False
     return a == b or (len(a) == len(b) and LONG_WORD.search(a) is not None and a.lower() == b.lower())
@@ -114,4 +114,4 @@ def _compare_words(gold: str, answer: str) -> Comparison:
 
 
 def _letters_of(text: str) -> str:
-    return words_of(clean(text)).replace(" ", "")
+    return clean_words(clean(text)).replace(" ", "")

@@ -12,7 +12,7 @@ from inference_kit.grader.proving.numeric import build_float_evaluator
 from inference_kit.grader.proving.points import compare_at_points, compute_with, sample_points
 from inference_kit.grader.proving.prime_field import fingerprint
 from inference_kit.grader.proving.rounding import is_rounded, is_rounded_irrational
-from inference_kit.grader.values import INFINITY, Apply, Num, Sym, Value, symbols_of, walk
+from inference_kit.grader.values import INFINITY, Apply, Num, Sym, Value, list_symbols, walk
 from inference_kit.grader.verdicts import NO, UNKNOWN, YES, Verdict, decide
 
 Claim = Literal["equal", "proportional", "positively proportional"]
@@ -46,7 +46,7 @@ def prove_proportional(a: Value, b: Value, *, positive: bool = False) -> Verdict
 
     The quotient a/b is the same at all points where neither is zero; it is its sign that inequalities need.
     """
-    if symbols_of(a) != symbols_of(b):
+    if list_symbols(a) != list_symbols(b):
         return NO
     ratios = []
     for point in sample_points([a, b]):

@@ -12,7 +12,7 @@ from inference_kit.grader.operations.operation import NoValue
 from inference_kit.grader.operations.table import OPERATIONS
 from inference_kit.grader.proving.exact import compute_rational
 from inference_kit.grader.proving.numeric import Evaluator, build_float_evaluator
-from inference_kit.grader.values import Value, contains, symbols_of
+from inference_kit.grader.values import Value, contains, list_symbols
 from inference_kit.grader.verdicts import NO, UNKNOWN, YES, Verdict, all_equal
 
 SAMPLES = (0.731, 1.618, -0.917, 2.236, 3.303, -1.414, 0.215)
@@ -73,7 +73,7 @@ def _compare_numbers(a: Any, b: Any, noise: Any, nearly: float, surely_not: floa
 
 def sample_points(values: list[Value]) -> Iterator[Mapping[str, Any]]:
     """Yield points at which to compare: one empty point without variables, whole numbers where factorials need them."""
-    names = symbols_of(*values)
+    names = list_symbols(*values)
     if not names:
         yield {}
         return
@@ -102,7 +102,7 @@ def compute_real(value: Value) -> float | None:
             return float(rational)
         except OverflowError:
             return None
-    if symbols_of(value):
+    if list_symbols(value):
         return None
     computed = compute_with(build_float_evaluator({}), value)
     return float(computed.real) if computed is not None and is_real(computed) else None

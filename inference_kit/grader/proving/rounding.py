@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from inference_kit.grader.proving.exact import compute_rational
 from inference_kit.grader.proving.points import compute_real
-from inference_kit.grader.values import Num, Value, symbols_of
+from inference_kit.grader.values import Num, Value, list_symbols
 
 ENOUGH_DIGITS = 6
 DOUBLE_DIGITS = 15
@@ -35,7 +35,7 @@ def is_rounded(decimal: Value, value: Fraction) -> bool:
 def is_rounded_irrational(a: Value, b: Value) -> bool:
     """Say whether one side is a decimal of enough digits and the other an irrational number that it is rounded from."""
     for decimal, other in ((a, b), (b, a)):
-        if _as_decimal(decimal) is None or symbols_of(other):
+        if _as_decimal(decimal) is None or list_symbols(other):
             continue
         value = compute_real(other)
         if value is not None and compute_rational(other) is None:

@@ -15,7 +15,7 @@ from inference_kit.grader.operations.table import OPERATIONS
 from inference_kit.grader.proving.equality import Claim
 from inference_kit.grader.proving.numeric import Evaluator
 from inference_kit.grader.proving.points import compare_at_points, compute_with, sample_points
-from inference_kit.grader.values import Apply, Num, Sym, Unparsed, Value, contains, symbols_of
+from inference_kit.grader.values import Apply, Num, Sym, Unparsed, Value, contains, list_symbols
 from inference_kit.grader.verdicts import NO, UNKNOWN, YES, Verdict, decide
 
 DIGITS = 50
@@ -54,7 +54,7 @@ def prove(a: Value, b: Value, claim: Claim) -> Verdict:
             return YES
     if verdict is not UNKNOWN:
         return verdict
-    if not any(symbols_of(value) or contains(value, *NEED_SYMPY) for value in (a, b)):
+    if not any(list_symbols(value) or contains(value, *NEED_SYMPY) for value in (a, b)):
         return NO  # numbers beyond every limit, which sympy would only expand
     return decide(_are_equal_in_sympy(a, b))
 

@@ -12,7 +12,7 @@ from inference_kit.grader.reading.grammar import Grammar
 from inference_kit.grader.reading.postfix import read_index
 from inference_kit.grader.reading.reader import OPEN_GROUND, Reader
 from inference_kit.grader.reading.tokens import END, ParseError, Token
-from inference_kit.grader.values import ONE, Apply, Relation, Sym, Value, negative
+from inference_kit.grader.values import ONE, Apply, Relation, Sym, Value, negate
 from inference_kit.grader.vocabulary import (
     ANGLES,
     BIG,
@@ -128,7 +128,7 @@ def _read_bounds(grammar: Grammar) -> tuple[Value | None, Value | None]:
 
 def _read_bound(grammar: Grammar) -> Value:
     if grammar.reader.accept("-"):
-        return negative(grammar.reader.nest(lambda: _read_bound(grammar)))
+        return negate(grammar.reader.nest(lambda: _read_bound(grammar)))
     return grammar.read_nested_primary()
 
 

@@ -15,8 +15,8 @@ from inference_kit.grader.values import (
     ListOf,
     SetOf,
     Value,
-    negative,
-    number,
+    negate,
+    to_num,
 )
 from inference_kit.grader.vocabulary import FUNCTIONS, INVERSES, OPENINGS, SEVERAL_ARGUMENTS, SYNONYMS
 
@@ -35,7 +35,7 @@ def read_function(grammar: Grammar, name: str) -> Value:
             power = reader.nest(grammar.read_exponent)
     if name == "det" and reader.next.text == r"\begin":
         return Apply("det", (grammar.read_nested_primary(),))
-    if power == number(-1) and name in INVERSES:
+    if power == to_num(-1) and name in INVERSES:
         name, power = INVERSES[name], None
     value = _apply(name, _read_arguments(grammar, name), base)
     return Apply("pow", (value, power)) if power is not None else value
@@ -62,7 +62,7 @@ def _read_arguments(grammar: Grammar, name: str) -> tuple[Value, ...]:
             return inside.items
         return (inside,)
     if reader.accept("-"):
-        return (negative(_read_arguments(grammar, name)[0]),)
+        return (negate(_read_arguments(grammar, name)[0]),)
     value = grammar.read_factor()
     while grammar.factor_follows() and not _ends_argument(reader.next):
         value = multiply(value, grammar.read_factor())

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 
 from inference_kit.grader.reading.reader import Reader
 from inference_kit.grader.reading.tokens import ParseError
-from inference_kit.grader.values import Apply, Text, Value, negative, number
+from inference_kit.grader.values import Apply, Text, Value, negate, to_num
 from inference_kit.grader.vocabulary import BARS, ENDINGS, OPENINGS
 
 
@@ -60,11 +60,11 @@ class Grammar(ABC):
         reader = self.reader
         if len(reader.next.text) > 1:
             if reader.next.kind == "digits":
-                return number(int(reader.take_digit()))
+                return to_num(int(reader.take_digit()))
             if reader.next.kind == "word":
                 reader.split_word()
         if reader.accept("-"):
-            return negative(reader.nest(self.read_argument))
+            return negate(reader.nest(self.read_argument))
         return self.read_nested_primary()
 
     def factor_follows(self) -> bool:

@@ -16,7 +16,7 @@ from inference_kit.grader.reading.postfix import mark, read_subscript, read_supe
 from inference_kit.grader.reading.reader import Reader
 from inference_kit.grader.reading.tokens import END, ParseError, tokenize
 from inference_kit.grader.reading.words import read_greek, read_number, read_text, read_word
-from inference_kit.grader.values import Apply, ListOf, Measure, Ratio, Relation, Text, Value, negative
+from inference_kit.grader.values import Apply, ListOf, Measure, Ratio, Relation, Text, Value, negate
 from inference_kit.grader.vocabulary import (
     AND_OR,
     BARE_COMMANDS,
@@ -146,7 +146,7 @@ class Parser(Grammar):
             pass
         if not reader.accept("-"):
             return self.read_term()
-        return negative(reader.nest(self._read_signed_term))
+        return negate(reader.nest(self._read_signed_term))
 
     def read_term(self) -> Value:
         """Read factors from left to right, so that `1/2x` is (1/2)x and a unit belongs to all before it."""
@@ -191,7 +191,7 @@ class Parser(Grammar):
             reader.accept("+")
             return self.read_factor()
         value = reader.nest(self._read_signed_factor)
-        return negative(value) if sign == "-" else Apply("pm", (value,))
+        return negate(value) if sign == "-" else Apply("pm", (value,))
 
     def read_factor(self) -> Value:
         """Read a primary and what stands behind it: `!`, `%`, exponents, indices, primes."""
@@ -217,7 +217,7 @@ class Parser(Grammar):
         """Read a group, or a signed number, letter or function."""
         reader = self.reader
         if reader.accept("-"):
-            return negative(reader.nest(self.read_exponent))
+            return negate(reader.nest(self.read_exponent))
         reader.accept("+")
         value = self.read_primary()
         if reader.accept("^", "**"):  # 2^3^2 is 2^(3^2)
@@ -260,4 +260,4 @@ def _apply_sign(sign: str, term: Value) -> Value:
     """Return a term as its sign makes it; ± and ∓ stay, for they are two values."""
     if sign == "add":
         return term
-    return negative(term) if sign == "neg" else Apply(sign, (term,))
+    return negate(term) if sign == "neg" else Apply(sign, (term,))

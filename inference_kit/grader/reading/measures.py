@@ -5,8 +5,8 @@ Promises: reads only what belongs to the unit.
 """
 
 from inference_kit.grader.reading.reader import Reader
-from inference_kit.grader.reading.units import is_known_unit, is_unit, unit_name
-from inference_kit.grader.values import Measure, Num, Value, symbols_of, walk
+from inference_kit.grader.reading.units import is_known_unit, is_unit, name_unit
+from inference_kit.grader.values import Measure, Num, Value, list_symbols, walk
 from inference_kit.grader.vocabulary import AND_OR, FUNCTIONS, OPENINGS, SENTENCE_WORDS, SYNONYMS
 
 
@@ -16,7 +16,7 @@ def unit_follows(reader: Reader, value: Value) -> bool:
     if token.kind not in ("text", "word") or isinstance(value, Measure):
         return False
     if token.kind == "text":
-        return len(token.text) > 2 or not symbols_of(value)
+        return len(token.text) > 2 or not list_symbols(value)
     if not is_unit(token.text) or token.text.lower() in SENTENCE_WORDS:
         return False
     if is_known_unit(token.text):
@@ -48,7 +48,7 @@ def read_unit(reader: Reader) -> str:
         elif token.text in ("/", "-", r"\cdot") and words and reader.peek(1).kind in ("text", "word"):
             words.append(reader.take().text)
         else:
-            return unit_name(" ".join(words))
+            return name_unit(" ".join(words))
 
 
 def _exponent_follows(reader: Reader) -> bool:

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from inference_kit.grader.reading.latex import parse_latex
 from inference_kit.grader.reading.normalize import to_latex
-from inference_kit.grader.reading.phrases import SCALES, plain_number, read_phrase, words_of
+from inference_kit.grader.reading.phrases import SCALES, clean_words, read_phrase, read_plain_number
 from inference_kit.grader.reading.tokens import MOST_CHARACTERS, THOUSANDS, ParseError
 from inference_kit.grader.reading.units import COMPOUND
 from inference_kit.grader.values import Text, Unparsed, Value
@@ -67,12 +67,12 @@ DEGREES = re.compile(r"(?<=[\d}\s])(?:\\text\{\s*)?degrees?\b\s*\}?", re.IGNOREC
 def parse(text: str) -> Value:
     """Return the value of a bare answer."""
     if len(text) < 300 and PLAIN.fullmatch(text):
-        return plain_number(text)
+        return read_plain_number(text)
     if len(text) > MOST_CHARACTERS:
         return Unparsed("".join(text.split()))
     cleaned = clean(text)
     if len(cleaned) < 300 and PLAIN.fullmatch(cleaned):
-        return plain_number(cleaned)
+        return read_plain_number(cleaned)
     special = read_phrase(cleaned)
     if special is not None:
         return special
@@ -193,11 +193,11 @@ def _read_unparsed(text: str) -> Value:
     shown = re.sub(r"\\(?:text|textbf|textit|mathrm|mbox|textnormal|textrm)\s*\{([^{}]*)\}", r" \1 ", text)
     shown = re.sub(r"\\[ ,;!]|\\q?quad|[~$]", " ", shown)
     if "\\" not in shown and WORDS.search(shown):
-        return Text(words_of(shown))
-    return Unparsed(squeezed(text))
+        return Text(clean_words(shown))
+    return Unparsed(squeeze(text))
 
 
-def squeezed(text: str) -> str:
+def squeeze(text: str) -> str:
     """A text without what its mathematics does not need: most space, dollars, sizes of brackets and of fractions."""
     plain = NOISE.sub(" ", text).replace(r"\dfrac", r"\frac").replace(r"\tfrac", r"\frac")
     return SPACE.sub("", " ".join(plain.split()))

@@ -7,7 +7,7 @@ Promises: looks at short texts only; what is no such phrase is None.
 import re
 from fractions import Fraction
 
-from inference_kit.grader.values import INFINITY, Based, Num, SetOf, Sym, Text, Value, number
+from inference_kit.grader.values import INFINITY, Based, Num, SetOf, Sym, Text, Value, to_num
 from inference_kit.grader.vocabulary import NUMBER_WORDS
 
 LONGEST = 60
@@ -52,7 +52,7 @@ def read_phrase(text: str) -> Value | None:
     if low in ENDLESS:
         return INFINITY
     if SPACED.fullmatch(low) or DOTTED.fullmatch(low):
-        return plain_number(low.replace(" ", "") if " " in low else low.replace(".", ""))
+        return read_plain_number(low.replace(" ", "") if " " in low else low.replace(".", ""))
     based = BASED.fullmatch(text.replace(" ", ""))
     if based and 10 < int(based.group(2)) <= 36:
         return Based(based.group(1), int(based.group(2)))
@@ -63,9 +63,9 @@ def read_phrase(text: str) -> Value | None:
     if DATE.fullmatch(low):
         return Text(_order_date(low))
     if NAME.fullmatch(low_text := text.strip(" .")) or (WORDS.fullmatch(low) and "\\text" in text):
-        return Text(words_of(low)) if low not in NUMBER_WORDS and low_text != "Pi" else None
+        return Text(clean_words(low)) if low not in NUMBER_WORDS and low_text != "Pi" else None
     count = _count(low)
-    return None if count is None else number(count)
+    return None if count is None else to_num(count)
 
 
 def _order_date(text: str) -> str:
@@ -95,12 +95,12 @@ def _count(text: str) -> int | None:
     return total + current
 
 
-def words_of(text: str) -> str:
+def clean_words(text: str) -> str:
     """Return words in lower case, single-spaced, without an article or final punctuation."""
     return ARTICLES.sub("", " ".join(text.lower().split()).strip(" .,;:!?\"'"))
 
 
-def plain_number(text: str) -> Num:
+def read_plain_number(text: str) -> Num:
     """Return the number that digits write; a decimal keeps how many significant ones it shows."""
     _, point, places = text.partition(".")
     return Num(Fraction(text), len(text.lstrip("+-0.").replace(".", "")) if point and places else 0)

@@ -82,7 +82,7 @@ def is_known_unit(word: str) -> bool:
     return (word in NAMES or word.lower() in NAMES) and word not in NO_UNITS
 
 
-def unit_name(words: str) -> str:
+def name_unit(words: str) -> str:
     """Return the one spelling of a unit: `square centimeters`, `cm^2` and `sq. cm` agree."""
     words = re.sub(r"\s*([/^])\s*", r"\1", " ".join(words.replace("\\", "").split())).strip(" .,")
     words = re.sub(r"\s+per\s+", "/", words)

@@ -12,7 +12,7 @@ from inference_kit.grader.reading.postfix import read_subscript, read_superscrip
 from inference_kit.grader.reading.reader import Reader
 from inference_kit.grader.reading.tokens import ParseError, Token, read_numeral
 from inference_kit.grader.reading.units import is_unit
-from inference_kit.grader.values import EULER, IMAGINARY, INFINITY, PI, Apply, ListOf, Num, Sym, Text, Value, number
+from inference_kit.grader.values import EULER, IMAGINARY, INFINITY, PI, Apply, ListOf, Num, Sym, Text, Value, to_num
 from inference_kit.grader.vocabulary import (
     AND_OR,
     CALLABLE,
@@ -89,7 +89,7 @@ def read_word(grammar: Grammar, word: str) -> Value:
     if low in CONSTANTS_BY_WORD:
         return CONSTANTS_BY_WORD[low]
     if low in NUMBER_WORDS:
-        return number(NUMBER_WORDS[low])
+        return to_num(NUMBER_WORDS[low])
     if low in LETTER_NAMES:
         return Sym(low)
     if low in IGNORED_WORDS:
@@ -148,7 +148,7 @@ def read_text(grammar: Grammar, words: str) -> Value:
     if reader.next.text == "(" and words.isascii() and words.isalpha() and len(words) <= LONGEST_CALLED:
         return read_call(grammar, Sym(words))
     if low in NUMBER_WORDS:
-        return number(NUMBER_WORDS[low])
+        return to_num(NUMBER_WORDS[low])
     if low in ("infinity", "infinite"):
         return INFINITY
     while _words_follow(reader.next):

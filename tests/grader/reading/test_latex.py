@@ -23,32 +23,32 @@ from inference_kit.grader.values import (
     Text,
     Unparsed,
     Value,
-    number,
+    to_num,
 )
 
 
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("42", number(42)),
+        ("42", to_num(42)),
         (r"2\frac{3}{4}", Num(Fraction(11, 4))),
         ("1 1/2", Num(Fraction(3, 2))),
         (r"0.1\overline{6}", Num(Fraction(1, 6))),
-        (r"\frac12", Apply("div", (number(1), number(2)))),
-        (r"{3 \over 4}", Apply("div", (number(3), number(4)))),
+        (r"\frac12", Apply("div", (to_num(1), to_num(2)))),
+        (r"{3 \over 4}", Apply("div", (to_num(3), to_num(4)))),
         (r"\sin^{-1} x", Apply("arcsin", (Sym("x"),))),
         ("x_1", Sym("x_1")),
         ("1011_2", Based("1011", 2)),
-        ("(1,2)", Bracketed("(", (number(1), number(2)), ")")),
-        ("{1,2}", SetOf((number(1), number(2)))),
-        ("1 and 2", ListOf((number(1), number(2)), "and")),
-        ("3:2", Ratio((number(3), number(2)))),
-        (r"5\text{ cm}", Measure(number(5), "cm")),
-        (r"x\le 2", Relation(("<=",), (Sym("x"), number(2)))),
-        (r"\begin{pmatrix}1\\2\\\end{pmatrix}", Matrix(((number(1),), (number(2),)))),
+        ("(1,2)", Bracketed("(", (to_num(1), to_num(2)), ")")),
+        ("{1,2}", SetOf((to_num(1), to_num(2)))),
+        ("1 and 2", ListOf((to_num(1), to_num(2)), "and")),
+        ("3:2", Ratio((to_num(3), to_num(2)))),
+        (r"5\text{ cm}", Measure(to_num(5), "cm")),
+        (r"x\le 2", Relation(("<=",), (Sym("x"), to_num(2)))),
+        (r"\begin{pmatrix}1\\2\\\end{pmatrix}", Matrix(((to_num(1),), (to_num(2),)))),
         (r"x\cdotC", Apply("mul", (Sym("x"), Sym("C")))),
-        (r"2\frac13^2", Apply("mul", (number(2), Apply("pow", (Apply("div", (number(1), number(3))), number(2)))))),
-        ("+" * 1200 + "1", number(1)),
+        (r"2\frac13^2", Apply("mul", (to_num(2), Apply("pow", (Apply("div", (to_num(1), to_num(3))), to_num(2)))))),
+        ("+" * 1200 + "1", to_num(1)),
     ],
 )
 def test_what_people_write_is_understood(text: str, value: Value) -> None:
@@ -86,7 +86,7 @@ def test_what_is_unknown_or_beyond_the_limits_is_refused(text: str) -> None:
 
 
 X = Sym("x")
-HALF = Apply("integral", (X, X, number(0), number(1)))
+HALF = Apply("integral", (X, X, to_num(0), to_num(1)))
 
 
 @pytest.mark.parametrize(
@@ -94,11 +94,11 @@ HALF = Apply("integral", (X, X, number(0), number(1)))
     [
         (r"\int_0^1 x\,dx", HALF),
         (r"\int_0^1 x\,d x", HALF),
-        (r"\int_0^1 x\,dx 3", Apply("mul", (HALF, number(3)))),
-        (r"3\int_0^1 x\,dx", Apply("mul", (number(3), HALF))),
-        (r"\int_0^1 x\,dx \cdot y + 1", Apply("add", (Apply("mul", (HALF, Sym("y"))), number(1)))),
-        (r"\left(\int_0^1 x\,dx\right)^2", Apply("pow", (HALF, number(2)))),
-        (r"\int dx", Apply("integral", (number(1), X))),
+        (r"\int_0^1 x\,dx 3", Apply("mul", (HALF, to_num(3)))),
+        (r"3\int_0^1 x\,dx", Apply("mul", (to_num(3), HALF))),
+        (r"\int_0^1 x\,dx \cdot y + 1", Apply("add", (Apply("mul", (HALF, Sym("y"))), to_num(1)))),
+        (r"\left(\int_0^1 x\,dx\right)^2", Apply("pow", (HALF, to_num(2)))),
+        (r"\int dx", Apply("integral", (to_num(1), X))),
         (r"\int \frac ab dx", Apply("integral", (Apply("div", (Sym("a"), Sym("b"))), X))),
     ],
 )
@@ -117,21 +117,21 @@ def _sine(argument: Value) -> Value:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        (r"\sin 2x", _sine(Apply("mul", (number(2), X)))),
-        (r"\sin 2\theta", _sine(Apply("mul", (number(2), Sym("theta"))))),
+        (r"\sin 2x", _sine(Apply("mul", (to_num(2), X)))),
+        (r"\sin 2\theta", _sine(Apply("mul", (to_num(2), Sym("theta"))))),
         (r"\sin \alpha\beta", _sine(Apply("mul", (Sym("alpha"), Sym("beta"))))),
-        (r"\sin 2x \cos x", Apply("mul", (_sine(Apply("mul", (number(2), X))), Apply("cos", (X,))))),
+        (r"\sin 2x \cos x", Apply("mul", (_sine(Apply("mul", (to_num(2), X))), Apply("cos", (X,))))),
         (r"\sin(x) y", Apply("mul", (_sine(X), Sym("y")))),
-        (r"\sin 2x \cdot y", Apply("mul", (_sine(Apply("mul", (number(2), X))), Sym("y")))),
-        (r"\sin 2 cm", Measure(_sine(number(2)), "cm")),
-        ("2 sin(x)", Apply("mul", (number(2), _sine(X)))),
-        ("2 sinh(x)", Apply("mul", (number(2), Apply("sinh", (X,))))),
-        ("2 arcsin x", Apply("mul", (number(2), Apply("arcsin", (X,))))),
-        ("3 floor(x)", Apply("mul", (number(3), Apply("floor", (X,))))),
-        ("sin 2 theta", _sine(Apply("mul", (number(2), Sym("theta"))))),
-        ("5 theta", Apply("mul", (number(5), Sym("theta")))),
-        ("3 floor", Measure(number(3), "floor")),
-        ("30 deg", Measure(number(30), "degree")),
+        (r"\sin 2x \cdot y", Apply("mul", (_sine(Apply("mul", (to_num(2), X))), Sym("y")))),
+        (r"\sin 2 cm", Measure(_sine(to_num(2)), "cm")),
+        ("2 sin(x)", Apply("mul", (to_num(2), _sine(X)))),
+        ("2 sinh(x)", Apply("mul", (to_num(2), Apply("sinh", (X,))))),
+        ("2 arcsin x", Apply("mul", (to_num(2), Apply("arcsin", (X,))))),
+        ("3 floor(x)", Apply("mul", (to_num(3), Apply("floor", (X,))))),
+        ("sin 2 theta", _sine(Apply("mul", (to_num(2), Sym("theta"))))),
+        ("5 theta", Apply("mul", (to_num(5), Sym("theta")))),
+        ("3 floor", Measure(to_num(3), "floor")),
+        ("30 deg", Measure(to_num(30), "degree")),
     ],
 )
 def test_a_function_takes_its_factors_and_no_unit_is_one(text: str, value: Value) -> None:
@@ -147,4 +147,4 @@ def test_an_answer_that_nobody_understands_is_a_text_or_unparsed() -> None:
     "text", [r"$\boxed{42}$", "**42**", "42.", "{42}", r"\text{42}", "= 42", r"\(42\)", "forty-two"]
 )
 def test_wrappers_come_off(text: str) -> None:
-    assert parse(text) == number(42)
+    assert parse(text) == to_num(42)

@@ -4,7 +4,7 @@ import pytest
 
 from inference_kit.grader.reading.reader import DEEPEST, MOST_LINKS, OPEN_GROUND, Reader, Surroundings
 from inference_kit.grader.reading.tokens import END, ParseError, Token, tokenize
-from inference_kit.grader.values import Value, number
+from inference_kit.grader.values import Value, to_num
 
 
 def _reader(text: str) -> Reader:
@@ -65,9 +65,9 @@ def test_depth_and_chains_are_bounded() -> None:
     reader = _reader("x")
 
     def nest(levels: int) -> Value:
-        return reader.nest(lambda: nest(levels - 1)) if levels else number(reader.depth)
+        return reader.nest(lambda: nest(levels - 1)) if levels else to_num(reader.depth)
 
-    assert nest(DEEPEST) == number(DEEPEST)
+    assert nest(DEEPEST) == to_num(DEEPEST)
     assert reader.depth == 0
     with pytest.raises(ParseError):
         nest(DEEPEST + 1)

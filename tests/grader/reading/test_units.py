@@ -3,8 +3,8 @@
 import pytest
 
 from inference_kit.grader.reading.latex import parse_latex
-from inference_kit.grader.reading.units import is_known_unit, is_unit, unit_name
-from inference_kit.grader.values import Apply, Measure, Sym, number
+from inference_kit.grader.reading.units import is_known_unit, is_unit, name_unit
+from inference_kit.grader.values import Apply, Measure, Sym, to_num
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from inference_kit.grader.values import Apply, Measure, Sym, number
     ],
 )
 def test_a_unit_has_one_spelling(written: str, name: str) -> None:
-    assert unit_name(written) == name
+    assert name_unit(written) == name
 
 
 def test_words_of_mathematics_are_no_units() -> None:
@@ -44,9 +44,9 @@ def test_words_of_mathematics_are_no_units() -> None:
     ],
 )
 def test_a_unit_ends_where_mathematics_goes_on(text: str, unit: str) -> None:
-    assert parse_latex(text) == Measure(number(5), unit_name(unit))
-    assert parse_latex(f"{text} + 1") == Apply("add", (Measure(number(5), unit_name(unit)), number(1)))
+    assert parse_latex(text) == Measure(to_num(5), name_unit(unit))
+    assert parse_latex(f"{text} + 1") == Apply("add", (Measure(to_num(5), name_unit(unit)), to_num(1)))
 
 
 def test_a_letter_is_a_factor_and_no_unit() -> None:
-    assert parse_latex("5m") == Apply("mul", (number(5), Sym("m")))
+    assert parse_latex("5m") == Apply("mul", (to_num(5), Sym("m")))
