@@ -16,8 +16,9 @@ from typing import Any
 
 from inference_kit.errors import UserError
 from inference_kit.estimates import pass_at_k, wilson_interval
-from inference_kit.grader import Grade, GradeItem, GraderPool, is_parsed, similarity
-from inference_kit.grader.finding.extract import boxes
+from inference_kit.grader import Grade, GradeItem, GraderPool, is_parsed
+from inference_kit.grader.finding.boxes import find_boxes
+from inference_kit.grader.similarity import measure_similarity
 from inference_kit.records import Candidate, Record, Usage
 from inference_kit.registry import lookup
 from inference_kit.store.results import write_final
@@ -256,7 +257,7 @@ def _judged(record: Record, votes: Sequence[Vote], grades: Sequence[Grade]) -> J
         return Judged(unparsed_gold=unparsed)
     winners = {name: _winner(record, name) for name in votes}
     places = set(winners.values())
-    boxing = {place for place in places if len(set(boxes(record.candidates[place].text))) > MANY_BOXES}
+    boxing = {place for place in places if len(set(find_boxes(record.candidates[place].text))) > MANY_BOXES}
     judged = Judged(
         winners,
         many_boxes=frozenset(name for name, place in winners.items() if place in boxing),
@@ -264,11 +265,15 @@ def _judged(record: Record, votes: Sequence[Vote], grades: Sequence[Grade]) -> J
     )
     if not grades:
         return judged
-    likeness = {place: _likeness(record, place, grades[place]) for place in places}
+    golds, kind = _golds(record), record.answer_kind
+    similarity = {
+        place: measure_similarity(golds, record.candidates[place].answer, kind, correct=grades[place].correct)
+        for place in places
+    }
     return replace(
         judged,
         grades={name: grades[place] for name, place in winners.items()},
-        similarity={name: likeness[place] for name, place in winners.items()},
+        similarity={name: similarity[place] for name, place in winners.items()},
         correct=tuple(grade.correct for grade in grades),
     )
 
@@ -282,14 +287,6 @@ def _golds(record: Record) -> Sequence[str]:
 
 def _mathematical(record: Record) -> bool:
     return record.answer_kind in ("math", "number")
-
-
-def _likeness(record: Record, place: int, grade: Grade) -> float:
-    """1 for a right answer; for a wrong mathematical one its similarity to the nearest gold answer."""
-    answer = record.candidates[place].answer
-    if grade.correct or answer is None or not _mathematical(record):
-        return float(grade.correct)
-    return max(similarity(gold, answer) for gold in _golds(record))
 
 
 def _winner(record: Record, name: Vote) -> int:

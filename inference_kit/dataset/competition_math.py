@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from inference_kit.dataset.base import Dataset
 from inference_kit.dataset.fields import missing_field, read_gold, read_text
 from inference_kit.errors import UserError
-from inference_kit.grader.finding.extract import boxes
+from inference_kit.grader.finding.boxes import find_boxes
 from inference_kit.records import Problem
 
 
@@ -38,7 +38,7 @@ class MATH(Dataset):
             raise missing_field("answer", row, (*self.fields, "answer or solution"))
         solution = read_text(row, "solution")
         # `boxes` joins boxes that stand side by side to one list, so it gets the text from the last box on.
-        found = boxes(solution[max(solution.rfind("\\boxed"), solution.rfind("\\fbox"), 0) :])
+        found = find_boxes(solution[max(solution.rfind("\\boxed"), solution.rfind("\\fbox"), 0) :])
         if not found:
             raise UserError("field 'solution' has no \\boxed{} answer", fix="Add a field answer.")
         return found[-1].strip()

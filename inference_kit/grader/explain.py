@@ -6,10 +6,11 @@ Promises: grades with the pool that is given, so what is shown is what a run wou
 
 from collections.abc import Iterator
 
+from inference_kit.grader.finding.boxes import find_boxes
 from inference_kit.grader.finding.choice import is_choice
-from inference_kit.grader.finding.extract import after_thinking, boxes, candidates
+from inference_kit.grader.finding.extract import drop_thinking, find_candidates
 from inference_kit.grader.reading.parse import clean, parse
-from inference_kit.grader.similarity import similarity
+from inference_kit.grader.similarity import measure_similarity
 from inference_kit.grader.values import (
     Apply,
     Based,
@@ -34,58 +35,59 @@ LONGEST = 200
 
 def explain(pool: GraderPool, gold: str, response: str) -> Iterator[str]:
     """Yield a line for each stage: boxes, candidates, how both sides are read, each verdict, the grade."""
-    found = candidates(response, wants_letter=is_choice(gold))
-    boxed = boxes(after_thinking(response))
+    found = find_candidates(response, wants_letter=is_choice(gold))
+    boxed = find_boxes(drop_thinking(response))
     yield f"boxes       {len(boxed)}"
     for place, candidate in enumerate(found, start=1):
-        yield f"candidate   {place} of {len(found)}: {_short(candidate)}{'  (strict)' if place == len(found) else ''}"
-    yield f"gold        {_short(clean(gold))}  read as {_short(shown(parse(gold)))}"
+        yield f"candidate   {place} of {len(found)}: {_shorten(candidate)}{'  (strict)' if place == len(found) else ''}"
+    yield f"gold        {_shorten(clean(gold))}  read as {_shorten(show(parse(gold)))}"
     for candidate in found:
         comparison = pool.compare(gold, candidate)
-        yield f"answer      {_short(clean(candidate))}  read as {_short(shown(parse(candidate)))}"
+        yield f"answer      {_shorten(clean(candidate))}  read as {_shorten(show(parse(candidate)))}"
         yield f"verdict     {'equal' if comparison.equal else 'not equal'}, by {comparison.method}"
     grade = pool.grade(gold, response)
     if grade.extracted is not None:
-        yield f"similarity  {similarity(gold, grade.extracted):.3f}"
+        yield f"similarity  {measure_similarity([gold], grade.extracted, 'math', correct=grade.correct):.3f}"
     yield f"lenient     {'correct' if grade.correct else 'not correct'}, by {grade.method}"
     yield f"strict      {'correct' if grade.strict else 'not correct'}"
 
 
-def shown(value: Value) -> str:
-    """A value as a short formula with its type visible."""
+def show(value: Value) -> str:
+    """Write a value as a formula that tells what each part was read as."""
     match value:
         case Num(amount, digits):
             return f"{amount}{f' (a decimal of {digits} digits)' if digits else ''}"
         case Sym(name):
             return name
         case Apply(head, args):
-            return f"{head}({', '.join(map(shown, args))})"
+            return f"{head}({', '.join(map(show, args))})"
         case Bracketed(opening, items, closing):
-            return f"{opening}{', '.join(map(shown, items))}{closing}"
+            return f"{opening}{', '.join(map(show, items))}{closing}"
         case SetOf(items):
-            return f"set {{{', '.join(map(shown, items))}}}"
+            return f"set {{{', '.join(map(show, items))}}}"
         case ListOf(items, joint):
-            return f"list joined by {joint!r}: {'; '.join(map(shown, items))}"
+            return f"list joined by {joint!r}: {'; '.join(map(show, items))}"
         case Builder(element, condition):
-            return f"all {shown(element)} with {shown(condition)}"
+            return f"all {show(element)} with {show(condition)}"
         case Relation(signs, sides):
-            return shown(sides[0]) + "".join(
-                f" {sign} {shown(side)}" for sign, side in zip(signs, sides[1:], strict=True)
+            return show(sides[0]) + "".join(
+                f" {sign} {show(side)}" for sign, side in zip(signs, sides[1:], strict=True)
             )
         case Matrix(rows):
-            return f"matrix {'; '.join(', '.join(map(shown, row)) for row in rows)}"
+            return f"matrix {'; '.join(', '.join(map(show, row)) for row in rows)}"
         case Measure(inner, unit):
-            return f"{shown(inner)} in {unit!r}"
+            return f"{show(inner)} in {unit!r}"
         case Based(digits, base):
             return f"{digits} in base {base}"
         case Ratio(parts):
-            return f"ratio {' : '.join(map(shown, parts))}"
+            return f"ratio {' : '.join(map(show, parts))}"
         case Text(words):
             return f"text {words!r}"
         case Unparsed(text):
             return f"not parsed {text!r}"
 
 
-def _short(text: str) -> str:
+def _shorten(text: str) -> str:
+    """Return a text on one line, cut off where it is too long."""
     line = " ".join(text.split())
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}… ({len(line)} characters)"

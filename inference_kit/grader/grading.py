@@ -1,4 +1,4 @@
-"""The rules of a grade: lenient where any box may be right, strict where the last one decides.
+"""Grade a response: by the lenient rule any box may be right, by the strict one the last decides.
 
 Why: pool and worker grade by the same few lines, each with its own way to compare two answers.
 Promises: strict implies lenient; the strict verdict is always there; pure but for `compare`, which is given.
@@ -7,9 +7,9 @@ Promises: strict implies lenient; the strict verdict is always there; pure but f
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from inference_kit.grader.comparing.texts import Comparison, same_writing
+from inference_kit.grader.comparing.texts import Comparison, are_written_alike
 from inference_kit.grader.finding.choice import is_choice
-from inference_kit.grader.finding.extract import candidates
+from inference_kit.grader.finding.extract import find_candidates
 from inference_kit.grader.verdicts import NO, UNKNOWN
 from inference_kit.records import AnswerKind
 
@@ -17,8 +17,8 @@ MOST_CANDIDATES = 400
 WRAPPING = 40
 """Characters by which a response that is nothing but the gold answer may be longer."""
 
-
 Compare = Callable[[str, str, AnswerKind], Comparison]
+"""Compares a gold answer with an answer, both bare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class GradeItem:
 
     @property
     def golds(self) -> tuple[str, ...]:
+        """The acceptable answers, also where there is one."""
         return (self.gold,) if isinstance(self.gold, str) else self.gold
 
 
@@ -58,12 +59,9 @@ def grade_item(item: GradeItem, compare: Compare) -> Grade | None:
         None where the grade hangs on a comparison that `compare` leaves unknown.
     """
     golds = item.golds
-    if any(len(item.response) < len(gold) + WRAPPING and same_writing(gold, item.response) for gold in golds):
+    if any(len(item.response) < len(gold) + WRAPPING and are_written_alike(gold, item.response) for gold in golds):
         return Grade(True, True, item.response, "string")
-    wants_letter = item.kind == "math" and any(is_choice(gold) for gold in golds)
-    found = candidates(item.response, item.kind, item.choices, wants_letter=wants_letter)
-    if not found and wants_letter:
-        found = candidates(item.response, item.kind, item.choices)
+    found = _find(item)
     if not found:
         return Grade(False, False, None, "no_answer")
     last = _compare_with_any(golds, found[-1], item.kind, compare)
@@ -80,6 +78,13 @@ def grade_item(item: GradeItem, compare: Compare) -> Grade | None:
         if other.method == "timeout":  # one response may cost a time limit, not one for each of its boxes
             return Grade(False, False, found[-1], "timeout")
     return Grade(False, False, found[-1], last.method)
+
+
+def _find(item: GradeItem) -> list[str]:
+    """Return the candidates of a response: letters where the gold answer is one, and anything where it names none."""
+    wants_letter = item.kind == "math" and any(map(is_choice, item.golds))
+    found = find_candidates(item.response, item.kind, item.choices, wants_letter=wants_letter)
+    return found or (find_candidates(item.response, item.kind, item.choices) if wants_letter else [])
 
 
 def _compare_with_any(golds: Sequence[str], answer: str, kind: AnswerKind, compare: Compare) -> Comparison:

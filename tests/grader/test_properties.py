@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from inference_kit.grader.comparing.texts import compare_texts
 from inference_kit.grader.finding.choice import is_choice
-from inference_kit.grader.finding.extract import candidates, extract
+from inference_kit.grader.finding.extract import extract, find_candidates
 from inference_kit.grader.grading import GradeItem, grade_item
 from inference_kit.grader.reading.normalize import to_latex
 from inference_kit.grader.reading.parse import clean, parse, squeeze
@@ -95,8 +95,8 @@ def test_two_integers_are_equal_only_where_they_are_the_same(a: int, b: int) -> 
 @given(st.one_of(NOISE, st.text(max_size=80), ANSWERS))
 def test_no_text_raises_or_takes_long(text: str) -> None:
     started = time.process_time()
-    candidates(text)
-    candidates(text, "choice", ("one", "two"))
+    find_candidates(text)
+    find_candidates(text, "choice", ("one", "two"))
     extract(text, "text")
     parse(text)
     similarity(text, "x+1")
@@ -169,8 +169,8 @@ def test_what_is_right_by_the_strict_rule_is_right_by_the_lenient_one(gold: str,
 def test_what_is_meant_to_explode_is_refused_at_once(text: str) -> None:
     started = time.process_time()
     parse(text)
-    candidates(text)
-    candidates(text, wants_letter=True)
+    find_candidates(text)
+    find_candidates(text, wants_letter=True)
     is_choice(text)
     assert _verdict("42", text) is not YES
     similarity(text, text)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from inference_kit.grader import GradeItem, GraderPool, extract
-from inference_kit.grader.finding.extract import boxes
+from inference_kit.grader.finding.boxes import find_boxes
 
 SHARED = Path(__file__).parents[3] / "shared"
 MODELS = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")
@@ -91,7 +91,7 @@ def _gold_answers() -> Iterator[str]:
     for row in _rows("data/olympiadbench.jsonl"):
         yield from map(str, row["final_answer"])
     for row in _rows("data/minerva_math.jsonl"):
-        answer = boxes(row["solution"])[-1]
+        answer = find_boxes(row["solution"])[-1]
         assert extract(row["solution"]) == answer
         yield answer
     yield from (str(row["Answer"]) for row in _rows("data/svamp.jsonl"))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from inference_kit.grader.comparing.rules import Prove
 from inference_kit.grader.comparing.structures import compare_values
-from inference_kit.grader.finding.choice import letter_of
+from inference_kit.grader.finding.choice import find_letter
 from inference_kit.grader.proving.equality import Claim, prove_equal
 from inference_kit.grader.proving.exact import compute_rational
 from inference_kit.grader.reading.parse import clean, parse, squeeze
@@ -32,6 +32,20 @@ from inference_kit.grader.values import (
 )
 from inference_kit.grader.verdicts import UNKNOWN, YES, Verdict, decide
 from inference_kit.records import AnswerKind
+
+METHODS: dict[type[Value], str] = {
+    Text: "text",
+    Relation: "relation",
+    Bracketed: "tuple",
+    SetOf: "set",
+    ListOf: "set",
+    Matrix: "matrix",
+    Measure: "unit",
+    Based: "base",
+    Ratio: "ratio",
+    Builder: "set",
+}
+"""What a grade calls the way in which such values are compared."""
 
 LONG_WORD = re.compile(r"(?<!\\)\b[A-Za-z]{4}")
 
@@ -57,61 +71,57 @@ def compare_texts(gold: str, answer: str, kind: AnswerKind, prove: Prove = _leav
     if gold.strip() == answer.strip():
         return Comparison(decide(bool(gold.strip())), "string")
     if kind == "choice":
-        return Comparison(decide(_letter(gold) == _letter(answer)), "choice")
+        return Comparison(decide(_read_letter(gold) == _read_letter(answer)), "choice")
     if kind == "text":
         return _compare_words(gold, answer)
     a, b = parse(gold), parse(answer)
     if isinstance(a, Num) and isinstance(b, Num):
         return Comparison(prove_equal(a, b), "number")
-    if same_writing(gold, answer):
+    if are_written_alike(gold, answer):
         return Comparison(YES, "string")
-    return Comparison(compare_values(a, b, prove), method_of(a, b))
+    return Comparison(compare_values(a, b, prove), _name_method(a, b))
 
 
-def equality_key(answer: str, kind: AnswerKind) -> str:
-    """A text that equal answers often share: the value of a number, or the cleaned answer."""
-    if kind == "choice":
-        return _letter(answer)
-    if kind == "text":
-        return clean_words(clean(answer))
-    value = parse(answer)
-    rational = compute_rational(value) if isinstance(value, Num | Apply) else None
-    return clean(answer) if rational is None else f"{rational.numerator:x}/{rational.denominator:x}"
-
-
-def method_of(a: Value, b: Value) -> str:
-    """The name of the way in which two such values are compared."""
-    names = {
-        Text: "text", Relation: "relation", Bracketed: "tuple", SetOf: "set", ListOf: "set", Matrix: "matrix",
-        Measure: "unit", Based: "base", Ratio: "ratio", Builder: "set",
-    }  # fmt: skip
-    for value in (a, b):
-        if type(value) in names:
-            return names[type(value)]
-    if any(isinstance(value, Apply) and value.head in ("union", "intersection", "difference") for value in (a, b)):
-        return "interval"
-    rational = all(is_expression(value) and compute_rational(value) is not None for value in (a, b))
-    return "number" if rational else "symbolic"
-
-
-def same_writing(gold: str, answer: str) -> bool:
-    """Whether two texts are the same but for space, dollars and sizes; words may differ in case."""
-    a, b = squeeze(clean(gold)), squeeze(clean(answer))
-    if not a:
-        return False
-    return a == b or (len(a) == len(b) and LONG_WORD.search(a) is not None and a.lower() == b.lower())
-
-
-def _letter(text: str) -> str:
-    return letter_of(clean(text), whole=True) or clean(text).strip("() .").upper()
+def _read_letter(text: str) -> str:
+    return find_letter(clean(text), whole=True) or clean(text).strip("() .").upper()
 
 
 def _compare_words(gold: str, answer: str) -> Comparison:
     a, b = parse(gold), parse(answer)
     if isinstance(a, Num) and isinstance(b, Num):
         return Comparison(decide(a == b), "number")
-    return Comparison(decide(_letters_of(gold) == _letters_of(answer)), "text")
+    return Comparison(decide(_read_letters(gold) == _read_letters(answer)), "text")
 
 
-def _letters_of(text: str) -> str:
+def _read_letters(text: str) -> str:
     return clean_words(clean(text)).replace(" ", "")
+
+
+def are_written_alike(gold: str, answer: str) -> bool:
+    """Say whether two texts are the same but for space, dollars and sizes; words may differ in case."""
+    a, b = squeeze(clean(gold)), squeeze(clean(answer))
+    if not a:
+        return False
+    return a == b or (len(a) == len(b) and LONG_WORD.search(a) is not None and a.lower() == b.lower())
+
+
+def _name_method(a: Value, b: Value) -> str:
+    """Return the name of the way in which two such values are compared."""
+    for value in (a, b):
+        if type(value) in METHODS:
+            return METHODS[type(value)]
+    if any(isinstance(value, Apply) and value.head in ("union", "intersection", "difference") for value in (a, b)):
+        return "interval"
+    rational = all(is_expression(value) and compute_rational(value) is not None for value in (a, b))
+    return "number" if rational else "symbolic"
+
+
+def build_equality_key(answer: str, kind: AnswerKind) -> str:
+    """Return a text that equal answers often share: the value of a number, or the cleaned answer."""
+    if kind == "choice":
+        return _read_letter(answer)
+    if kind == "text":
+        return clean_words(clean(answer))
+    value = parse(answer)
+    rational = compute_rational(value) if isinstance(value, Num | Apply) else None
+    return clean(answer) if rational is None else f"{rational.numerator:x}/{rational.denominator:x}"

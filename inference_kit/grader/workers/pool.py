@@ -14,7 +14,7 @@ from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from inference_kit.grader.comparing.texts import Comparison, compare_texts, equality_key
+from inference_kit.grader.comparing.texts import Comparison, build_equality_key, compare_texts
 from inference_kit.grader.grading import Grade, GradeItem, grade_item
 from inference_kit.grader.verdicts import NO, UNKNOWN
 from inference_kit.grader.workers.jobs import GradeJob, ProofJob, WorkerDied, WorkerLate
@@ -119,7 +119,7 @@ class GraderPool:
             if answer is None:
                 groups.append(-1)
                 continue
-            key = equality_key(answer, kind)
+            key = build_equality_key(answer, kind)
             if key not in group_of_key:
                 group_of_key[key] = next(
                     (number for number, other in enumerate(representatives) if self.equal(other, answer, kind)),

@@ -3,7 +3,8 @@
 import pytest
 
 from inference_kit.grader import GraderPool, extract, grade
-from inference_kit.grader.finding.extract import boxes, candidates
+from inference_kit.grader.finding.boxes import find_boxes
+from inference_kit.grader.finding.extract import find_candidates
 
 
 @pytest.mark.parametrize(
@@ -89,12 +90,12 @@ def test_any_box_may_be_right_by_the_lenient_rule_and_only_the_last_by_the_stric
 
 
 def test_boxes_side_by_side_are_one_list() -> None:
-    assert boxes(r"$\boxed{1}$ and $\boxed{2}$") == ["1", "2", "1, 2"]
+    assert find_boxes(r"$\boxed{1}$ and $\boxed{2}$") == ["1", "2", "1, 2"]
     assert grade(r"\{1,2\}", r"$\boxed{1}$, $\boxed{2}$").strict
 
 
 def test_a_statement_after_the_last_box_is_one_more_candidate() -> None:
-    assert candidates(r"\boxed{255} per year. The final answer is 10,455.") == ["10,455", "255"]
+    assert find_candidates(r"\boxed{255} per year. The final answer is 10,455.") == ["10,455", "255"]
 
 
 def test_a_gold_answer_equals_itself_even_where_it_is_a_paragraph() -> None:
