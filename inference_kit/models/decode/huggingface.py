@@ -83,7 +83,7 @@ class HuggingFace(LocalModel):
         if self._tensor_parallel > 1:
             self._check_shares()
         if self.weights.is_local:
-            self.weights.whole_folder()
+            self.weights.fetch_all()
 
     async def generate(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, Completion]]:
         """Write the completions of one prompt, each as it finishes; what else runs shares the batch."""

@@ -80,7 +80,7 @@ class Vision(HuggingFace):
     def _processor(self) -> Any:
         from transformers import AutoProcessor
 
-        folder, trusted = self.weights.whole_folder(), self._trust_remote_code
+        folder, trusted = self.weights.fetch_all(), self._trust_remote_code
         try:
             return AutoProcessor.from_pretrained(folder, trust_remote_code=trusted)  # type: ignore[no-untyped-call]
         except (OSError, ValueError, ImportError) as error:

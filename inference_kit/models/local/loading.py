@@ -28,7 +28,7 @@ def load_tokenizer(weights: Weights, *, trust_remote_code: bool = False) -> Any:
     """
     from transformers import AutoTokenizer
 
-    folder = weights.tokenizer_folder()
+    folder = weights.fetch_tokenizer()
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, ImportError) as error:
@@ -65,7 +65,7 @@ def load_model(
     from safetensors import SafetensorError
     from transformers.distributed.configuration_utils import DistributedConfig
 
-    folder = weights.whole_folder()
+    folder = weights.fetch_all()
     place = choose_device(placement.device)
     number_format = choose_dtype(placement.dtype, place, weights.config)
     kernel = choose_attention(attention, weights.config)

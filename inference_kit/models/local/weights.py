@@ -84,8 +84,8 @@ class Weights:
             )
         return folder
 
-    def whole_folder(self) -> Path:
-        """Return the folder with the weights as well; those of a hub id are fetched now.
+    def fetch_all(self) -> Path:
+        """Return the folder with the weights as well; of a hub id they are fetched now.
 
         Raises:
             UserError: where the folder holds no weights, or not all.
@@ -104,8 +104,8 @@ class Weights:
             self._check_no_parts(folder)
         return folder
 
-    def tokenizer_folder(self) -> Path:
-        """Return the folder with the tokenizer; all files of a hub id are fetched now.
+    def fetch_tokenizer(self) -> Path:
+        """Return the folder with the tokenizer; of a hub id all files are fetched now.
 
         Raises:
             UserError: where there is none.

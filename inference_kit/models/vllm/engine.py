@@ -114,7 +114,7 @@ class VLLM(LocalModel):
                 fix="Merge them first, or use --model huggingface, which adds them up.",
             )
         if self.weights.is_local:
-            self.weights.whole_folder()
+            self.weights.fetch_all()
 
     async def generate(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, Completion]]:
         """Write the completions of one prompt, each with its position as it finishes."""
@@ -163,7 +163,7 @@ class VLLM(LocalModel):
             else {}
         )
         own = {
-            "model": str(self.weights.whole_folder()),
+            "model": str(self.weights.fetch_all()),
             "tokenizer": str(self.tokenizer.name_or_path),
             "generation_config": "vllm",  # its settings come with each request
             "max_logprobs": -1,

@@ -61,7 +61,7 @@ class QwenPRM(TransformerRewardModel):
             """Turn (positions, 2) logits into P(class 1)."""
             return logits.softmax(-1)[:, 1]
 
-        model = ModelWithHead(self.load(), load_head(self._weights.whole_folder(), HEAD))
+        model = ModelWithHead(self.load(), load_head(self._weights.fetch_all(), HEAD))
         return BatchedForward(
             model, read_probabilities(to_probabilities, keeps_logits=False), cache_bytes=self.cache_bytes
         )

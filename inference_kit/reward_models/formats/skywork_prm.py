@@ -54,7 +54,7 @@ class SkyworkPRM(TransformerRewardModel):
             """Turn (positions, 1) values into their sigmoids."""
             return values[:, 0].sigmoid()
 
-        model = ModelWithHead(self.load(), load_head(self._weights.whole_folder(), HEAD))
+        model = ModelWithHead(self.load(), load_head(self._weights.fetch_all(), HEAD))
         return BatchedForward(
             model, read_probabilities(to_probabilities, keeps_logits=False), cache_bytes=self.cache_bytes
         )

@@ -169,7 +169,7 @@ class TransformerRewardModel(RewardModel, ABC):
                 fix=f"Try --reward-model {other}." if other else "Choose the format that the weights were made for.",
             )
         if self._weights.is_local:
-            self._weights.whole_folder()
+            self._weights.fetch_all()
         self.check_head()
         if self._weights.is_local:
             self.check_tokens()

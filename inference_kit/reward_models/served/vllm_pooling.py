@@ -132,7 +132,7 @@ class VllmPooling(RewardModel):
     def _build_arguments(self) -> dict[str, Any]:
         pooler = {"task": self._task} | ({"tok_pooling_type": "ALL"} if self._task == "token_classify" else {})
         own = {
-            "model": str(self._weights.whole_folder()),
+            "model": str(self._weights.fetch_all()),
             "tokenizer": str(self._format.tokenizer.name_or_path),
             "runner": "pooling",
             "pooler_config": pooler,

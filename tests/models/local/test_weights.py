@@ -79,7 +79,7 @@ def test_a_part_that_is_missing_is_named_before_anything_is_read(copy: Path) -> 
     (copy / "model.safetensors.index.json").write_text(json.dumps(index))
     (copy / "model.safetensors").rename(copy / "model-00001-of-00002.safetensors")
     with pytest.raises(UserError, match=r"1 of 2 files are missing, such as model-00002-of-00002\.safetensors"):
-        Weights(str(copy)).whole_folder()
+        Weights(str(copy)).fetch_all()
 
 
 @pytest.mark.parametrize("name", ["model-0000{}-of-00002.safetensors", "pytorch_model-0000{}-of-00002.bin"])
@@ -87,10 +87,10 @@ def test_parts_without_their_index_are_one_line(name: str, copy: Path) -> None:
     whole = copy / "model.safetensors"
     for number in (1, 2):
         shutil.copy(whole, copy / name.format(number))
-    Weights(str(copy)).whole_folder()
+    Weights(str(copy)).fetch_all()
     whole.unlink()
     with pytest.raises(UserError, match=r"-00001-of-00002.* is a part of weights, and no index says") as caught:
-        Weights(str(copy)).whole_folder()
+        Weights(str(copy)).fetch_all()
     index = "pytorch_model.bin.index.json" if name.endswith("bin") else "model.safetensors.index.json"
     assert str(caught.value).startswith(f"{copy}: ")
     assert f"Fetch {index}" in str(caught.value)
@@ -102,11 +102,11 @@ def test_a_small_file_that_holds_something_else_is_named(copy: Path, name: str, 
     (copy / "model.safetensors").rename(copy / "model-00001-of-00001.safetensors")
     (copy / name).write_text(content)
     with pytest.raises(UserError, match=rf"{name}: .*(no JSON object|cannot be read)"):
-        _ = Weights(str(copy)).config, Weights(str(copy)).generation, Weights(str(copy)).whole_folder()
+        _ = Weights(str(copy)).config, Weights(str(copy)).generation, Weights(str(copy)).fetch_all()
 
 
 def test_an_index_that_names_nothing_is_no_index(copy: Path) -> None:
     (copy / "model.safetensors").rename(copy / "model-00001-of-00001.safetensors")
     (copy / "model.safetensors.index.json").write_text("{}")
     with pytest.raises(UserError, match=r"index\.json: is empty"):
-        Weights(str(copy)).whole_folder()
+        Weights(str(copy)).fetch_all()
