@@ -140,6 +140,7 @@ def flatten_settings(function: Callable[..., Result]) -> Callable[..., Result]:
 
     @wraps(function)
     def call(*arguments: Any, **keywords: Any) -> Result:
+        """Gather the fields that are given into their records, and call."""
         for name, default in records.items():
             given = {each.name: keywords.pop(each.name) for each in fields(default) if each.name in keywords}
             if given:

@@ -1,7 +1,7 @@
-"""Vision: models that read images and text (LLaVA, Qwen-VL and their like), written with by `transformers.generate`.
+"""Vision: models that read images and text (LLaVA, Qwen-VL and their like), run by `transformers.generate`.
 
 Why: each of these models has its own way to set images into a prompt, which its processor and `generate` know; each
-row still draws by its own seed, with our sampler.
+sequence still samples by its own seed, with our sampler.
 Promises: replies, steps, details and seeds are as with `huggingface`; an image that cannot be read fails its problem
 alone; prompts are written one after another, the completions of each together, or in halves where memory runs out;
 each completion is handed on when it is whole, and whoever leaves stops the writing.
@@ -38,7 +38,7 @@ class Vision(HuggingFace):
     stream = Engine.stream
 
     def check(self, config: GenerationConfig) -> None:
-        """Refuse what the engine cannot do, a model without eyes above all."""
+        """Refuse what the engine cannot do, above all a model that reads text only."""
         super().check(config)
         if "vision_config" not in self.weights.whole_config:
             raise UserError(
@@ -46,7 +46,7 @@ class Vision(HuggingFace):
             )
 
     def render(self, messages: Sequence[Message]) -> str:
-        """Return the prompt with the chat template applied and a mark for each image."""
+        """Render messages by the chat template, with a mark for each image."""
         if self._template is not None or not self._processor.chat_template:
             mark = self._mark
             return render_chat(self.tokenizer, [mark_images(message, mark) for message in messages])
@@ -59,6 +59,7 @@ class Vision(HuggingFace):
         loop, found = asyncio.get_running_loop(), asyncio.Queue[tuple[int, Completion] | None]()
 
         def hand_on(place: int, completion: Completion) -> None:
+            """Put a completion into the queue, from the thread that writes."""
             loop.call_soon_threadsafe(found.put_nowait, (place, completion))
 
         job = _Job(prompt, self.add_template_stops(config), hand_on)
@@ -74,10 +75,11 @@ class Vision(HuggingFace):
 
     async def close(self) -> None:
         """Drop the weights."""
-        self.__dict__.pop("_seeing", None)
+        self.__dict__.pop("_vision_model", None)
 
     @cached_property
     def _processor(self) -> Any:
+        """What turns text and images into the model's inputs."""
         from transformers import AutoProcessor
 
         folder, trusted = self.weights.fetch_all(), self._trust_remote_code
@@ -91,7 +93,8 @@ class Vision(HuggingFace):
             ) from error
 
     @cached_property
-    def _seeing(self) -> Any:
+    def _vision_model(self) -> Any:
+        """The model; loaded at the first use."""
         from transformers import GenerationConfig as ModelDefaults
 
         model = self._load_model()
@@ -129,11 +132,12 @@ class Vision(HuggingFace):
         sequences = [detokenizer.begin_sequence(job.config, job.prompt.seeds[place], max_tokens) for place in places]
 
         def finish(at: int) -> None:
+            """Hand on the completion of a sequence that has ended."""
             job.hand_on(places[at], detokenizer.build_completion(sequences[at]))
 
         shortage = ""
         try:
-            _generate(self._seeing, inputs, sequences, self.end_ids, finish, job)
+            _generate(self._vision_model, inputs, sequences, self.end_ids, finish, job)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -223,8 +227,10 @@ def _generate(
     from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
     class Choose(LogitsProcessor):
+        """Leaves each sequence one token to choose, which `append_tokens` has sampled."""
+
         def __call__(self, ids: Any, scores: Any) -> Any:
-            live = [at for at, each in enumerate(sequences) if not (each.finish_reason or each.error)]
+            live = [at for at, each in enumerate(sequences) if not each.ended]
             append_tokens([sequences[at] for at in live], scores[live].float(), end_ids)
             for at in live:
                 if sequences[at].finish_reason:
@@ -234,8 +240,10 @@ def _generate(
             return chosen
 
     class Ended(StoppingCriteria):
+        """Tells which sequences have ended."""
+
         def __call__(self, ids: Any, scores: Any, **_: Any) -> Any:
-            ended = [bool(job.cancelled or each.finish_reason or each.error) for each in sequences]
+            ended = [job.cancelled or each.ended for each in sequences]
             return torch.tensor(ended, device=ids.device)
 
     with torch.inference_mode():
