@@ -137,7 +137,7 @@ def _load_llm(engine: VLLM, *, inprocess: bool) -> Any:
     """Load vLLM's own blocking engine with the arguments that ours gets."""
     from vllm import LLM
 
-    given = {name: value for name, value in engine._arguments().items() if name != "data_parallel_size"}
+    given = {name: value for name, value in engine._build_arguments().items() if name != "data_parallel_size"}
     arguments = complete_arguments(given)
     if not inprocess:
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1"

@@ -12,7 +12,7 @@ from inference_kit.config import Level, Resolved, generation_config, generation_
 from inference_kit.dataset.selection import Shard
 from inference_kit.errors import named
 from inference_kit.models.base import Engine
-from inference_kit.models.replicas.engine import replicated
+from inference_kit.models.replicas.engine import replicate_engine
 from inference_kit.needs import needs_details
 from inference_kit.records import GenerationConfig
 from inference_kit.registry import Entry, lookup, opened, settings_of
@@ -47,7 +47,7 @@ def choose_parts(selection: Selection, request: Request, registries: Registries)
     options = read_options(request.options, settings)
 
     model = plan_part(selection.model.entry, "model", options.model_path, levels)
-    engine = build_part(lambda: replicated(model.build, options.replicas, options.distributed), "model")
+    engine = build_part(lambda: replicate_engine(model.build, options.replicas, options.distributed), "model")
     settings["engine"] = Resolved(selection.model.engine, selection.model.reason)
     generation = _resolve_generation(ranked, engine)
     reward = _plan(selection.reward_model, "reward_model", options.reward_model_path, levels, REWARD_PREFIX)

@@ -18,17 +18,17 @@ from loguru import logger
 from inference_kit.errors import EngineError, UserError
 from inference_kit.flow import all_of
 from inference_kit.models.base import Capabilities, Engine
-from inference_kit.models.replicas.processes import Processes
+from inference_kit.models.replicas.local_processes import LocalProcesses
 from inference_kit.models.replicas.ray_cluster import RayCluster
-from inference_kit.models.replicas.replica import Answer, Launcher, Maker, Replica, ReplicaLost, Request
+from inference_kit.models.replicas.replica import Answer, EngineFactory, Launcher, Replica, ReplicaLost, Request
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
 from inference_kit.registry import lookup
 
-LAUNCHERS: dict[str, Callable[[], Launcher]] = {"processes": Processes, "ray": RayCluster}
+LAUNCHERS: dict[str, Callable[[], Launcher]] = {"processes": LocalProcesses, "ray": RayCluster}
 """Where copies can live: processes of this machine, or the actors of a Ray cluster."""
 
 
-def replicated(make: Maker, n: int, distributed: str) -> Engine:
+def replicate_engine(make: EngineFactory, n: int, distributed: str) -> Engine:
     """Return the engine itself, or `n` copies of it where `distributed` says.
 
     Raises:
@@ -37,7 +37,7 @@ def replicated(make: Maker, n: int, distributed: str) -> Engine:
     if n < 1:
         raise UserError(f"replicas must be at least 1, got {n}", where="--replicas")
     launcher = lookup(LAUNCHERS, distributed, "place for replicas", where="--distributed")
-    return make() if n == 1 and launcher is Processes else Replicas(make, n, launcher())
+    return make() if n == 1 and launcher is LocalProcesses else Replicas(make, n, launcher())
 
 
 @dataclass(eq=False, slots=True)
@@ -51,7 +51,7 @@ class Copy:
 class Replicas(Engine):
     """`n` copies of the engine that `make` makes; one more, here, says what they are and never loads."""
 
-    def __init__(self, make: Maker, n: int, launcher: Launcher) -> None:
+    def __init__(self, make: EngineFactory, n: int, launcher: Launcher) -> None:
         self._engine = make()
         self._make, self._n, self._launcher = make, n, launcher
         self._copies: list[Copy] = []

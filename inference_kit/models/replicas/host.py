@@ -17,17 +17,17 @@ from inference_kit.processes.server import serve
 def main(owner: Owner) -> None:
     """Serve with the engine that the first message makes."""
     owner.forward_log()
-    maker = owner.receive()
-    if maker is not None:
-        serve(owner, partial(load, maker))
+    factory = owner.receive()
+    if factory is not None:
+        serve(owner, partial(load, factory))
 
 
-async def load(maker: Packed) -> "Copy":
+async def load(factory: Packed) -> "EngineService":
     """Make the engine; its weights load at the first request."""
-    return Copy(maker.unpack()())
+    return EngineService(factory.unpack()())
 
 
-class Copy:
+class EngineService:
     """An engine as a service."""
 
     about = None

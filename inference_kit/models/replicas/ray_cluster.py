@@ -18,7 +18,7 @@ from typing import Any
 
 from inference_kit.errors import UserError, first_line
 from inference_kit.models.base import Engine
-from inference_kit.models.replicas.replica import KEPT, Answer, Maker, ReplicaLost, Request, answer_request
+from inference_kit.models.replicas.replica import KEPT, Answer, EngineFactory, ReplicaLost, Request, answer_request
 from inference_kit.processes.messages import Raised, wrap_error
 
 REACH_SECONDS, CLOSING_SECONDS = 5.0, 10.0
@@ -29,7 +29,7 @@ AT_ONCE = 10_000
 class RayCluster:
     """Starts copies on a Ray cluster."""
 
-    def check(self, make: Maker) -> None:
+    def check(self, make: EngineFactory) -> None:
         """Refuse where Ray is not installed, or its cluster does not answer; Ray itself would try for minutes."""
         if importlib.util.find_spec("ray") is None:
             raise UserError(
@@ -48,7 +48,7 @@ class RayCluster:
         if port.isdecimal():
             _try_to_connect(host, int(port))
 
-    def start(self, make: Maker, n: int) -> Sequence["RayReplica"]:
+    def start(self, make: EngineFactory, n: int) -> Sequence["RayReplica"]:
         """Start `n` actors, spread over the machines.
 
         Raises:

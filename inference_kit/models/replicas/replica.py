@@ -12,7 +12,7 @@ from inference_kit.errors import UserError
 from inference_kit.models.base import Engine
 from inference_kit.records import Completion, GenerationConfig, Prompt
 
-Maker = Callable[[], Engine]
+EngineFactory = Callable[[], Engine]
 """Makes an engine; it must mean the same in another process."""
 
 Answer = tuple[int, str | Completion]
@@ -53,14 +53,14 @@ class Replica(Protocol):
 class Launcher(Protocol):
     """A place where copies can be started."""
 
-    def check(self, make: Maker) -> None:
+    def check(self, make: EngineFactory) -> None:
         """Say at once what is missing.
 
         Raises:
             UserError: with what to do.
         """
 
-    def start(self, make: Maker, n: int) -> Sequence[Replica]:
+    def start(self, make: EngineFactory, n: int) -> Sequence[Replica]:
         """Start `n` copies; blocking, though not until they have loaded."""
 
     def end(self) -> None:

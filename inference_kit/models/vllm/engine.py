@@ -8,25 +8,21 @@ leaves the others alone.
 
 import asyncio
 import json
-import math
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Any
 
-from inference_kit.errors import EngineError, UserError
-from inference_kit.flow import as_finished, merged
+from inference_kit.errors import UserError
+from inference_kit.flow import merged
 from inference_kit.models.base import Capabilities
-from inference_kit.models.decode.detokenize import Detokenizer, GrowingText
+from inference_kit.models.decode.detokenize import Detokenizer
 from inference_kit.models.decode.local_model import LocalModel, ModelSettings
-from inference_kit.models.decode.sampling import LEAST_LOGPROB, LIKELIEST, TokenDetails
-from inference_kit.models.decode.sequences import SequenceState
 from inference_kit.models.local.devices import Dtype
-from inference_kit.models.vllm.messages import Rivals, Write, Written
 from inference_kit.models.vllm.process import VllmProcess, require_vllm
-from inference_kit.records import Completion, FinishReason, GenerationConfig, Prompt
+from inference_kit.models.vllm.writer import Writer
+from inference_kit.records import Completion, GenerationConfig, Prompt
 from inference_kit.registry import flatten_settings
 
 LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
@@ -152,11 +148,13 @@ class VLLM(LocalModel):
         """Start vLLM where it does not run yet; meanwhile read the prompt."""
         with self._lock:
             if self._started is None:
-                self._started = VllmProcess(self.weights.name, "--model vllm", self._arguments(), self._adapter_folder)
+                self._started = VllmProcess(
+                    self.weights.name, "--model vllm", self._build_arguments(), self._adapter_folder
+                )
             text = self.build_detokenizer(prompt)
         return self._started, text, self.limit_tokens(len(text.prompt_ids), config)
 
-    def _arguments(self) -> dict[str, Any]:
+    def _build_arguments(self) -> dict[str, Any]:
         adapter = (
             {"enable_lora": True, "max_loras": 1, "max_lora_rank": choose_lora_rank(self._rank)}
             if self.adapters
@@ -182,126 +180,6 @@ class VLLM(LocalModel):
         return int(json.loads(text)["r"])
 
 
-class Writer:
-    """One prompt with its settings, to be continued by vLLM."""
-
-    def __init__(
-        self, process: VllmProcess, text: Detokenizer, config: GenerationConfig, room: int, end_ids: frozenset[int]
-    ) -> None:
-        self.config = config
-        self._process, self._text, self._room, self._end_ids = process, text, room, end_ids
-
-    async def write(self, seeds: Sequence[int]) -> AsyncGenerator[tuple[int, Completion]]:
-        """Write a completion with each seed; yield each with its place when it is whole."""
-        request = Write(self._text.prompt_ids, tuple(seeds), self._sampling(self._room))
-        async with aclosing(self._process.ask(request)) as answers:
-            async for written in answers:
-                yield written.place, self._completion(self._row(written))
-
-    async def write_once(self, seeds: Sequence[int]) -> AsyncGenerator[tuple[int, Completion]]:
-        """Write one completion and yield it at every place: at temperature 0 all are the same."""
-        async with aclosing(self.write(seeds[:1])) as written:
-            async for _, completion in written:
-                for place in range(len(seeds)):
-                    yield place, completion
-
-    async def stream(self, place: int, seed: int) -> AsyncGenerator[tuple[int, str | Completion], None]:
-        """Write one completion and show its text while it grows; each piece, and the completion, with `place`."""
-        row = self._empty_row()
-        growing = GrowingText(self._text, row)
-        request = Write(self._text.prompt_ids, (seed,), self._sampling(self._room), streams=True)
-        async with aclosing(self._process.ask(request)) as pieces:
-            async for written in pieces:
-                self._lengthen(row, written)
-                if piece := growing.next_piece():
-                    yield place, piece
-        completion = self._completion(row)
-        yield place, growing.rest_of(completion)
-        yield place, completion
-
-    async def write_branches(self, ranks: Sequence[int]) -> AsyncGenerator[tuple[int, Completion]]:
-        """Write a completion from the first token of each of `ranks`; yield each with its place when it is whole."""
-        sampling = self._sampling(1) | {"logprobs": max(LIKELIEST, max(ranks) + 1), "temperature": 0.0}
-        first = await self._write_one(Write(self._text.prompt_ids, (0,), sampling))
-        branches = [self._write_branch(place, first.rivals[0], rank) for place, rank in enumerate(ranks)]
-        async with aclosing(as_finished(branches)) as finished:
-            async for place, completion in finished:
-                yield place, completion
-
-    async def _write_branch(self, place: int, rivals: Rivals, rank: int) -> tuple[int, Completion]:
-        token, logprob = rivals.likeliest[rank]
-        row = self._empty_row()
-        row.token_ids, row.logprob, row.details = [token], logprob, [measure_details(logprob, rivals)]
-        watch = self._text.build_end_finder(self.config)
-        row.finish_reason = "stop" if token in self._end_ids else watch(row.token_ids) if watch else None
-        if row.finish_reason is None and self._room == 1:
-            row.finish_reason = "length"
-        if row.finish_reason is None:
-            request = Write((*self._text.prompt_ids, token), (rank,), self._sampling(self._room - 1))
-            rest = self._row(await self._write_one(request))
-            row.token_ids += rest.token_ids
-            row.logprob += rest.logprob
-            row.details += rest.details
-            row.finish_reason = rest.finish_reason
-        return place, self._completion(row)
-
-    async def _write_one(self, request: Write) -> Written:
-        [written] = [each async for each in self._process.ask(request)]
-        return written  # type: ignore[no-any-return]
-
-    def _sampling(self, room: int) -> dict[str, Any]:
-        """The settings by vLLM's names; texts to stop at are all it needs to decode for."""
-        config, stops = self.config, self._stops
-        return {
-            "max_tokens": room,
-            "temperature": config.temperature,
-            "top_p": config.top_p,
-            "top_k": config.top_k,
-            "min_p": config.min_p,
-            "repetition_penalty": config.repetition_penalty,
-            "frequency_penalty": config.frequency_penalty,
-            "presence_penalty": config.presence_penalty,
-            "stop": stops,
-            "stop_token_ids": sorted(self._end_ids),
-            "detokenize": bool(stops),
-            "logprobs": LIKELIEST if config.token_details else 0 if config.logprobs else None,
-        }
-
-    @property
-    def _stops(self) -> list[str]:
-        return [*self.config.stop, *([self.config.boundary] if self.config.boundary else [])]
-
-    def _empty_row(self) -> SequenceState:
-        return SequenceState(self._text.prompt_ids, self.config, seed=0, max_tokens=self._room)
-
-    def _row(self, written: Written) -> SequenceState:
-        row = self._empty_row()
-        self._lengthen(row, written)
-        return row
-
-    def _lengthen(self, row: SequenceState, written: Written) -> None:
-        """Add to a row what was written, which is all of it or what came since the last piece."""
-        row.token_ids += written.token_ids
-        row.logprob = written.logprob or 0.0  # that of all tokens so far
-        row.finish_reason = self._finish_reason(written)
-        row.details += [measure_details(rivals.logprob, rivals) for rivals in written.rivals]
-
-    def _finish_reason(self, written: Written) -> FinishReason | None:
-        """Ours for vLLM's; of a text that ended it, whether that ends a step or the reply."""
-        if written.finish_reason is None:
-            return None
-        if written.finish_reason == "length":
-            return "length"
-        if written.finish_reason != "stop":
-            raise EngineError(f"vLLM gave the request up ({written.finish_reason})")
-        is_step = isinstance(written.stop, str) and written.stop not in self.config.stop
-        return "boundary" if is_step else "stop"
-
-    def _completion(self, row: SequenceState) -> Completion:
-        completion = self._text.build_completion(row)
-        return completion if self.config.logprobs else replace(completion, logprob=None)
-
-
 def read_engine_args(pairs: Sequence[str], flag: str = "--engine-args") -> dict[str, Any]:
     """Read `key=value` texts; a value that is JSON counts as that, and any other as text.
 
@@ -323,10 +201,3 @@ def read_engine_args(pairs: Sequence[str], flag: str = "--engine-args") -> dict[
 def choose_lora_rank(rank: int) -> int:
     """Return the smallest size that vLLM makes room for and that holds an adapter of this rank."""
     return next((room for room in LORA_RANKS if room >= rank), rank)
-
-
-def measure_details(logprob: float, rivals: Rivals) -> TokenDetails:
-    """Return how sure the model was of a token, by the likeliest ones; the rest of the vocabulary is not known."""
-    top = [max(value, LEAST_LOGPROB) for _, value in rivals.likeliest[:LIKELIEST]]
-    margin = math.exp(top[0]) - math.exp(top[1]) if len(top) > 1 else 1.0
-    return TokenDetails(logprob, margin, confidence=-sum(top) / len(top), certainty=None)

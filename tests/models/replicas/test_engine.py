@@ -23,9 +23,14 @@ from streams import stream_and_close
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.base import Engine
 from inference_kit.models.echo import Echo
-from inference_kit.models.replicas.engine import Copy, Replicas, replicated
-from inference_kit.models.replicas.processes import Processes, ReplicaProcess, divide_machine, list_visible_gpus
-from inference_kit.models.replicas.replica import Answer, Maker, ReplicaLost, Request
+from inference_kit.models.replicas.engine import Copy, Replicas, replicate_engine
+from inference_kit.models.replicas.local_processes import (
+    LocalProcesses,
+    ReplicaProcess,
+    divide_machine,
+    list_visible_gpus,
+)
+from inference_kit.models.replicas.replica import Answer, EngineFactory, ReplicaLost, Request
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
 
 CONFIG = GenerationConfig()
@@ -46,9 +51,9 @@ async def written(engine: Engine, asked: Sequence[Prompt]) -> list[list[Completi
     return await asyncio.gather(*map(one, asked))
 
 
-def run(make: Maker, asked: Sequence[Prompt], n: int = 2) -> list[list[Completion]]:
+def run(make: EngineFactory, asked: Sequence[Prompt], n: int = 2) -> list[list[Completion]]:
     async def all_of_it() -> list[list[Completion]]:
-        engine = Replicas(make, n, Processes())
+        engine = Replicas(make, n, LocalProcesses())
         try:
             return await written(engine, asked)
         finally:
@@ -85,16 +90,16 @@ def test_copies_write_what_the_engine_writes(engine: type[SeededEngine]) -> None
 
 def test_it_shows_the_face_of_the_engine() -> None:
     make = partial(SeededEngine, answers=5, separator="##")
-    engine, one = Replicas(make, 3, Processes()), make()
+    engine, one = Replicas(make, 3, LocalProcesses()), make()
     assert (engine.identity, engine.separator, engine.capabilities) == (one.identity, one.separator, one.capabilities)
     assert engine.concurrency == 3 * one.concurrency
     assert engine.render([Message("user", "a")]) == "a"
     with pytest.raises(UserError, match="cannot apply stop"):
-        Replicas(Echo, 2, Processes()).check(GenerationConfig(stop=("x",)))
+        Replicas(Echo, 2, LocalProcesses()).check(GenerationConfig(stop=("x",)))
 
 
 def test_one_copy_is_the_engine_itself() -> None:
-    assert isinstance(replicated(SeededEngine, 1, "processes"), SeededEngine)
+    assert isinstance(replicate_engine(SeededEngine, 1, "processes"), SeededEngine)
 
 
 def test_each_prompt_goes_to_the_copy_with_the_least_to_do(
@@ -132,7 +137,7 @@ def test_others_take_over_from_a_copy_that_dies(tmp_path: Path) -> None:
 
 def test_a_copy_killed_from_outside_is_no_loss() -> None:
     async def scene() -> list[list[Completion]]:
-        engine = Replicas(SlowEngine, 2, Processes())
+        engine = Replicas(SlowEngine, 2, LocalProcesses())
         try:
             working = asyncio.create_task(written(engine, asked))
             while not any(0 < copy.load < 20 for copy in engine._copies):
@@ -171,10 +176,10 @@ class Places:
         self.replicas, self.asked, self.open, self.ended = replicas, threading.Event(), threading.Event(), False
         self.open.set()
 
-    def check(self, make: Maker) -> None:
+    def check(self, make: EngineFactory) -> None:
         raise AssertionError("nothing is checked here")
 
-    def start(self, make: Maker, n: int) -> Sequence[Scripted]:
+    def start(self, make: EngineFactory, n: int) -> Sequence[Scripted]:
         self.asked.set()
         self.open.wait()
         return self.replicas
@@ -246,11 +251,11 @@ def test_a_copy_that_cannot_be_made_says_why() -> None:
 
 def test_what_has_no_name_elsewhere_is_refused() -> None:
     with pytest.raises(UserError, match=r"--replicas: this model cannot be made in another process"):
-        Replicas(lambda: Echo(), 2, Processes()).check(CONFIG)
+        Replicas(lambda: Echo(), 2, LocalProcesses()).check(CONFIG)
 
 
 def test_it_streams_and_works_again_after_a_close() -> None:
-    engine = Replicas(Echo, 2, Processes())
+    engine = Replicas(Echo, 2, LocalProcesses())
     [prompt] = prompts(1, 3)
     for _ in range(2):
         streamed = stream_and_close(engine, prompt, CONFIG)
@@ -260,14 +265,14 @@ def test_it_streams_and_works_again_after_a_close() -> None:
 
 def test_a_stream_goes_on_with_another_copy_as_long_as_nothing_was_shown(tmp_path: Path) -> None:
     [prompt] = prompts(1, 6)
-    engine = Replicas(partial(Mortal, mark=str(tmp_path / "mark")), 2, Processes())
+    engine = Replicas(partial(Mortal, mark=str(tmp_path / "mark")), 2, LocalProcesses())
     streamed = stream_and_close(engine, prompt, CONFIG)
     assert [streamed.completions] == run(SeededEngine, [prompt])
 
 
 def test_who_goes_away_takes_the_request_back_and_close_leaves_no_process() -> None:
     async def scene() -> list[int]:
-        engine = Replicas(SlowEngine, 2, Processes())
+        engine = Replicas(SlowEngine, 2, LocalProcesses())
         [prompt] = prompts(1, 1000)
         async with aclosing(engine.generate(prompt, CONFIG)) as answers:  # type: ignore[type-var]
             async for _ in answers:
@@ -286,7 +291,7 @@ def test_a_copy_that_is_still_loading_is_ended_at_once(monkeypatch: pytest.Monke
     """BEY-14: Ctrl-C waits for no model."""
 
     async def scene() -> list[int]:
-        engine, called = Replicas(Stuck, 2, Processes()), asyncio.Event()
+        engine, called = Replicas(Stuck, 2, LocalProcesses()), asyncio.Event()
         loop = asyncio.get_running_loop()
         listening = logger.add(
             lambda message: loop.call_soon_threadsafe(called.set), filter=lambda each: "called" in each["message"]
@@ -299,7 +304,7 @@ def test_a_copy_that_is_still_loading_is_ended_at_once(monkeypatch: pytest.Monke
         await engine.close()
         return pids
 
-    monkeypatch.setattr("inference_kit.models.replicas.processes.CLOSING_SECONDS", 1000.0)
+    monkeypatch.setattr("inference_kit.models.replicas.local_processes.CLOSING_SECONDS", 1000.0)
     assert wait_for_end(asyncio.run(scene()))
 
 
@@ -308,12 +313,12 @@ def test_no_process_outlives_a_killed_parent(end: signal.Signals) -> None:
     script = """
         import asyncio, sys
         from fakes import SlowEngine
-        from inference_kit.models.replicas.processes import Processes
+        from inference_kit.models.replicas.local_processes import LocalProcesses
         from inference_kit.models.replicas.engine import Replicas
         from inference_kit.records import GenerationConfig, Message, Prompt
 
         async def main():
-            engine = Replicas(SlowEngine, 2, Processes())
+            engine = Replicas(SlowEngine, 2, LocalProcesses())
             prompt = Prompt((Message("user", "?"),), seeds=tuple(range(100_000)))
             async for _ in engine.generate(prompt, GenerationConfig()):
                 print(*[copy.replica.pid for copy in engine._copies], flush=True)

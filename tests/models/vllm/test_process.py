@@ -219,6 +219,6 @@ def test_engine_arguments_by_name_are_those_of_a_flag_and_change_the_identity() 
     path = str(bundled / "abacus")
     by_name, by_flag = VLLM(path, max_num_seqs=4), VLLM(path, engine_args=("max_num_seqs=4",))
     assert by_name.identity == by_flag.identity != VLLM(path).identity
-    assert by_name._arguments()["max_num_seqs"] == 4
+    assert by_name._build_arguments()["max_num_seqs"] == 4
     assert VLLM(path, max_model_len=100).context_length == 100
     assert VLLM(path, max_model_len=100).identity == VLLM(path).identity

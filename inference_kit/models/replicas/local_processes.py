@@ -1,5 +1,6 @@
 """Copies of an engine on this machine, each in a process of its own with its share of the GPUs, or else of the cores.
 
+Why: a copy with threads, memory and devices of its own does not wait for the others.
 Promises: callers of any event loop may ask; a copy that dies says why; nothing that was started stays, whether this
 process closes it, ends by itself or is killed.
 """
@@ -12,7 +13,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 
 from inference_kit.errors import UserError
-from inference_kit.models.replicas.replica import KEPT, Answer, Maker, ReplicaLost, Request
+from inference_kit.models.replicas.replica import KEPT, Answer, EngineFactory, ReplicaLost, Request
 from inference_kit.processes.child import ChildLost, ChildProcess
 from inference_kit.processes.client import Client, NotLoaded
 from inference_kit.processes.messages import Packed, pack
@@ -22,24 +23,26 @@ CLOSING_SECONDS = 10.0
 """What a copy is given to end by itself; what its engine has started then ends by losing it."""
 
 
-class Processes:
+class LocalProcesses:
     """Starts copies on this machine."""
 
-    def check(self, make: Maker) -> None:
+    def check(self, make: EngineFactory) -> None:
         """Refuse a model that no other process can make."""
-        pack_maker(make)
+        pack_factory(make)
 
-    def start(self, make: Maker, n: int) -> Sequence["ReplicaProcess"]:
+    def start(self, make: EngineFactory, n: int) -> Sequence["ReplicaProcess"]:
         """Start `n` processes; each loads its engine at the first request."""
-        maker, gpus = pack_maker(make), list_visible_gpus()
-        return [ReplicaProcess(f"replica {number + 1}", maker, divide_machine(number, n, gpus)) for number in range(n)]
+        factory, gpus = pack_factory(make), list_visible_gpus()
+        return [
+            ReplicaProcess(f"replica {number + 1}", factory, divide_machine(number, n, gpus)) for number in range(n)
+        ]
 
     def end(self) -> None:
-        """Nothing but the processes was taken."""
+        """Do nothing, because nothing but the processes was taken."""
 
 
-def pack_maker(make: Maker) -> Packed:
-    """Return a maker as another process can read it.
+def pack_factory(make: EngineFactory) -> Packed:
+    """Return a factory in a form that another process can read.
 
     Raises:
         UserError: where it holds what has no name there, such as a lambda.
@@ -77,10 +80,10 @@ def divide_machine(number: int, n: int, gpus: Sequence[str]) -> dict[str, str]:
 class ReplicaProcess:
     """A copy in a process of its own."""
 
-    def __init__(self, name: str, maker: Packed, environment: Mapping[str, str]) -> None:
+    def __init__(self, name: str, factory: Packed, environment: Mapping[str, str]) -> None:
         self.name = name
         self._child = ChildProcess(HOST, name, environment=environment)
-        self._child.send(maker)
+        self._child.send(factory)
         self._client = Client(self._child)
 
     @property
