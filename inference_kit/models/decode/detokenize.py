@@ -119,13 +119,13 @@ class GrowingText:
         self._detokenizer, self._sequence, self._shown = detokenizer, sequence, 0
         self._held = max(map(len, sequence.config.stop), default=1) - 1
 
-    def next_piece(self) -> str:
+    def take_piece(self) -> str:
         """Return the text that is certain by now and was not returned yet; empty once the sequence has ended."""
         text = self._detokenizer.decode(self._sequence.token_ids).rstrip(HALF_CHARACTER)
         piece = "" if self._sequence.finish_reason else text[self._shown : len(text) - self._held]
         self._shown += len(piece)
         return piece
 
-    def rest_of(self, completion: Completion) -> str:
+    def take_rest(self, completion: Completion) -> str:
         """Return what of the whole text was not returned yet."""
         return completion.text[self._shown :]

@@ -114,10 +114,10 @@ class HuggingFace(LocalModel):
                 while not finished.empty():
                     sequence = _check_finished(finished.get_nowait())
                     completion = detokenizer.build_completion(sequence)
-                    yield places[sequence], growing.pop(sequence).rest_of(completion)
+                    yield places[sequence], growing.pop(sequence).take_rest(completion)
                     yield places[sequence], completion
                 for sequence, shown in growing.items():
-                    if piece := shown.next_piece():
+                    if piece := shown.take_piece():
                         yield places[sequence], piece
         finally:
             _cancel(pump, sequences)

@@ -41,7 +41,7 @@ class _Task:
     prompt: Prompt
     config: GenerationConfig
 
-    def seeds(self, places: Sequence[int]) -> list[int]:
+    def list_seeds(self, places: Sequence[int]) -> list[int]:
         """Return the seeds of the completions at these places."""
         return [self.prompt.seeds[place] for place in places]
 
@@ -148,13 +148,13 @@ class CompletionClient:
 
     async def _write_whole(self, task: _Task, places: list[int]) -> AsyncGenerator[tuple[int, Completion], None]:
         """Write the completions at `places` in one request."""
-        written = await self._write(task, task.seeds(places))
+        written = await self._write(task, task.list_seeds(places))
         for place, completion in zip(places, written, strict=False):  # a server may write fewer
             yield place, completion
 
     async def _write_pieces(self, task: _Task, places: list[int]) -> AsyncGenerator[tuple[int, str | Completion], None]:
         """Write the completions at `places` in one streamed request."""
-        seeds = task.seeds(places)
+        seeds = task.list_seeds(places)
         body = task.requests.build(task.prompt, task.config, seeds)
         body |= {"stream": True, "stream_options": {"include_usage": True}}
         begin = partial(EventReader, len(seeds), task.config, self._session.base_url)
@@ -239,7 +239,7 @@ class CompletionClient:
         """Post a streamed request like `_post`."""
         most_bytes = self._limit_bytes(requests, body)
         try:
-            async with aclosing(self._session.lines(self._path, body, begin, most_bytes=most_bytes)) as items:
+            async with aclosing(self._session.stream_lines(self._path, body, begin, most_bytes=most_bytes)) as items:
                 async for item in items:
                     yield item
             return

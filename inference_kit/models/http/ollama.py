@@ -190,7 +190,7 @@ class Ollama(Engine):
             return _LineReader(config, self._read_completion)
 
         try:
-            async with aclosing(self._session.lines("/api/chat", body, begin, most_bytes=most_bytes)) as lines:
+            async with aclosing(self._session.stream_lines("/api/chat", body, begin, most_bytes=most_bytes)) as lines:
                 async for item in lines:
                     yield position, item
         except Refused as refusal:
@@ -292,7 +292,7 @@ class _LineReader:
         self._last = as_object(parse_json(line), "a line")
         self._text += self._tags.join(*_split_thought(self._last))
         self._logprobs += as_list(self._last.get("logprobs") or [], "logprobs")
-        if piece := self._shown.next_piece(self._text):
+        if piece := self._shown.take_piece(self._text):
             yield piece
 
     def end(self) -> Iterator[str | Completion]:
@@ -300,7 +300,7 @@ class _LineReader:
         self._text += self._tags.close()
         whole = {"message": {"content": self._text}, "logprobs": self._logprobs}
         completion = self._completion({**self._last, **whole}, self._config)
-        yield self._shown.rest_of(completion.text)
+        yield self._shown.take_rest(completion.text)
         yield completion
 
 

@@ -145,7 +145,7 @@ class HttpSession:
         """
         return await self._request("POST", path, json.dumps(body).encode(), read, most_bytes)
 
-    async def lines(
+    async def stream_lines(
         self,
         path: str,
         body: Mapping[str, Any],

@@ -43,12 +43,12 @@ class IncrementalText:
         self._stops, self._shown = config.stop, 0
         self._held = max(map(len, config.stop), default=1) - 1
 
-    def next_piece(self, text: str) -> str:
+    def take_piece(self, text: str) -> str:
         """Return what of the text so far is certain and was not shown yet."""
         stops = [place for stop in self._stops if (place := text.find(stop)) >= 0]
         return self._show(text[: min([len(text) - self._held, *stops])])
 
-    def rest_of(self, text: str) -> str:
+    def take_rest(self, text: str) -> str:
         """Return what of the whole text was not shown yet."""
         return self._show(text)
 
@@ -116,7 +116,7 @@ class EventReader:
                 raise Malformed(f"choice {index + 1} of {self._n}")
             known = self._choices.setdefault(index, _Choice(IncrementalText(self._config)))
             known.add(choice)
-            if piece := known.shown.next_piece(known.text):
+            if piece := known.shown.take_piece(known.text):
                 yield index, piece
 
     def end(self) -> Iterator[tuple[int, str] | Reply]:
@@ -135,5 +135,5 @@ class EventReader:
         whole = {"choices": [choice.to_json(index) for index, choice in choices], "usage": self._usage}
         reply = read_reply(whole, self._n, self._config)
         for (index, choice), completion in zip(choices, reply.completions, strict=True):
-            yield index, choice.shown.rest_of(completion.text)
+            yield index, choice.shown.take_rest(completion.text)
         yield reply

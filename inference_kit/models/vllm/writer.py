@@ -51,10 +51,10 @@ class Writer:
         async with aclosing(self._process.ask(request)) as pieces:
             async for written in pieces:
                 self._lengthen(sequence, written)
-                if piece := growing.next_piece():
+                if piece := growing.take_piece():
                     yield place, piece
         completion = self._build_completion(sequence)
-        yield place, growing.rest_of(completion)
+        yield place, growing.take_rest(completion)
         yield place, completion
 
     async def write_branches(self, ranks: Sequence[int]) -> AsyncGenerator[tuple[int, Completion]]:

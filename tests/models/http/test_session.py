@@ -106,7 +106,7 @@ def test_a_key_that_comes_back_in_an_answer_is_not_shown(kept: int, monkeypatch:
         assert "sk-s" not in str(failed.value)
         assert "***" in str(failed.value)
         with pytest.raises(EngineError) as failed:
-            async for _ in session.lines("/models", {}, Decoder):
+            async for _ in session.stream_lines("/models", {}, Decoder):
                 pass
         assert "sk-s" not in str(failed.value)
 
