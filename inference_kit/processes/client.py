@@ -80,7 +80,7 @@ class Client:
             self._child.send(Ask(number, request))
             while not isinstance(message := await messages.get(), Finished):
                 finished = isinstance(message, Exception)
-                yield _answer_of(message)
+                yield _read_answer(message)
             finished = True
         finally:
             del self._asked[number]
@@ -130,7 +130,7 @@ class Client:
                 loop.call_soon_threadsafe(messages.put_nowait, message)
 
 
-def _answer_of(message: Any) -> Any:
+def _read_answer(message: Any) -> Any:
     """Return the answer in a message; raise where there is an error in its place."""
     if isinstance(message, Exception):
         raise message

@@ -73,12 +73,14 @@ class _Server:
 
     def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
         """Hand messages to the event loop until the owner says so or is gone; then see to it that this process ends."""
-        while isinstance(message := self._owner.receive(), Ask | Cancel):
-            loop.call_soon_threadsafe(self._inbox.put_nowait, message)
-        if not self._serves:
-            end_group()
-        threading.Timer(ENDING_SECONDS, end_group).start()
-        loop.call_soon_threadsafe(self._inbox.put_nowait, None)
+        try:
+            while isinstance(message := self._owner.receive(), Ask | Cancel):
+                loop.call_soon_threadsafe(self._inbox.put_nowait, message)
+        finally:  # also where a message cannot be read
+            if not self._serves:
+                end_group()
+            threading.Timer(ENDING_SECONDS, end_group).start()
+            loop.call_soon_threadsafe(self._inbox.put_nowait, None)
 
     def _take(self, service: Service, message: Ask | Cancel) -> None:
         if isinstance(message, Cancel):

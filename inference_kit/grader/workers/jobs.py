@@ -32,11 +32,22 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
-class GradeJob:
+class Job:
+    """What a worker is asked, and the processor time that it may take."""
+
+    cpu_seconds: float
+
+    @property
+    def wall_seconds(self) -> float:
+        """The time on the clock after which it is given up."""
+        return LEAST_WALL_SECONDS + WALL_FACTOR * self.cpu_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class GradeJob(Job):
     """Asks for the grades of items, as far as these need no proof."""
 
     items: tuple[GradeItem, ...]
-    cpu_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +58,9 @@ class Grades:
 
 
 @dataclass(frozen=True, slots=True)
-class ProofJob:
+class ProofJob(Job):
     """Asks for the `Comparison` of two answers with all means."""
 
     gold: str
     answer: str
     kind: AnswerKind
-    cpu_seconds: float
-
-
-def wall_limit(job: GradeJob | ProofJob) -> float:
-    """Return the seconds on the clock after which a job is given up."""
-    return LEAST_WALL_SECONDS + WALL_FACTOR * job.cpu_seconds

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from inference_kit.grader.comparing.texts import Comparison, build_equality_key, compare_texts
 from inference_kit.grader.grading import Grade, GradeItem, grade_item
 from inference_kit.grader.verdicts import NO, UNKNOWN
-from inference_kit.grader.workers.jobs import GradeJob, ProofJob, WorkerDied, WorkerLate
+from inference_kit.grader.workers.jobs import GradeJob, Job, ProofJob, WorkerDied, WorkerLate
 from inference_kit.records import AnswerKind
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class GraderPool:
         if following is None:
             yield from self._grade_few(chunk)
             return
-        yield from self._grade_many(_chunks(chunk, [following], source))
+        yield from self._grade_many(_split_into_chunks(chunk, [following], source))
 
     def equal(self, a: str, b: str, kind: AnswerKind = "math") -> bool:
         """Say whether two bare answers are the same."""
@@ -103,7 +103,7 @@ class GraderPool:
     def _prove(self, gold: str, answer: str, kind: AnswerKind) -> Comparison:
         """Let a worker decide."""
         try:
-            comparison: Comparison = self._ask(ProofJob(gold, answer, kind, self.time_limit_seconds))
+            comparison: Comparison = self._ask(ProofJob(self.time_limit_seconds, gold, answer, kind))
         except WorkerLate:
             return Comparison(NO, "timeout")
         except WorkerDied:
@@ -181,12 +181,12 @@ class GraderPool:
     def _grade_chunk(self, items: list[GradeItem]) -> list[Grade]:
         """Grade a chunk in one worker, and one by one what it could not settle there."""
         try:
-            grades = self._ask(GradeJob(tuple(items), CHUNK_SECONDS)).grades
+            grades = self._ask(GradeJob(CHUNK_SECONDS, tuple(items))).grades
         except (WorkerLate, WorkerDied):
             grades = (None,) * len(items)
         return [grade or self._grade(item) for item, grade in zip(items, grades, strict=True)]
 
-    def _ask(self, job: GradeJob | ProofJob) -> Any:
+    def _ask(self, job: Job) -> Any:
         """Let an idle worker do a job, or a new one where there is a place; a lost worker's place is free again."""
         with self._free_places:
             try:
@@ -198,8 +198,10 @@ class GraderPool:
             return answer
 
 
-def _chunks(first: list[GradeItem], following: list[GradeItem], rest: Iterator[GradeItem]) -> Iterator[list[GradeItem]]:
-    """Chunks of bounded number and size, in order."""
+def _split_into_chunks(
+    first: list[GradeItem], following: list[GradeItem], rest: Iterator[GradeItem]
+) -> Iterator[list[GradeItem]]:
+    """Yield chunks of bounded number and size, in order."""
     chunk: list[GradeItem] = []
     size = 0
     for items in (first, following, rest):

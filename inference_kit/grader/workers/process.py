@@ -7,15 +7,7 @@ Promises: `ask` returns or raises within the limits of a job; a worker that miss
 import time
 from typing import Any
 
-from inference_kit.grader.workers.jobs import (
-    LIMIT_SIGNALS,
-    GradeJob,
-    Memory,
-    ProofJob,
-    WorkerDied,
-    WorkerLate,
-    wall_limit,
-)
+from inference_kit.grader.workers.jobs import LIMIT_SIGNALS, Job, Memory, WorkerDied, WorkerLate
 from inference_kit.processes.child import ChildLost, ChildProcess
 
 WORKER = "inference_kit.grader.workers.worker"
@@ -40,13 +32,13 @@ class WorkerProcess:
         """The status of its process, negative where a signal ended it; None while it runs."""
         return self._child.status
 
-    def ask(self, job: GradeJob | ProofJob) -> Any:
+    def ask(self, job: Job) -> Any:
         """Send a job and wait for its answer.
 
         Raises:
             WorkerLate, WorkerDied: the process is gone in both cases.
         """
-        return self._exchange(job, wall_limit(job))
+        return self._exchange(job, job.wall_seconds)
 
     def kill(self) -> None:
         """End the process at once."""

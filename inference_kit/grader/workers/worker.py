@@ -16,7 +16,7 @@ from inference_kit.grader.comparing.texts import Comparison, compare_texts
 from inference_kit.grader.grading import grade_item
 from inference_kit.grader.proving.symbolic import NeedsSympy, load_sympy, prove
 from inference_kit.grader.verdicts import NO
-from inference_kit.grader.workers.jobs import LIMIT_SIGNALS, GradeJob, Grades, Memory, ProofJob, wall_limit
+from inference_kit.grader.workers.jobs import LIMIT_SIGNALS, GradeJob, Grades, Memory, ProofJob
 from inference_kit.processes.messages import Ready
 from inference_kit.processes.owner import Owner
 
@@ -37,7 +37,7 @@ def main(owner: Owner) -> None:
     _limit_memory(memory)
     owner.send(Ready())
     while (job := owner.receive()) is not None:
-        signal.setitimer(signal.ITIMER_REAL, wall_limit(job) + GRACE_SECONDS)
+        signal.setitimer(signal.ITIMER_REAL, job.wall_seconds + GRACE_SECONDS)
         owner.send(_do(job))
         signal.setitimer(signal.ITIMER_REAL, 0)
 
@@ -49,7 +49,7 @@ def _limit_memory(memory: Memory) -> None:
 
 def _do(job: GradeJob | ProofJob) -> Grades | Comparison:
     if isinstance(job, GradeJob):
-        with _cpu_limit(job.cpu_seconds):
+        with _limit_cpu(job.cpu_seconds):
             return Grades(tuple(grade_item(item, compare_texts) for item in job.items))
     return _prove(job)
 
@@ -57,12 +57,12 @@ def _do(job: GradeJob | ProofJob) -> Grades | Comparison:
 def _prove(job: ProofJob) -> Comparison:
     """Compare two answers with all means; sympy is imported when the first answer needs it."""
     try:
-        with _cpu_limit(LOADING_SECONDS):
+        with _limit_cpu(LOADING_SECONDS):
             _warm_up()
         try:
             return _compare(job)
         except NeedsSympy:
-            with _cpu_limit(LOADING_SECONDS):
+            with _limit_cpu(LOADING_SECONDS):
                 _warm_up_sympy()
             return _compare(job)
     except (MemoryError, RecursionError):
@@ -70,12 +70,12 @@ def _prove(job: ProofJob) -> Comparison:
 
 
 def _compare(job: ProofJob) -> Comparison:
-    with _cpu_limit(job.cpu_seconds):
+    with _limit_cpu(job.cpu_seconds):
         return compare_texts(job.gold, job.answer, job.kind, prove)
 
 
 @contextlib.contextmanager
-def _cpu_limit(seconds: float) -> Iterator[None]:
+def _limit_cpu(seconds: float) -> Iterator[None]:
     """Let the kernel end this process when the block has used so much processor time."""
     signal.setitimer(signal.ITIMER_PROF, seconds)
     try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -175,6 +176,16 @@ def test_the_host_inherits_the_environment_and_keeps_quiet(monkeypatch: pytest.M
     monkeypatch.setenv("VLLM_LOGGING_LEVEL", "DEBUG")
     found = extend_environment(vllm_process.choose_environment())
     assert found["VLLM_LOGGING_LEVEL"] == os.environ["VLLM_LOGGING_LEVEL"]
+
+
+def test_the_host_starts_without_what_vllm_may_load_otherwise() -> None:
+    """Its Python is another one, and whatever is imported before vLLM slows its start."""
+    program = (
+        "import sys; import inference_kit.models.vllm.host, inference_kit.processes.__main__;"
+        "sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'numpy', 'sympy', 'aiohttp', 'yaml')))"
+    )
+    home = Path(__file__).parents[3]
+    assert subprocess.run([sys.executable, "-c", program], cwd=home, check=False).returncode == 0
 
 
 def test_each_completion_is_handed_on_when_it_is_whole(start: StandIn) -> None:
