@@ -217,6 +217,7 @@ class Tally:
             "accuracy": share(self.headline),
             "correct": self.headline,
             "total": self.total,
+            "graded": self.graded,
             "failed": self.failed,
             "ci95": list(wilson_interval(self.headline, self.graded)) if self.graded else None,
             "grading": "strict" if self.strict else "lenient",

@@ -20,6 +20,7 @@ from loguru import logger
 
 from inference_kit.errors import EngineError, RunStopped, UserError
 from inference_kit.flow import for_each
+from inference_kit.indices import canonical_index
 from inference_kit.records import Problem, Record, Solution
 from inference_kit.solver import Solver
 from inference_kit.store.results import PartialFile
@@ -61,7 +62,7 @@ async def run(
     started = time.perf_counter()
 
     done = failed = 0
-    waiting = (problem for problem in problems if problem.index not in finished)
+    waiting = (problem for problem in problems if canonical_index(problem.index) not in finished)
     with _rare_collections(), _Watching(watch) as watching:
 
         async def solve(problem: Problem) -> None:

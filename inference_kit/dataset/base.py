@@ -15,6 +15,7 @@ from inference_kit.dataset.fields import Row, missing_field, read_index
 from inference_kit.dataset.files import LocatedRow
 from inference_kit.dataset.sources import Source, resolve_source
 from inference_kit.errors import UserError
+from inference_kit.indices import canonical_index
 from inference_kit.records import Index, Message, Problem
 from inference_kit.templates import fill, load_prompt, strip_template
 
@@ -84,13 +85,15 @@ class Dataset(ABC):
         Raises:
             UserError: where a row is malformed, lacks a field, or has the index of an earlier one.
         """
-        names: set[str] = set()
+        indices: set[Index] = set()
         for located, problem in self._read_problems():
-            name = str(problem.index)  # so 1 and "1" are one index: --index could not tell them apart
-            if name in names:
-                first = next(row.location for row, each in self._read_problems() if str(each.index) == name)
+            index = canonical_index(problem.index)
+            if index in indices:
+                first = next(
+                    row.location for row, each in self._read_problems() if canonical_index(each.index) == index
+                )
                 raise UserError(f"index {problem.index!r} is there twice, first at {first}", where=located.location)
-            names.add(name)
+            indices.add(index)
             yield problem
 
     def digest(self) -> str:
@@ -127,7 +130,7 @@ class Dataset(ABC):
 
     def index_of(self, row: Mapping[str, Any], number: int) -> Index:
         """Return the row's own index where it has one, else its number."""
-        if self.index_field is None or row.get(self.index_field) is None:
+        if self.index_field is None or row.get(self.index_field) in (None, ""):
             return number
         return read_index(row, self.index_field)
 

@@ -41,12 +41,14 @@ class FloatLiteral(float):
 
 
 def read_index(row: Row, field: str) -> Index:
-    """Read an integer, or a text that is not empty.
+    """Read an integer, which may be written as a float, or a text that is not empty.
 
     Raises:
         UserError: for anything else.
     """
     value = row[field]
+    if isinstance(value, float) and value.is_integer():  # pandas makes floats of a column with gaps
+        return int(strip_zero_fraction(str(value))) if INTEGRAL.fullmatch(str(value)) else int(value)
     if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
         raise _wrong_type(field, "an integer or a text", value)
     return value

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from inference_kit.errors import UserError
-from inference_kit.records import Problem
+from inference_kit.indices import canonical_index
+from inference_kit.records import Index, Problem
 
 RANGE = re.compile(r"(\d{1,18})-(\d{1,18})")
 PART = re.compile(r"(\d{1,9})/(\d{1,9})")
@@ -73,7 +74,7 @@ def _select_named(problems: Iterator[Problem], asked: str) -> Iterator[Problem]:
     names = [name.strip() for name in asked.split(",") if name.strip()]
     missing = set(names)
     for problem in problems:
-        hits = [name for name in names if _matches(name, str(problem.index))]
+        hits = [name for name in names if _matches(name, problem.index)]
         missing.difference_update(hits)
         if hits:
             yield problem
@@ -85,11 +86,11 @@ def _select_named(problems: Iterator[Problem], asked: str) -> Iterator[Problem]:
         )
 
 
-def _matches(name: str, index: str) -> bool:
+def _matches(name: str, index: Index) -> bool:
     """Return whether `name`, an index or a range of numbers, means this index."""
-    span = RANGE.fullmatch(name)
-    within = span and index.isdecimal() and len(index) <= 18 and int(span[1]) <= int(index) <= int(span[2])
-    return bool(name == index or within)
+    span, text = RANGE.fullmatch(name), str(canonical_index(index))
+    within = span and text.isdecimal() and len(text) <= 18 and int(span[1]) <= int(text) <= int(span[2])
+    return bool(canonical_index(name) == canonical_index(index) or within)
 
 
 def _sample(problems: Iterator[Problem], limit: int, rng: random.Random) -> Iterator[Problem]:

@@ -22,6 +22,7 @@ from inference_kit.experiment.files import RunFiles
 from inference_kit.experiment.progress import Progress
 from inference_kit.experiment.survey import Survey, select_problems
 from inference_kit.grader import GraderPool
+from inference_kit.indices import canonical_index
 from inference_kit.records import Record
 from inference_kit.runner import run
 from inference_kit.setup.parts import Parts
@@ -103,7 +104,7 @@ class Run:
     @property
     def n_finished(self) -> int:
         """Problems of this run that are stored without an error."""
-        return len(self.stored.find_finished().intersection(self.survey.indices))
+        return len(self.stored.find_finished().intersection(map(canonical_index, self.survey.indices)))
 
     @property
     def _strict(self) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 from inference_kit.dataset.selection import Shard
 from inference_kit.errors import UserError
 from inference_kit.experiment.stored import StoredRun, stored_runs
+from inference_kit.indices import canonical_index
 from inference_kit.records import Record
 from inference_kit.store.atomic import make_folder, write_atomically
 from inference_kit.store.encoding import encode
@@ -80,7 +81,7 @@ def _merged(parts: Sequence[_Part]) -> StoredRun:
     _check_numbers(parts)
     _check_settings(parts)
     _check_complete(parts)
-    order = [record.index for record in _in_turn(parts)]
+    order = [canonical_index(record.index) for record in _in_turn(parts)]
     twice = [index for index, count in Counter(order).items() if count > 1]
     if twice:
         raise UserError(f"problem {twice[0]!r} is in two shards", where=str(first.folder), fix=_SPLIT_AGAIN)
@@ -158,7 +159,11 @@ def _gone_on(parts: Sequence[_Part], path: Path) -> StoredRun:
     [whole] = stored_runs(path)
     changed = list_changes(_depends_on(parts[0].entry), _depends_on(whole.header))
     finished = PartialFile(path).find_finished()
-    missing = [record.index for record in _in_turn(parts) if record.error is None and record.index not in finished]
+    missing = [
+        record.index
+        for record in _in_turn(parts)
+        if record.error is None and canonical_index(record.index) not in finished
+    ]
     if changed or missing:
         why = "; ".join(changed) or f"problem {missing[0]!r} is not done there"
         raise UserError(

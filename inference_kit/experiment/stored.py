@@ -10,6 +10,7 @@ from inference_kit.errors import UserError
 from inference_kit.evaluation import judge, result_entry
 from inference_kit.experiment.files import CALLS, name_final_file
 from inference_kit.grader import GraderPool
+from inference_kit.indices import canonical_index
 from inference_kit.records import Index, Record
 from inference_kit.search import METHODS
 from inference_kit.store.results import PartialFile, read_final
@@ -101,5 +102,6 @@ def _order(stem: Path, votes: list[str | None], partial: PartialFile) -> list[In
         final = name_final_file(stem, vote)
         if final.exists():
             known = [entry["index"] for entry in read_final(final)[1]]
-            return [*known, *(index for index in stored if index not in set(known))]
+            there = set(map(canonical_index, known))
+            return [*known, *(index for index in stored if canonical_index(index) not in there)]
     return sorted(stored) if all(isinstance(index, int) for index in stored) else stored

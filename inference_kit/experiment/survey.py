@@ -28,7 +28,7 @@ def survey_problems(parts: Parts) -> Survey:
     """Read all problems of a run once.
 
     Raises:
-        UserError: where there are none, or accuracy is asked for and an answer is missing.
+        UserError: where there are none, or accuracy is asked for and no problem has a gold answer.
     """
     assert parts.dataset, "a run has a data set"
     indices: list[Index] = []
@@ -43,15 +43,8 @@ def survey_problems(parts: Parts) -> Survey:
             without_gold = problem.index
     if first is None:
         raise _empty(parts)
-    wanted = parts.options.evaluate
-    if without_gold is not None and (wanted or (wanted is None and with_gold)):
-        raise UserError(
-            f"problem {without_gold!r} has no gold answer, so there is no accuracy",
-            where=parts.dataset.location,
-            fix="Add the answer, or use --no-evaluate to generate only.",
-        )
-    if without_gold is not None and wanted is None:
-        logger.warning("{} has no gold answers: there will be no accuracy", parts.dataset_name)
+    if without_gold is not None and parts.options.evaluate is not False:
+        _say_what_is_not_graded(parts, len(indices) - with_gold, len(indices), without_gold)
     return Survey(tuple(indices), first, graded=with_gold > 0)
 
 
@@ -63,6 +56,26 @@ def select_problems(parts: Parts) -> Iterator[Problem]:
     for problem in selection.select(parts.dataset.problems()):
         system = (Message("system", options.system),) if options.system else ()
         yield replace(problem, messages=(*system, *problem.messages)) if system else problem
+
+
+def _say_what_is_not_graded(parts: Parts, missing: int, total: int, first: Index) -> None:
+    """Say how many problems have no gold answer, or refuse where accuracy is asked for and none has one."""
+    assert parts.dataset, "a run has a data set"
+    if missing < total:
+        logger.warning(
+            "{} of {} problems have no gold answer, the first is {!r}: they are generated and not graded",
+            missing,
+            total,
+            first,
+        )
+    elif parts.options.evaluate:
+        raise UserError(
+            f"problem {first!r} has no gold answer, nor has any other, so there is no accuracy",
+            where=parts.dataset.location,
+            fix=f"Add answers, name their field ({named('answer_field')}), or use --no-evaluate to generate only.",
+        )
+    else:
+        logger.warning("{} has no gold answers: there will be no accuracy", parts.dataset_name)
 
 
 def _empty(parts: Parts) -> UserError:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from inference_kit.errors import UserError
+from inference_kit.indices import canonical_index
 from inference_kit.report.tables import format_table
 
 Entry = Mapping[str, Any]
@@ -52,9 +53,9 @@ def compare_results(a: Iterable[Entry], b: Iterable[Entry]) -> Comparison:
         UserError: where the data sets differ: no index is on both sides, or one stands for two questions.
     """
     found = Comparison()
-    others = {_typed_index(entry): entry for entry in b}
+    others = {canonical_index(entry["index"]): entry for entry in b}
     for entry in a:
-        other = others.pop(_typed_index(entry), None)
+        other = others.pop(canonical_index(entry["index"]), None)
         if other is None:
             found.unmatched_a += 1
             continue
@@ -125,8 +126,3 @@ def _summarize(a: Entry, b: Entry) -> dict[str, Any]:
 def _shorten(value: Any, width: int) -> str:
     text = " ".join(str("-" if value is None else value).split())
     return text if len(text) <= width else text[: width - 1] + "…"
-
-
-def _typed_index(entry: Entry) -> tuple[str, Any]:
-    """Return the index with its type, because 1 and "1" are two problems."""
-    return type(entry["index"]).__name__, entry["index"]

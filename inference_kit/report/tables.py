@@ -39,7 +39,7 @@ def build_accuracy_row(name: str, metrics: Mapping[str, Any]) -> list[str]:
         name,
         format_percent(metrics["accuracy"]),
         format_interval(metrics["ci95"]),
-        f"{metrics['correct']}/{metrics['total']}",
+        f"{metrics['correct']}/{metrics.get('graded') or metrics['total']}",
         str(metrics["failed"]),
         f"{tokens / max(1, metrics['total']):,.0f}",
     ]

@@ -15,6 +15,7 @@ from typing import Any
 from loguru import logger
 
 from inference_kit.errors import UserError
+from inference_kit.indices import canonical_index
 from inference_kit.records import SCHEMA, Index, Record
 from inference_kit.store.append_file import AppendFile
 from inference_kit.store.atomic import disk_error, write_atomically
@@ -40,7 +41,7 @@ class PartialFile:
         self._file: AppendFile | None = None
 
     def find_finished(self) -> set[Index]:
-        """Return the problems that need not be done again: those stored without an error."""
+        """Return the canonical indices of the problems that need not be done again: those stored without an error."""
         return self._lines.offsets.keys() - self._lines.failed
 
     def read_run_seconds(self) -> float:
@@ -61,7 +62,7 @@ class PartialFile:
             return
         with self.path.open("rb") as file:
             for index in indices:
-                if (offset := self._lines.offsets.get(index)) is not None:
+                if (offset := self._lines.offsets.get(canonical_index(index))) is not None:
                     file.seek(offset)
                     yield Record.from_json(decode(file.readline()))
 
@@ -109,7 +110,10 @@ class PartialFile:
 
 @dataclass(slots=True)
 class _LineIndex:
-    """Byte offsets of each problem's last line, which problems failed, and `size`, the bytes of all whole lines."""
+    """Byte offsets of each problem's last line, which problems failed, and `size`, the bytes of all whole lines.
+
+    Problems are known by their canonical indices.
+    """
 
     offsets: dict[Index, int] = field(default_factory=dict)
     failed: set[Index] = field(default_factory=set)
@@ -118,12 +122,13 @@ class _LineIndex:
 
     def add(self, record: Record, offset: int) -> None:
         """Add a record whose line starts at byte `offset`; it replaces an earlier one of its problem."""
-        self.offsets[record.index] = offset
+        index = canonical_index(record.index)
+        self.offsets[index] = offset
         self.run_seconds = max(self.run_seconds, record.run_seconds)
         if record.error is None:
-            self.failed.discard(record.index)
+            self.failed.discard(index)
         else:
-            self.failed.add(record.index)
+            self.failed.add(index)
 
 
 def write_final(path: Path, header: Mapping[str, Any], results: Iterable[Mapping[str, Any]]) -> None:

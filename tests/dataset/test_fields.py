@@ -48,7 +48,7 @@ def test_what_is_no_list_of_texts_is_refused_and_never_evaluated(cell: Any) -> N
         read_texts({"options": cell}, "options")
 
 
-@pytest.mark.parametrize(("value", "found"), [(True, "true"), (1.0, "a number"), ("", "an empty text"), (None, "null")])
+@pytest.mark.parametrize(("value", "found"), [(True, "true"), (1.5, "a number"), ("", "an empty text"), (None, "null")])
 def test_an_index_is_an_integer_or_a_text(value: Any, found: str) -> None:
     with pytest.raises(UserError, match=f"field 'index' must be an integer or a text, found {found}"):
         read_index({"index": value}, "index")

@@ -96,10 +96,32 @@ def test_a_csv_file_needs_no_code_either(tmp_path: Path) -> None:
     assert (first.index, first.answer, second.answer) == ("0", "2", None)
 
 
+def test_rows_without_an_index_are_numbered(jsonl: Callable[..., str]) -> None:
+    """Issue 12, also where the field is there and empty, as in a table with gaps."""
+    path = jsonl(
+        {"input": "a"}, {"index": None, "input": "b"}, {"index": "", "input": "c"}, {"index": 7.0, "input": "d"}
+    )
+    assert [problem.index for problem in SimpleDataset("mine", path).problems()] == [0, 1, 2, 7]
+
+
+def test_input_and_answer_may_have_other_names(jsonl: Callable[..., str]) -> None:
+    path = jsonl({"q": "1 + 1?", "a": [2, "two"], "input": "x"}, {"q": [{"role": "user", "content": "?"}]})
+    first, second = SimpleDataset("mine", path, input_field="q", answer_field="a").problems()
+    assert (first.question, first.answer, first.metadata) == ("1 + 1?", ("2", "two"), {"input": "x"})
+    assert (second.question, second.answer, second.metadata) == ("?", None, {})
+    with pytest.raises(UserError, match="field 'p' is missing"):
+        problem_of(path, input_field="p")
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ({"input": "?"}, "field 'index' is missing. This data set needs index, input; yours has input."),
+        (
+            {"index": 0, "question": "?"},
+            "field 'input' is missing. This data set needs input; yours has index, question.",
+        ),
+        ({"index": 0, "question": "?"}, "--input-field NAME says which one is meant."),
+        ({"index": 0.5, "input": "?"}, "field 'index' must be an integer or a text, found a number"),
         ({"index": 0, "imput": "?"}, "Did you mean 'input' by 'imput'?"),
         ({"index": 0, "input": 5}, "field 'input' must be a text, found a number"),
         ({"index": 0, "input": []}, "field 'input' holds no message"),

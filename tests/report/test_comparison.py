@@ -19,14 +19,15 @@ B = [entry(3, False, "9"), entry(2, True), entry(1, False, "5"), entry(0, True),
 
 def test_each_problem_of_both_sides_is_in_one_cell_in_the_order_of_a() -> None:
     found = compare_results(A, B)
-    assert (found.both_right, found.matched) == (1, 4)
+    assert (found.both_right, found.matched) == (2, 5)
     assert [pair[0]["index"] for pair in found.only_a] == [1]
     assert [pair[0]["index"] for pair in found.only_b] == [2]
     assert [(a["prediction"], b["prediction"]) for a, b in found.both_wrong] == [("8", "9")]
 
 
-def test_an_integer_and_a_text_are_two_indices_and_what_one_side_lacks_is_counted() -> None:
-    found = compare_results(A, B)
+def test_an_integer_and_its_text_are_one_index_and_what_one_side_lacks_is_counted() -> None:
+    assert (found := compare_results(A, B)).both_right == 2
+    found = compare_results([*A, entry("x", True)], [*B, entry("04", True)])
     assert (found.unmatched_a, found.unmatched_b) == (1, 1)
     assert "left out: 1 only in A, 1 only in B" in format_comparison(found, ("a.json", "b.json"), shown=0)
 
@@ -53,7 +54,7 @@ def test_json_has_the_pairs_of_every_list() -> None:
     data = compare_results(A, B).to_json()
     assert data["a_right_b_wrong"] == [{"index": 1, "input": "question 1", "gold": "1", "a": "1", "b": "5"}]
     assert {name: data[name] for name in ("matched", "both_right", "unmatched_a")} == {
-        "matched": 4,
-        "both_right": 1,
-        "unmatched_a": 1,
+        "matched": 5,
+        "both_right": 2,
+        "unmatched_a": 0,
     }

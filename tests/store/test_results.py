@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from loguru import logger
 
 from inference_kit.errors import UserError
+from inference_kit.indices import canonical_index
 from inference_kit.records import Candidate, Record, Usage
 from inference_kit.store.results import PartialFile, read_final, write_final
 
@@ -74,7 +75,7 @@ def messages() -> Any:
     logger.remove(sink)
 
 
-@given(st.lists(records, max_size=4, unique_by=lambda each: (type(each.index), each.index)))
+@given(st.lists(records, max_size=4, unique_by=lambda each: canonical_index(each.index)))
 def test_every_record_makes_the_round_trip(tmp_path_factory: pytest.TempPathFactory, stored: list[Record]) -> None:
     """MAIN-62."""
     path = tmp_path_factory.mktemp("results") / "a.jsonl"
@@ -95,18 +96,21 @@ def test_a_long_integer_of_a_data_set_survives(path: Path) -> None:
 
 def test_the_last_line_of_a_problem_counts(path: Path) -> None:
     """MAIN-63: what failed is not finished until it is stored without an error."""
-    store(path, record(0, error="lost"), record(1), record("1", error="lost"))
+    store(path, record(0, error="lost"), record(1), record("x", error="lost"))
     assert PartialFile(path).find_finished() == {1}
-    store(path, record(0), record("1", error="lost again"))
+    store(path, record(0), record("x", error="lost again"))
     partial = PartialFile(path)
     assert partial.find_finished() == {0, 1}
-    assert [(each.index, each.error) for each in partial.read_records()] == [(0, None), (1, None), ("1", "lost again")]
+    assert [(each.index, each.error) for each in partial.read_records()] == [(0, None), (1, None), ("x", "lost again")]
     assert partial.read_all()[0] == record(0)
 
 
-def test_numbers_and_texts_are_different_indices(path: Path) -> None:
-    store(path, record(1), record("1"), record("01"))
-    assert PartialFile(path).find_finished() == {1, "1", "01"}
+def test_a_number_and_its_text_are_one_index(path: Path) -> None:
+    """Issue 12: a CSV file has only texts."""
+    store(path, record(1, error="lost"), record("1"), record("01"))
+    partial = PartialFile(path)
+    assert partial.find_finished() == {1, "01"}
+    assert [each.error for each in partial.read_in_order(["1.0"])] == [None]
 
 
 def test_records_come_in_the_order_asked_for(path: Path) -> None:
