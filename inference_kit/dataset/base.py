@@ -31,7 +31,7 @@ class Dataset(ABC):
 
     Args:
         dataset_name: Its name in results.
-        dataset_path: A file (.json .jsonl .csv .parquet), or a hub id.
+        dataset_path: A file (.json .jsonl .csv .tsv .parquet, perhaps .gz or .zst), a hub id, or a snapshot of one.
         split: Part of a hub data set.
         subset: Configuration of a hub data set.
         prompt_template: What stands around a question: a name in templates/prompt, or a file.

@@ -1,8 +1,8 @@
-"""Data files: the rows of JSON, JSONL, CSV and Parquet, each with its location for error lines.
+"""Data files: the rows of JSON, JSONL, CSV, TSV and Parquet, each with its location for error lines.
 
 Why: a hundred thousand problems should cost no more memory than one, and a broken line should be named by its number.
-Promises: JSONL, CSV and Parquet are streamed. Text is UTF-8, with or without a byte order mark. Blank lines do not
-count. What is not an object of fields is refused with its file and line.
+Promises: JSONL, CSV, TSV and Parquet are streamed; all but Parquet may be packed (.gz, .zst). Text is UTF-8, with or
+without a byte order mark. Blank lines do not count. What is not an object of fields is refused with its file and line.
 """
 
 import csv
@@ -12,10 +12,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from inference_kit.dataset.compression import open_unpacked, split_suffix
 from inference_kit.dataset.fields import FloatLiteral, Row, name_type
 from inference_kit.errors import UserError
 from inference_kit.registry import unknown
@@ -56,10 +58,17 @@ def read_rows(path: Path) -> Iterator[LocatedRow]:
     Raises:
         UserError: an unknown suffix, a file that is not what its suffix says, a row that is not an object.
     """
-    suffix = path.suffix.lower()
+    suffix, packing = split_suffix(path)
     if suffix not in READERS:
         raise unknown(suffix or path.name, READERS, "kind of data file", where=str(path))
+    if suffix == ".parquet" and packing:
+        raise UserError("a packed Parquet file", where=str(path), fix="Unpack it: Parquet packs its columns itself.")
     return READERS[suffix](path)
+
+
+def is_data_file(path: Path) -> bool:
+    """Return whether the suffix is that of a data file."""
+    return split_suffix(path)[0] in READERS
 
 
 def to_json_types(value: Any) -> Any:
@@ -75,25 +84,43 @@ def to_json_types(value: Any) -> Any:
 
 def _read_json(path: Path) -> Iterator[LocatedRow]:
     """Read a list of objects; a file that begins with an object is read as JSON Lines, whatever its suffix."""
-    with path.open("rb") as file:
+    with open_unpacked(path) as file:
         first = next((line.removeprefix(BYTE_ORDER_MARK).lstrip() for line in file if line.strip()), b"")
     return _read_json_lines(path) if first.startswith(b"{") else _read_json_list(path)
 
 
 def _read_json_lines(path: Path) -> Iterator[LocatedRow]:
-    for number, line in enumerate(_read_lines(path), start=1):
-        text = line.strip()
-        if text:
-            value, end = _parse_value(text, 0, path, number)
-            location = f"{path}:{number}"
-            if end < len(text):
-                raise UserError(f"more than one JSON value on a line: {text[end : end + SHOWN]!r}", where=location)
-            yield LocatedRow(_check_object(value, location), location)
+    lines = ((number, line.strip()) for number, line in enumerate(_read_lines(path), start=1) if line.strip())
+    for n_read, (number, text) in enumerate(lines):
+        location = f"{path}:{number}"
+        if not n_read and (shape := _name_other_shape(text)) and next(lines, None):
+            raise UserError(f"{shape}, where each line should hold one object", where=location, fix=_ONE_ROW_A_LINE)
+        value, end = _parse_value(text, 0, path, number)
+        if end < len(text):
+            raise UserError(f"more than one JSON value on a line: {text[end : end + SHOWN]!r}", where=location)
+        yield LocatedRow(_check_object(value, location), location)
+
+
+_ONE_ROW_A_LINE = "Write one object a line (`jq -c .` does so), or a .json file that is a list: [{...}, {...}]."
+
+
+def _name_other_shape(text: str) -> str:
+    """Name what a file holds whose first line holds no whole object; empty where it does, or is merely wrong."""
+    if text.startswith("["):
+        return "a JSON list"
+    try:
+        DECODER.raw_decode(text)
+    except json.JSONDecodeError as error:
+        return "an object over several lines" if error.pos >= len(text) else ""
+    except (UserError, ValueError, RecursionError):
+        pass  # said by whoever reads the line
+    return ""
 
 
 def _read_json_list(path: Path) -> Iterator[LocatedRow]:
     """Parse the items of a list one by one, because `json` does not say on which line each one stands."""
-    text = _decode(path.read_bytes().removeprefix(BYTE_ORDER_MARK), path, 1)
+    with open_unpacked(path) as file:
+        text = _decode(file.read().removeprefix(BYTE_ORDER_MARK), path, 1)
     position = _skip_blanks(text, 0)
     if text[position : position + 1] != "[":
         raise UserError("not JSON Lines and not a JSON list", where=f"{path}:1", fix="Write a list of objects.")
@@ -118,9 +145,9 @@ def _read_json_list(path: Path) -> Iterator[LocatedRow]:
         raise UserError(f"text after the end of the JSON list: {rest[:SHOWN]!r}", where=str(path))
 
 
-def _read_csv(path: Path) -> Iterator[LocatedRow]:
+def _read_csv(path: Path, delimiter: str = ",") -> Iterator[LocatedRow]:
     csv.field_size_limit(LARGEST_CELL)  # the module's own limit is 128 KiB, and a solution may be longer
-    parsed = csv.reader(_read_lines(path), strict=True)
+    parsed = csv.reader(_read_lines(path), strict=True, delimiter=delimiter)
     line = 1
     try:
         header = next(parsed, [])
@@ -157,12 +184,13 @@ READERS: dict[str, Callable[[Path], Iterator[LocatedRow]]] = {
     ".json": _read_json,
     ".jsonl": _read_json_lines,
     ".csv": _read_csv,
+    ".tsv": partial(_read_csv, delimiter="\t"),
     ".parquet": _read_parquet,
 }
 
 
 def _read_lines(path: Path) -> Iterator[str]:
-    with path.open("rb") as file:
+    with open_unpacked(path) as file:
         for number, line in enumerate(file, start=1):
             yield _decode(line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line, path, number)
 

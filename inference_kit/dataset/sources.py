@@ -1,4 +1,4 @@
-"""Sources: a file or a hub id, as a stream of rows and a digest of their content.
+"""Sources: a file, a hub id or a snapshot of the hub, as a stream of rows and a digest of their content.
 
 Why: a data set should not know where its rows come from, and a mistyped path should not become a download.
 Promises: nothing is opened before rows or digest are asked for. Equal content has an equal digest.
@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from inference_kit.config import nearest_existing
-from inference_kit.dataset.files import READERS, LocatedRow, read_rows, to_json_types
+from inference_kit.dataset.files import LocatedRow, is_data_file, read_rows, to_json_types
+from inference_kit.dataset.hub import find_snapshot, load_table
 from inference_kit.errors import UserError
 
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
@@ -35,12 +36,14 @@ class Source(Protocol):
 
 
 def resolve_source(dataset_path: str, *, subset: str | None, split: str) -> Source:
-    """Return the file or the data set of the hub that `dataset_path` names.
+    """Return the file, the snapshot folder or the data set of the hub that `dataset_path` names.
 
     A hub id is `org/name`, does not look like a path, and names nothing that exists here.
     """
     path = Path(os.path.expandvars(dataset_path)).expanduser()
-    like_a_path = dataset_path.startswith((".", "/", "~", "$")) or path.suffix.lower() in READERS
+    like_a_path = dataset_path.startswith((".", "/", "~", "$")) or is_data_file(path)
+    if path.is_dir() and (snapshot := find_snapshot(path)):
+        return HubSource(str(snapshot), subset, split)
     if like_a_path or path.exists() or not HUB_ID.fullmatch(dataset_path):
         return FileSource(path)
     return HubSource(dataset_path, subset, split)
@@ -69,7 +72,7 @@ class FileSource:
 
     def _check(self) -> None:
         if self.path.is_dir():
-            inside = ", ".join(sorted(each.name for each in self.path.iterdir() if each.suffix.lower() in READERS)[:8])
+            inside = ", ".join(sorted(each.name for each in self.path.iterdir() if is_data_file(each))[:8])
             raise UserError(
                 "is a folder", where=self.location, fix=f"Give one file of it: {inside or 'it holds none'}."
             )
@@ -80,7 +83,7 @@ class FileSource:
 
 
 class HubSource:
-    """A data set of the Hugging Face hub, downloaded and cached by `datasets`."""
+    """A data set of the Hugging Face hub, downloaded and cached by `datasets`, or a folder with a snapshot of one."""
 
     def __init__(self, hub_id: str, subset: str | None, split: str) -> None:
         self.hub_id, self.subset, self.split = hub_id, subset, split
@@ -104,15 +107,4 @@ class HubSource:
 
     @cached_property
     def _table(self) -> Any:
-        import datasets
-        from datasets.exceptions import DatasetsError
-
-        try:
-            return datasets.load_dataset(self.hub_id, self.subset, split=self.split)
-        except (OSError, ValueError, RuntimeError, DatasetsError) as error:
-            reason = str(error).strip().partition("\n")[0].rstrip(".")
-            raise UserError(
-                f"cannot be loaded from the hub ({reason})",
-                where=self.location,
-                fix="Check --split and --subset, or give a local file with --dataset-path FILE.jsonl.",
-            ) from error
+        return load_table(self.hub_id, self.subset, self.split, where=self.location)

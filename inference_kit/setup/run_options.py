@@ -47,7 +47,7 @@ class RunOptions:
         reward_model: a registered reward model, or none
         reward_model_path: weights folder or hub id
         dataset: a registered data set
-        dataset_path: a file (.jsonl .json .csv .parquet) or hub id
+        dataset_path: a file (.jsonl .json .csv .tsv .parquet; .gz and .zst of them), a hub id or a snapshot folder
         limit: the first problems only
         index: these problems only, such as 3,7,10-20
         shuffle_seed: take the limited problems at random, by this seed

@@ -16,6 +16,7 @@ from inference_kit.records import SCHEMA
 from inference_kit.store.atomic import write_atomically
 
 NAME = "config.json"
+DATA_CHANGED = "the content of the data set has changed"
 FINAL_HEADER = ("dataset", "model", "reward_model", "method", "config")
 
 
@@ -34,9 +35,9 @@ def read_entry(folder: Path, method: str) -> dict[str, Any]:
 
 
 def list_changes(stored: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """List each setting that differs, with both values."""
+    """List each setting that differs, with both values; of data, which is known by its digest, only that it does."""
     return [
-        f"{name}: {stored.get(name)!r} -> {now.get(name)!r}"
+        f"{name}: {stored.get(name)!r} -> {now.get(name)!r}" if name != "dataset" else DATA_CHANGED
         for name in sorted({*stored, *now})
         if stored.get(name) != now.get(name)
     ]
@@ -50,10 +51,11 @@ def check_same_run(folder: Path, method: str, depends_on: Mapping[str, Any]) -> 
     """
     entry = read_entry(folder, method)
     if entry and (changed := list_changes(entry["config"]["depends_on"], depends_on)):
+        old = "the data as they were" if changed == [DATA_CHANGED] else "the old settings"
         raise UserError(
             f"the stored run has other settings ({'; '.join(changed)})",
             where=str(folder),
-            fix="Use --overwrite to start anew, another --exp-name to keep both, or the old settings to go on.",
+            fix=f"Use --overwrite to start anew, another --exp-name to keep both, or {old} to go on.",
         )
 
 

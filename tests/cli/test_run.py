@@ -143,6 +143,18 @@ def test_changed_settings_are_named_one_by_one(
     assert run(registries, tmp_path / "out", "--temperature", "0.9", "--overwrite") == 0
 
 
+def test_a_changed_data_file_is_said_in_words(
+    registries: Registries, tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Issue 12: two digests tell nobody anything."""
+    run(registries, tmp_path / "out")
+    data.write_text(data.read_text().replace("question 5", "question five"))
+    capsys.readouterr()
+    assert run(registries, tmp_path / "out") == 2
+    said = capsys.readouterr().err
+    assert "(the content of the data set has changed)" in said and "or the data as they were to go on" in said
+
+
 def test_a_larger_n_takes_the_smaller_one_from_the_call_log(registries: Registries, tmp_path: Path) -> None:
     """BEY-02."""
     run(registries, tmp_path / "out")

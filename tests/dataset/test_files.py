@@ -117,3 +117,65 @@ def test_what_is_broken_is_named_by_its_line(tmp_path: Path, name: str, text: st
     """MAIN-82."""
     with pytest.raises(UserError, match=said):
         rows_of(written(tmp_path, name, text))
+
+
+def packed(name: str, content: bytes) -> bytes:
+    import gzip
+
+    import pyarrow
+
+    if name.endswith(".gz"):
+        return gzip.compress(content)
+    return pyarrow.compress(content, codec="zstd", asbytes=True) if name.endswith(".zst") else content  # type: ignore[no-any-return]
+
+
+TEXTS = {
+    ".jsonl": "\ufeff" + "\n".join(json.dumps(row) for row in ROWS),
+    ".json": json.dumps(ROWS, indent=1),
+    ".csv": '\ufeffindex,input\r\n0,"1 + 1?\nQuick!"\r\n1,"½ · 四, ""x"""\r\n',
+    ".tsv": 'index\tinput\n0\t"1 + 1?\nQuick!"\n1\t½ · 四, "x"\n',
+}
+
+
+@pytest.mark.parametrize("packing", ["", ".gz", ".zst", ".GZ"])
+@pytest.mark.parametrize("suffix", TEXTS)
+def test_every_text_format_may_be_packed(tmp_path: Path, suffix: str, packing: str) -> None:
+    """Issue 12."""
+    content = TEXTS[suffix].encode()
+    path = written(tmp_path, f"a{suffix}{packing}", packed(packing.lower(), content))
+    assert rows_of(path) == ROWS
+    assert places_of(path)[0].startswith(":")
+
+
+@pytest.mark.parametrize("packing", [".gz", ".zst"])
+def test_a_torn_or_false_packing_is_one_line(tmp_path: Path, packing: str) -> None:
+    lines = "\n".join(json.dumps({"index": number, "input": str(number) * 50}) for number in range(3000))
+    whole = packed(packing, lines.encode())
+    for content in (whole[: len(whole) // 2], b"plain", b"{}\n"):
+        with pytest.raises(UserError, match=rf"a\.jsonl\{packing}: not a \w+ file that can be unpacked") as caught:
+            rows_of(written(tmp_path, f"a.jsonl{packing}", content))
+        assert "\n" not in str(caught.value)
+
+
+def test_zstandard_frames_may_follow_each_other(tmp_path: Path) -> None:
+    frames = b"".join(packed(".zst", json.dumps(row).encode() + b"\n") for row in ROWS)
+    assert rows_of(written(tmp_path, "a.jsonl.zst", frames)) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.json", '{\n "data": [\n  {"index": 0}\n ]\n}\n', r"a\.json:1: an object over several lines"),
+        ("a.json", json.dumps({"index": 0, "input": "x"}, indent=2), r"a\.json:1: an object over several lines"),
+        ("a.jsonl", '\n{"index": 0,\n"input": "x"}\n', r"a\.jsonl:2: an object over several lines"),
+        ("a.jsonl", json.dumps(ROWS, indent=1), r"a\.jsonl:1: a JSON list"),
+        ("a.jsonl", '[{"index": 0},\n{"index": 1}]', r"a\.jsonl:1: a JSON list"),
+        ("a.parquet.gz", "no", r"a packed Parquet file"),
+        ("a.gz", "no", r"unknown kind of data file 'a\.gz'"),
+    ],
+)
+def test_json_of_another_shape_is_told_what_is_wanted(tmp_path: Path, name: str, text: str, said: str) -> None:
+    """Issue 12: pretty-printed objects, and lists in a file of lines."""
+    with pytest.raises(UserError, match=said) as caught:
+        rows_of(written(tmp_path, name, text))
+    assert "\n" not in str(caught.value) and "not JSON" not in str(caught.value)

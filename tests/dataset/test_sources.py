@@ -1,6 +1,7 @@
 """Files and hub ids: told apart by their looks, digested by their content."""
 
 import hashlib
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,12 @@ import pytest
 
 from inference_kit.dataset.sources import FileSource, HubSource, resolve_source
 from inference_kit.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub answers, as far as the tests know that do not say otherwise."""
+    monkeypatch.setattr("inference_kit.dataset.hub._find_why_unreachable", lambda _: "")
 
 
 def source(dataset_path: str) -> FileSource | HubSource:
@@ -95,3 +102,49 @@ def test_a_hub_set_that_does_not_load_is_one_line(monkeypatch: pytest.MonkeyPatc
     assert line.startswith("a/b (test): cannot be loaded from the hub (") and "\n" not in line
     assert str(error).partition("\n")[0].rstrip(".") in line
     assert "--dataset-path FILE.jsonl" in line
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_a_snapshot_folder_of_the_hub_is_the_data_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    """Issue 12: in the form of `hf download`, and of the hub's cache."""
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    for folder in (tmp_path / "gsm8k", tmp_path / "datasets--o--gsm8k" / "snapshots" / "abc"):
+        for split in ("train", "test"):
+            table = datasets.Dataset.from_list([{"question": f"{split} {number}?"} for number in range(2)])
+            path = folder / "main" / f"{split}-00000-of-00001{suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            table.to_parquet(str(path)) if suffix == ".parquet" else table.to_json(str(path))
+        (folder / "README.md").write_text(
+            "---\nconfigs:\n- config_name: main\n  data_files:\n  - split: train\n    path: main/train-*\n"
+            "  - split: test\n    path: main/test-*\n---\n# GSM8K\n"
+        )
+    refs = tmp_path / "datasets--o--gsm8k" / "refs"
+    refs.mkdir()
+    (refs / "main").write_text("abc")
+    for place in ("gsm8k", "datasets--o--gsm8k"):
+        snapshot = resolve_source(str(tmp_path / place), subset="main", split="test")
+        assert [located.row["question"] for located in snapshot.read_rows()] == ["test 0?", "test 1?"]
+    with pytest.raises(UserError, match=r"the snapshot cannot be loaded \(.*Unknown split.*--split and --subset"):
+        list(resolve_source(str(tmp_path / "gsm8k"), subset="main", split="dev").read_rows())
+
+
+def test_a_hub_that_cannot_be_reached_is_one_line_that_says_how_to_fetch_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Issue 12: and what is cached is found without it."""
+    from huggingface_hub import constants
+
+    monkeypatch.undo()
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    started = time.monotonic()
+    with pytest.raises(UserError) as caught:
+        list(resolve_source("nobody/nothing", subset=None, split="test").read_rows())
+    assert time.monotonic() - started < 10
+    assert "http://127.0.0.1:9 does not answer" in str(caught.value)
+    assert "hf download nobody/nothing --repo-type dataset --local-dir FOLDER" in str(caught.value)
+    assert not constants.HF_HUB_OFFLINE

@@ -62,6 +62,20 @@ def test_paths_and_names_reach_the_run(ready: Checkout) -> None:
     ]
 
 
+def test_ones_own_file_takes_the_place_of_a_data_set(ready: Checkout) -> None:
+    """Issue 12: by variable or by argument; a name beside it says how the file is read."""
+    once = {"COT_METHOD": "greedy", "LIMIT": ""}
+    assert ready.run("run.sh", DATASET_PATH="my data.jsonl", **once)[0] == 0
+    assert ready.run("run.sh", "--dataset_path=mine.csv", "--input-field", "q", **once)[0] == 0
+    assert ready.run("run.sh", DATASET_PATH="g.jsonl", DATASET_NAME="gsm8k", **once)[0] == 0
+    assert cells(ready) == [
+        "default --model abacus --method greedy --vote all --dataset-path my data.jsonl",
+        "default --model abacus --method greedy --vote all --dataset_path=mine.csv --input-field q",
+        "default --model abacus --dataset gsm8k --method greedy --vote all --dataset-path g.jsonl",
+    ]
+    assert ready.run("run.sh", DATASET_PATH="g.jsonl", DATASET_NAME="gsm8k math", **once)[0] == 2
+
+
 def test_one_table_of_everything_this_sweep_touched_closes_it(ready: Checkout) -> None:
     """MAIN-16: what other sweeps left in the same folder stays out of it."""
     ready.run("run.sh", MODEL_NAME="old", COT_METHOD="greedy")
