@@ -165,6 +165,7 @@ class Tally:
     failed: int = 0
     no_answer: int = 0
     cut_off: int = 0
+    withheld: int = 0
     grading_limits: int = 0
     many_boxes: int = 0
     unparsed_golds: int = 0
@@ -186,6 +187,7 @@ class Tally:
         self.failed += record.error is not None
         self.no_answer += record.error is None and (winner is None or winner.answer is None)
         self.cut_off += winner is not None and winner.finish_reason == "length"
+        self.withheld += winner is not None and winner.finish_reason == "withheld"
         self.grading_limits += grade is not None and grade.method in LIMITS
         self.many_boxes += self.vote in judged.many_boxes
         self.unparsed_golds += judged.unparsed_gold
@@ -225,6 +227,7 @@ class Tally:
             "strict_accuracy": share(self.correct["strict"]),
             "no_answer": self.no_answer,
             "cut_off": self.cut_off,
+            **({"withheld": self.withheld} if self.withheld else {}),
             "grading_limits": self.grading_limits,
             "many_boxes": self.many_boxes,
             "unparsed_golds": self.unparsed_golds,

@@ -12,8 +12,11 @@ SCHEMA = 1
 """Version of the stored files; a reader refuses a larger one by name and keeps reading smaller ones."""
 
 Role = Literal["system", "user", "assistant"]
-FinishReason = Literal["stop", "length", "boundary", "error"]
-"""Why a completion ended: by itself or at a `stop` text, at the token limit, at a step boundary, or with an error."""
+FinishReason = Literal["stop", "length", "boundary", "withheld", "error"]
+"""Why a completion ended: by itself or at a `stop` text, at the token limit, at a step boundary, or with an error.
+
+`withheld` is what a server's content filter stopped, or the model refused to write.
+"""
 
 AnswerKind = Literal["math", "number", "choice", "text"]
 Index = int | str

@@ -50,11 +50,12 @@ def _remarks(summary: Mapping[str, Any]) -> list[str]:
         "failed": "problems failed and count as not correct; the same command tries them again",
         "no_answer": "problems got an answer in which no final answer was found",
         "cut_off": "chosen answers were cut off at max_new_tokens",
+        "withheld": "chosen answers were stopped by the server's content filter, or refused by the model",
         "grading_limits": "comparisons hit the grader's time limit and count as not equal",
         "unparsed_golds": "gold answers are not understood as mathematics; only their own writing equals them",
         "many_boxes": "chosen responses have more than 3 different boxes, of which lenient grading takes any",
     }
-    found = [f"note:  {metrics[name]} {text}" for name, text in remarks.items() if metrics[name]]
+    found = [f"note:  {metrics[name]} {text}" for name, text in remarks.items() if metrics.get(name)]
     if summary["reward_model"] != "none" and 0 < metrics["candidates"] == metrics["one_step"]:
         found.append(
             f"note:  the step separator {summary['separator']!r} stands in none of {metrics['candidates']} candidates, "

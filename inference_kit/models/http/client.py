@@ -22,7 +22,7 @@ from inference_kit.models.http.replies import FirstTokens, Reply, TokenLogprob, 
 from inference_kit.models.http.requests import Api, RequestBuilder
 from inference_kit.models.http.session import MOST_BYTES, HttpSession, LineReader
 from inference_kit.models.http.stop_probe import StopProbe
-from inference_kit.models.http.streams import EventReader
+from inference_kit.models.http.streams import EventReader, parse_answer
 from inference_kit.records import Completion, GenerationConfig, Prompt
 
 Result = TypeVar("Result")
@@ -157,7 +157,7 @@ class CompletionClient:
         seeds = task.list_seeds(places)
         body = task.requests.build(task.prompt, task.config, seeds)
         body |= {"stream": True, "stream_options": {"include_usage": True}}
-        begin = partial(EventReader, len(seeds), task.config, self._session.base_url)
+        begin = partial(EventReader, len(seeds), task.config)
         async with aclosing(self._stream(task.requests, body, begin)) as items:
             async for found in items:
                 if isinstance(found, Reply):
@@ -229,7 +229,7 @@ class CompletionClient:
         """Post a request, and where the server refuses a part of it, the request without that."""
         most_bytes = self._limit_bytes(requests, body)
         try:
-            return await self._session.post(self._path, body, read, most_bytes=most_bytes)
+            return await self._session.post(self._path, body, read, most_bytes=most_bytes, parse=parse_answer)
         except Refused as refusal:
             return await self._post(requests, self._relax(requests, body, refusal), read)
 

@@ -219,6 +219,8 @@ class Ollama(Engine):
         thought, said = _split_thought(answer)
         if answer.get("done") is not True:
             raise Malformed(f"it is not done: {shorten(repr(answer), 80)}")
+        if answer.get("done_reason") in ("load", "unload") and not thought + said:
+            raise Malformed("it has loaded the model and written nothing")
         read, written = (as_count(answer.get(name)) for name in ("prompt_eval_count", "eval_count"))
         if (read or 0) >= self._num_ctx:
             raise EngineError(
@@ -333,7 +335,7 @@ def _limit_bytes(config: GenerationConfig) -> int:
 
 def _split_thought(data: Mapping[str, Any]) -> tuple[str, str]:
     """Split an answer, or a line of a streamed one, into its reasoning and its text."""
-    if "error" in data:
+    if data.get("error"):
         raise Malformed(f"it broke off with {shorten(str(data['error']), 160)}")
     message = as_object(data.get("message", {}), "a message")
     return as_text(message.get("thinking")), as_text(message.get("content"))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inference_kit.errors import EngineError
+from inference_kit.models.http.endings import read_ending
 from inference_kit.models.http.untrusted_json import Malformed, as_count, as_list, as_object, as_text, shorten
 from inference_kit.records import Completion, FinishReason, GenerationConfig, Token
 
@@ -55,8 +56,27 @@ class FirstTokens:
     prompt_tokens: int
 
 
-def read_reply(data: Any, n: int, config: GenerationConfig) -> Reply:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The text of a choice, and where in it the reply begins behind reasoning that the server took apart."""
+
+    text: str
+    start: int = 0
+
+    def to_message(self) -> dict[str, Any]:
+        """Return the message of a chat that says it."""
+        thought = self.text[: self.start].removeprefix("<think>").removesuffix("</think>")
+        return {"content": self.text[self.start :]} | ({"reasoning_content": thought} if thought else {})
+
+
+def read_reply(data: Any, n: int, config: GenerationConfig, said: Sequence[Said] | None = None) -> Reply:
     """Read the answer to a request for `n` completions, of chat or of plain text; some servers write only the first.
+
+    Args:
+        data: The whole answer.
+        n: How many completions were asked for.
+        config: What they were asked for with.
+        said: The texts of the choices, where they are known already.
 
     Raises:
         Malformed: where it is not what the protocol says.
@@ -69,12 +89,12 @@ def read_reply(data: Any, n: int, config: GenerationConfig) -> Reply:
     )
     logprobs = [read_logprobs(each.get("logprobs")) for each in choices]
     written, read = _read_count(data, "completion_tokens"), _read_count(data, "prompt_tokens")
-    texts = [_read_text(each) for each in choices]
-    sizes = _count_each(written, [len(each) for each in logprobs], texts)
+    said = said or [_read_text(each) for each in choices]
+    sizes = _count_each(written, [len(each) for each in logprobs], [each.text for each in said])
     return Reply(
         tuple(
             _build_completion(choice, text, tokens, size, (read or 0) if place == 0 else 0, config)
-            for place, (choice, text, tokens, size) in enumerate(zip(choices, texts, logprobs, sizes, strict=True))
+            for place, (choice, text, tokens, size) in enumerate(zip(choices, said, logprobs, sizes, strict=True))
         ),
         counted=written is not None,
     )
@@ -128,14 +148,37 @@ def read_logprobs(logprobs: Any) -> tuple[TokenLogprob, ...]:
 def split_thought(choice: Mapping[str, Any]) -> tuple[str, str]:
     """Split a choice, or an event of one, into the reasoning that a server took apart and the text."""
     if "text" in choice:
-        return "", as_text(choice["text"])
-    message = as_object(choice.get("message", choice.get("delta")), "a message")
-    return as_text(message.get("reasoning_content") or message.get("reasoning")), as_text(message.get("content"))
+        return _read_parts(choice["text"])
+    message = choice.get("message", choice.get("delta"))
+    if message is None and read_ending(choice.get("finish_reason")) == "withheld":
+        return "", ""
+    message = as_object(message, "a message")
+    thought, said = _read_parts(message.get("content"))
+    apart = message.get("reasoning_content") or message.get("reasoning")
+    return "".join(_read_parts(apart)) + thought, said or as_text(message.get("refusal"))
+
+
+def _read_parts(content: Any) -> tuple[str, str]:
+    """Read a content as reasoning and text: a text is all text, and a list has parts of either kind."""
+    if not isinstance(content, list):
+        return "", as_text(content)
+    thought, said = "", ""
+    for each in content:
+        if isinstance(each, str):
+            said += each
+            continue
+        part = as_object(each, "a part of the content")
+        kind = str(part.get("type"))
+        if kind in ("thinking", "reasoning"):
+            thought += "".join(_read_parts(part.get(kind) or part.get("text") or part.get("content")))
+        else:
+            said += "".join(_read_parts(part.get("text") or part.get("refusal")))
+    return thought, said
 
 
 def _build_completion(
     choice: Mapping[str, Any],
-    text: str,
+    said: Said,
     tokens: Sequence[TokenLogprob],
     size: int,
     prompt_tokens: int,
@@ -147,7 +190,7 @@ def _build_completion(
             "the server does not tell the likeliest tokens",
             fix="Choose a vote or method that does not weigh how sure the model was.",
         )
-    text, reason = _read_end(choice, text, config)
+    text, reason = _read_end(choice, said, config)
     return Completion(
         text,
         reason,
@@ -158,15 +201,22 @@ def _build_completion(
     )
 
 
-def _read_end(choice: Mapping[str, Any], text: str, config: GenerationConfig) -> tuple[str, FinishReason]:
-    """Read why a choice ended; cut its text at a stop text, and put the step's boundary back where that is missing."""
-    reason = choice.get("finish_reason")
-    if reason in ("error", "abort"):
-        raise Malformed(f"it was broken off: {reason}")
-    stops = [place for stop in config.stop if (place := text.find(stop)) >= 0]
+def _read_end(choice: Mapping[str, Any], said: Said, config: GenerationConfig) -> tuple[str, FinishReason]:
+    """Read why a choice ended; cut its text at a stop text, and put the step's boundary back where that is missing.
+
+    A stop text applies to what is said, as it does on the server, and not to reasoning that the server took apart.
+    """
+    ending = read_ending(choice.get("finish_reason"))
+    if ending == "broken" or choice.get("error"):
+        raise Malformed(f"it was broken off: {shorten(str(choice.get('error') or choice['finish_reason']), 160)}")
+    text = said.text
+    stops = [place for stop in config.stop if (place := text.find(stop, said.start)) >= 0]
     if stops:
         return text[: min(stops)], "stop"
-    if reason in ("length", "model_length"):
+    message = choice.get("message")
+    if ending == "withheld" or (isinstance(message, dict) and message.get("refusal") and not message.get("content")):
+        return text, "withheld"
+    if ending == "length":
         return text, "length"
     if config.boundary:
         if text.endswith(config.boundary):
@@ -176,10 +226,11 @@ def _read_end(choice: Mapping[str, Any], text: str, config: GenerationConfig) ->
     return text, "stop"
 
 
-def _read_text(choice: Mapping[str, Any]) -> str:
+def _read_text(choice: Mapping[str, Any]) -> Said:
     """Read the text of a choice; reasoning that the server took apart stands before it again."""
     thought, said = split_thought(choice)
-    return f"<think>{thought}</think>{said}" if thought else said
+    before = f"<think>{thought}</think>" if thought else ""
+    return Said(before + said, len(before))
 
 
 def estimate_tokens(text: str) -> int:

@@ -12,7 +12,7 @@ import os
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Protocol, TypeVar
 
 from inference_kit.errors import EngineError, UserError, named
@@ -128,7 +128,13 @@ class HttpSession:
         return await self._request("GET", path, None, read, MOST_BYTES)
 
     async def post(
-        self, path: str, body: Mapping[str, Any], read: Callable[[Any], Result], *, most_bytes: int = MOST_BYTES
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        read: Callable[[Any], Result],
+        *,
+        most_bytes: int = MOST_BYTES,
+        parse: Callable[[bytes], Any] = parse_json,
     ) -> Result:
         """Post `body` as JSON and return what `read` makes of the JSON that comes back.
 
@@ -137,13 +143,14 @@ class HttpSession:
             body: The question.
             read: Checks the answer and makes a value of it; where it raises `Malformed`, the request is made again.
             most_bytes: A longer answer is malformed.
+            parse: What makes JSON of an answer's bytes.
 
         Raises:
             Refused: where the server says that the request is wrong.
             EngineError: where it did not succeed in as many tries as are allowed.
             UserError: where every other request would fail as well, such as one with a wrong key.
         """
-        return await self._request("POST", path, json.dumps(body).encode(), read, most_bytes)
+        return await self._request("POST", path, json.dumps(body).encode(), read, most_bytes, parse)
 
     async def stream_lines(
         self,
@@ -188,7 +195,13 @@ class HttpSession:
         self._connections = None
 
     async def _request(
-        self, method: str, path: str, data: bytes | None, read: Callable[[Any], Result], most_bytes: int
+        self,
+        method: str,
+        path: str,
+        data: bytes | None,
+        read: Callable[[Any], Result],
+        most_bytes: int,
+        parse: Callable[[bytes], Any] = parse_json,
     ) -> Result:
         """Ask until the answer is read, or no further try is allowed."""
         retries = Retries(self._settings, self._jitter)
@@ -197,7 +210,9 @@ class HttpSession:
                 async with self._answer(method, path, data) as response:
                     content = await _read_body(response, most_bytes)
                 await self._connect().fair_queue.wait_turn()
-                found = read(parse_json(content))
+                answer = parse(content)
+                self._check_error(answer)
+                found = read(answer)
             except Malformed as error:
                 failure = self._fail_for(error)
             except Failure as error:
@@ -260,6 +275,10 @@ class HttpSession:
         refusal = read_refusal(response.status, response.headers, content, hide=self._hide_key)
         if refusal.status in (429, 503):
             rate_limit.decrease(ticket)
+        self._raise_for(refusal)
+
+    def _raise_for(self, refusal: Refusal) -> NoReturn:
+        """Raise what a refusal means."""
         if refusal.status == 429 and refusal.code == "insufficient_quota":
             raise UserError(str(refusal), where=self.base_url, fix="Top the account up; what is finished is kept.")
         if refusal.throttles:
@@ -272,6 +291,16 @@ class HttpSession:
         if refusal.status == 401:
             raise self._explain_key(refusal)
         raise Refused(str(refusal), where=self.base_url, fix="", status=refusal.status, message=refusal.message)
+
+    def _check_error(self, answer: Any) -> None:
+        """Raise what an error means that came as if it were an answer; one without a status may pass."""
+        if not isinstance(answer, dict) or not answer.get("error") or answer.get("choices"):
+            return
+        refusal = read_refusal(200, {}, json.dumps(answer), hide=self._hide_key)
+        status = int(refusal.code) if refusal.code.isdigit() else 0
+        if not 400 <= status < 500:
+            raise Failure(f"an error in the place of an answer: {refusal.message}")
+        self._raise_for(replace(refusal, status=status))
 
     def _explain_key(self, refusal: Refusal) -> UserError:
         """Build the error for a key that the server does not take."""

@@ -9,12 +9,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from inference_kit.errors import EngineError
-from inference_kit.models.http.replies import Reply, read_reply, split_thought
-from inference_kit.models.http.untrusted_json import Malformed, as_count, as_list, as_object, parse_json, shorten
+from inference_kit.models.http.replies import Reply, Said, read_reply, split_thought
+from inference_kit.models.http.untrusted_json import (
+    LARGEST_COUNT,
+    Malformed,
+    as_count,
+    as_list,
+    as_object,
+    parse_json,
+    shorten,
+)
 from inference_kit.records import GenerationConfig
 
-ENDINGS = ("finish_reason", "stop_reason", "matched_stop")
+ENDINGS = ("finish_reason", "stop_reason", "matched_stop", "error")
 """What a choice says of its end, in one of its last events."""
 
 
@@ -23,6 +30,11 @@ class ReasoningTags:
 
     def __init__(self) -> None:
         self._thinking = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the last piece was reasoning."""
+        return self._thinking
 
     def join(self, thought: str, said: str) -> str:
         """Return what one more piece of reasoning, and of the text behind it, add to the whole."""
@@ -43,9 +55,9 @@ class IncrementalText:
         self._stops, self._shown = config.stop, 0
         self._held = max(map(len, config.stop), default=1) - 1
 
-    def take_piece(self, text: str) -> str:
-        """Return what of the text so far is certain and was not shown yet."""
-        stops = [place for stop in self._stops if (place := text.find(stop)) >= 0]
+    def take_piece(self, text: str, start: int = 0) -> str:
+        """Return what of the text so far is certain and was not shown yet; stop texts count from `start` on."""
+        stops = [place for stop in self._stops if (place := text.find(stop, start)) >= 0]
         return self._show(text[: min([len(text) - self._held, *stops])])
 
     def take_rest(self, text: str) -> str:
@@ -64,33 +76,50 @@ class _Choice:
 
     shown: IncrementalText
     text: str = ""
+    start: int = 0
+    """Where the text begins that is no reasoning."""
     tags: ReasoningTags = field(default_factory=ReasoningTags)
     endings: dict[str, Any] = field(default_factory=dict)
     logprobs: dict[str, list[Any]] = field(default_factory=dict)
 
     def add(self, choice: Mapping[str, Any]) -> None:
         """Add what one event says of the choice."""
-        if "text" in choice or "delta" in choice or "message" in choice:
-            self.text += self.tags.join(*split_thought(choice))
+        if choice.get("text") is not None or choice.get("delta") or choice.get("message"):
+            self._add_text(*split_thought(choice))
         self.endings |= {name: choice[name] for name in ENDINGS if choice.get(name) is not None}
         if isinstance(logprobs := choice.get("logprobs"), dict):
             for name, values in logprobs.items():
                 if isinstance(values, list):
                     self.logprobs.setdefault(name, []).extend(values)
 
+    def _add_text(self, thought: str, said: str) -> None:
+        """Add a piece of reasoning, and of what is said behind it."""
+        reasons = self.tags.is_open or thought
+        self.text += self.tags.join(thought, said)
+        if reasons:
+            self.start = len(self.text) - len(said)
+
+    def close(self) -> Said:
+        """Return the whole text; an open tag is closed."""
+        if end := self.tags.close():
+            self.text += end
+            self.start = len(self.text)
+        return Said(self.text, self.start)
+
     def to_json(self, index: int) -> dict[str, Any]:
         """Return the choice as it would stand in a whole answer."""
-        return {"index": index, "text": self.text, "logprobs": self.logprobs, **self.endings}
+        return {"index": index, "logprobs": self.logprobs, **self.endings}
 
 
 class EventReader:
     """Reads the events of OpenAI's protocol: (index, piece) while the texts grow, and last the whole reply."""
 
-    def __init__(self, n: int, config: GenerationConfig, address: str) -> None:
-        self._n, self._config, self._address = n, config, address
+    def __init__(self, n: int, config: GenerationConfig) -> None:
+        self._n, self._config = n, config
         self._choices: dict[int, _Choice] = {}
         self._usage: Any = None
         self._began = self._done = False
+        self._whole = ""
 
     def read(self, line: str) -> Iterator[tuple[int, str]]:
         """Read one line.
@@ -100,13 +129,14 @@ class EventReader:
         """
         event = line.removeprefix("data:").strip()
         if event == line:
+            self._whole += line if not self._began else ""
             return
         self._began = True
         if event == "[DONE]":
             self._done = True
             return
         data = as_object(parse_json(event), "an event")
-        if "error" in data:
+        if data.get("error"):
             raise Malformed(f"it broke off with {shorten(str(data['error']), 160)}")
         self._usage = data.get("usage") or self._usage
         for each in as_list(data.get("choices") or [], "choices"):
@@ -116,24 +146,61 @@ class EventReader:
                 raise Malformed(f"choice {index + 1} of {self._n}")
             known = self._choices.setdefault(index, _Choice(IncrementalText(self._config)))
             known.add(choice)
-            if piece := known.shown.take_piece(known.text):
+            if piece := known.shown.take_piece(known.text, known.start):
                 yield index, piece
 
     def end(self) -> Iterator[tuple[int, str] | Reply]:
-        """Read the whole as if it had come at once.
-
-        Raises:
-            EngineError: where the server did not stream.
-        """
+        """Read the whole as if it had come at once, which it may have."""
         if not self._began:
-            raise EngineError("the server does not stream its answer", where=self._address, fix="Use best_of_n.")
-        choices = sorted(self._choices.items())
-        if not self._done and not all(choice.endings for _, choice in choices):
-            raise Malformed("it broke off")
-        for _, choice in choices:
-            choice.text += choice.tags.close()
+            yield from self._read_whole()
+            return
+        choices = self._list_choices()
+        said = [choice.close() for _, choice in choices]
         whole = {"choices": [choice.to_json(index) for index, choice in choices], "usage": self._usage}
-        reply = read_reply(whole, self._n, self._config)
+        reply = read_reply(whole, self._n, self._config, said)
         for (index, choice), completion in zip(choices, reply.completions, strict=True):
             yield index, choice.shown.take_rest(completion.text)
         yield reply
+
+    def join(self) -> dict[str, Any]:
+        """Return the events as the whole answer that they are together.
+
+        Raises:
+            Malformed: where it broke off.
+        """
+        choices = [
+            choice.to_json(index) | {"message": choice.close().to_message()} for index, choice in self._list_choices()
+        ]
+        return {"choices": choices, "usage": self._usage}
+
+    def _list_choices(self) -> list[tuple[int, _Choice]]:
+        """List the choices by their index, once all have come."""
+        choices = sorted(self._choices.items())
+        if not self._done and not all(choice.endings for _, choice in choices):
+            raise Malformed("it broke off")
+        return choices
+
+    def _read_whole(self) -> Iterator[tuple[int, str] | Reply]:
+        """Read the answer of a server that does not stream: each text is one piece."""
+        data = as_object(parse_json(self._whole), "the answer")
+        if data.get("error"):
+            raise Malformed(f"it is an error: {shorten(str(data['error']), 160)}")
+        reply = read_reply(data, self._n, self._config)
+        for index, completion in enumerate(reply.completions):
+            yield index, completion.text
+        yield reply
+
+
+def parse_answer(content: bytes) -> Any:
+    """Parse a whole answer, which some servers send as events though nobody asked for a stream.
+
+    Raises:
+        Malformed: where it is neither JSON nor events.
+    """
+    if not content.lstrip().startswith((b"data:", b":", b"event:")):
+        return parse_json(content)
+    reader = EventReader(LARGEST_COUNT, GenerationConfig())
+    for line in content.decode("utf-8", "replace").splitlines():
+        for _ in reader.read(line.strip()):
+            pass
+    return reader.join()

@@ -49,9 +49,11 @@ def as_text(value: Any) -> str:
 
 
 def as_count(value: Any) -> int | None:
-    """Check that `value` is a count and return it; null is None."""
+    """Check that `value` is a count and return it; null is None, and 8.0 is 8, as some servers write it."""
     if value is None:
         return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < LARGEST_COUNT:
         raise Malformed(f"{shorten(repr(value), 40)} instead of a count")
     return value

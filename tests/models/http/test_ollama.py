@@ -163,3 +163,17 @@ def test_a_server_is_asked_which_protocol_it_speaks(server: MockServer) -> None:
 def test_its_openai_side_is_known_not_to_continue() -> None:
     with MockServer(owned_by="library") as server:
         assert not OpenAI(server.url).capabilities.prefix
+
+
+def test_an_answer_that_only_tells_of_loading_is_asked_for_again() -> None:
+    """It is empty, and would be graded as wrong."""
+    with answering(message={"content": ""}, done_reason="load") as server:
+        with pytest.raises(EngineError, match="loaded the model"):
+            write(Ollama(server.root, max_retries=1, retry_seconds=0.001), replace(PROMPT, seeds=(7,)))
+        assert len(server.bodies(CHAT)) == 2
+
+
+def test_thoughts_are_searched_for_no_stop_text() -> None:
+    with answering(message={"thinking": "A Question: what?", "content": "Seven."}) as server:
+        [found] = write(Ollama(server.root), replace(PROMPT, seeds=(7,)), replace(CONFIG, stop=("Question:",))).values()
+    assert found.text == "<think>A Question: what?</think>Seven."

@@ -276,13 +276,15 @@ def test_a_stream_that_breaks_off_is_no_completion() -> None:
         stream_over_faults("cut")
 
 
-def test_a_server_that_does_not_stream_is_said_instead_of_an_empty_reply() -> None:
+def test_a_server_that_does_not_stream_is_read_as_one_piece() -> None:
     def whole(request: web.Request, body: dict[str, Any]) -> web.Response | None:
         answer = {"choices": [{"index": 0, "finish_reason": "stop", "message": {"content": "It is 7."}}]}
         return web.json_response(answer) if body.get("stream") else None
 
-    with MockServer(fault=whole) as server, pytest.raises(EngineError, match="does not stream its answer"):
-        stream_and_close(OpenAI(server.url), prompt(), CONFIG)
+    with MockServer(fault=whole) as server:
+        streamed = stream_and_close(OpenAI(server.url), prompt(), CONFIG)
+    assert streamed.pieces == [["It is 7."]]
+    assert streamed.completions[0].text == "It is 7."
 
 
 @pytest.mark.parametrize("knows", [{"usage"}, {"logprobs"}, set[str]()])

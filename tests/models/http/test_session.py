@@ -251,3 +251,19 @@ def test_settings_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
         ServerSettings(**wrong)
     with pytest.raises(UserError, match="server_concurrency"):
         ServerSettings(server_concurrency=0)
+
+
+def test_an_error_in_the_place_of_an_answer_is_told_in_its_own_words() -> None:
+    """A gateway answers 200 and hands on what went wrong behind it."""
+
+    def gateway(code: int) -> Fault:
+        return lambda *_: web.json_response({"error": {"message": "Provider returned error", "code": code}})
+
+    with (
+        MockServer(fault=gateway(502)) as server,
+        pytest.raises(EngineError, match=r"Provider returned.*tried 5 times"),
+    ):
+        run(models, server.url)
+    with MockServer(fault=gateway(402)) as server, pytest.raises(EngineError, match="402: Provider returned error"):
+        run(models, server.url)
+    assert len(server.asked) == 1
