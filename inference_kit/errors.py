@@ -29,7 +29,7 @@ def spell_settings(text: str, spell: Callable[[str], str] = flag_of) -> str:
 
 
 class UserError(Exception):
-    """Something the user can mend.
+    """Something the user can mend; `spell` is how the face that shows it spells a setting, by default as a flag.
 
     Args:
         what: What is wrong, without a final full stop.
@@ -37,18 +37,16 @@ class UserError(Exception):
         fix: What to do, as whole sentences.
     """
 
+    spell: Callable[[str], str] = staticmethod(flag_of)
+
     def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
         self.what, self.where, self.fix = what, where, fix
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        return self.spelled()
-
-    def spelled(self, spell: Callable[[str], str] = flag_of) -> str:
-        """Return the one line in which `spell` spells the settings; by default they are flags."""
         line = f"{self.where}: {self.what}" if self.where else self.what
         line = f"{line.rstrip('.')}. {self.fix}" if self.fix else line
-        return spell_settings(" ".join(line.split()), spell)
+        return spell_settings(" ".join(line.split()), self.spell)
 
 
 class EngineError(UserError):

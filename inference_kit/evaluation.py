@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, named
 from inference_kit.estimates import pass_at_k, wilson_interval
 from inference_kit.grader import Grade, GradeItem, GraderPool, is_parsed
 from inference_kit.grader.finding.boxes import find_boxes
@@ -33,13 +33,14 @@ OwnMetrics = Callable[[Sequence[Mapping[str, Any]]], Mapping[str, Any]]
 RECORDS_AT_ONCE = 256
 LIMITS = ("timeout", "too_large", "out_of_memory")
 """Ways in which a comparison is given up and counts as not equal."""
-_DETAILS = "Run with --token-details on an engine that gives log-probabilities, or take majority_vote."
+_DETAILS = f"Run with {named('token_details')} on an engine that gives log-probabilities, or take majority_vote."
 _LACKING: Mapping[Need, tuple[str, str]] = {
-    "step_scores": ("step scores, and there are none", "Run with --reward-model, or take majority_vote."),
+    "step_scores": ("step scores, and there are none", f"Run with {named('reward_model')}, or take majority_vote."),
     "logprob": ("log-probabilities, and this engine gives none", "Use another engine, or take majority_vote."),
     "self_certainty": (
         "the self-certainty of tokens, which was not recorded",
-        "Run with --token-details on an engine that sees the whole vocabulary (huggingface), or take majority_vote.",
+        f"Run with {named('token_details')} on an engine that sees the whole vocabulary (huggingface), or take "
+        "majority_vote.",
     ),
     "tail_confidence": ("the confidence of tokens, which was not recorded", _DETAILS),
     "answer_margin": ("the margin of the answer's tokens, which was not recorded", _DETAILS),
@@ -127,9 +128,9 @@ def verdict(record: Record, vote: Vote, grader: GraderPool, *, strict: bool) -> 
 def check_votes(votes: Sequence[Vote], known: Collection[Need]) -> None:
     """Refuse an unknown vote, and one that weighs what is not among `known`."""
     for name in votes:
-        needs = lookup(VOTES, name, "vote", where="--vote").needs if name is not None else ()
+        needs = lookup(VOTES, name, "vote", where=named("vote")).needs if name is not None else ()
         for need in [each for each in needs if each not in known]:
-            raise UserError(f"{name} weighs {_LACKING[need][0]}", where="--vote", fix=_LACKING[need][1])
+            raise UserError(f"{name} weighs {_LACKING[need][0]}", where=named("vote"), fix=_LACKING[need][1])
 
 
 def result_entry(record: Record, judged: Judged, vote: Vote, *, strict: bool) -> dict[str, Any]:
@@ -296,7 +297,7 @@ def _mathematical(record: Record) -> bool:
 def _winner(record: Record, name: Vote) -> int:
     if name is None:
         return 0
-    vote = lookup(VOTES, name, "vote", where="--vote")
+    vote = lookup(VOTES, name, "vote", where=named("vote"))
     if vote.needs:
         check_votes([name], find_known_fields(record.candidates))
     return vote.choose(record.candidates)

@@ -28,7 +28,8 @@ from inference_kit.store.call_log import CallLog
 class Solver:
     """What it takes to solve a problem: engine, reward model, method and settings.
 
-    `keep_trees` hands out every node that was made, with its scores and the method's notes.
+    Engine, reward model, grader and call log are borrowed: whoever opened them closes them. `keep_trees` hands out
+    every node that was made, with its scores and the method's notes.
     """
 
     engine: Engine
@@ -85,14 +86,6 @@ class Solver:
             nodes = context.whole_solutions()
             await context.score_if_possible(nodes)
         return nodes or await _one_solution(context)
-
-    async def close(self) -> None:
-        """Give back what engine, reward model and call log hold."""
-        await self.engine.close()
-        if self.reward_model:
-            await self.reward_model.close()
-        if self.call_log:
-            self.call_log.close()
 
 
 async def _one_solution(context: Context) -> list[Node]:

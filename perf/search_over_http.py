@@ -90,7 +90,8 @@ def _solve(setup: Setup, engine: OpenAI, reward_model: HTTP, n_problems: int) ->
         try:
             outcome = await run(problems, solver, records, concurrency=256, watch=lambda _: None)
         finally:
-            await solver.close()
+            await engine.close()
+            await reward_model.close()
         assert (outcome.done, outcome.failed) == (n_problems, 0), outcome
 
     with tempfile.TemporaryDirectory() as folder, GraderPool() as grader:
@@ -101,6 +102,7 @@ def _solve(setup: Setup, engine: OpenAI, reward_model: HTTP, n_problems: int) ->
         began = time.process_time()
         asyncio.run(run_all(solver, records))
         records.close()
+        log.close()
         return time.process_time() - began
 
 

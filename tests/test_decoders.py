@@ -602,3 +602,65 @@ def test_a_vote_that_cannot_be_taken_is_explained_without_flags() -> None:
     with pytest.raises(ValueError, match=r"^vote: best_last weighs step scores, .* Run with reward_model") as refused:
         BestOfN("echo", hyperparameters={"vote": "best_last"}).forward("1 + 1")
     assert "--" not in str(refused.value)
+
+
+class Lasting(Talker):
+    """Counts how often its weights would load, and how often it is closed."""
+
+    loaded = closed = 0
+
+    def vanilla_generate(self, prompts: Sequence[Prompt], config: GenerationConfig) -> list[list[Completion]]:
+        """Load once, until it is closed."""
+        self.loaded += self.loaded == self.closed
+        return super().vanilla_generate(prompts, config)
+
+    async def close(self) -> None:
+        """Forget the weights."""
+        self.closed += 1
+
+
+def test_two_decoders_over_one_engine_load_it_once_and_leave_it_open() -> None:
+    engine = Lasting({"q": "a"})
+    with Greedy(engine) as greedy, BestOfN(engine, hyperparameters={"n": 2}) as best:
+        assert (greedy.forward("q")[0], best.forward("q")[0]) == ("a", "a")
+        assert best.forward("q")[1]["model"] == best.forward("q")[1]["backend"] == "Lasting"
+    assert greedy.forward("q")[0] == "a"
+    assert (engine.loaded, engine.closed) == (1, 0)
+
+
+def test_decoders_that_share_an_engine_share_its_batches() -> None:
+    engine = Talker({"q": "a"})
+    decoders = [Greedy(engine) for _ in range(4)]
+    threads = [threading.Thread(target=decoder.batch_forward, args=(["q"] * 8,)) for decoder in decoders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(len(batch) for batch in engine.batches) == 32
+
+
+def test_a_decoder_closes_the_engine_that_it_opened_itself() -> None:
+    engine = Lasting({"q": "a"})
+    with talking(Greedy, engine) as decoder:
+        decoder.forward("q")
+    assert engine.closed == 1
+
+
+def test_a_reward_model_that_is_an_object_stays_open() -> None:
+    class Open(SecondStepRewards):
+        closed = 0
+
+        async def close(self) -> None:
+            self.closed += 1
+
+    reward_model = Open()
+    for _ in range(2):
+        with seeded(n=3, reward_model=reward_model) as decoder:
+            assert "{3}" in decoder.forward("q")[0] or decoder.forward("q")[0]
+    assert reward_model.closed == 0
+
+
+def test_an_open_engine_takes_no_settings() -> None:
+    engine = Talker({"q": "a"})
+    with pytest.raises(ValueError, match=r"Talker has no setting separator\. Set it where the engine is made"):
+        Greedy(engine, hyperparameters={"separator": ";"}).forward("q")

@@ -48,7 +48,8 @@ def solve(
         try:
             return await run(problems(count), solver, records, concurrency=64, watch=lambda _: None)
         finally:
-            await solver.close()
+            await engine.close()
+            calls.close()
             if scored:
                 await scored.close()
 

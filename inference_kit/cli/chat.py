@@ -13,6 +13,7 @@ from inference_kit.cli.words import Command, TerminalOptions
 from inference_kit.errors import UserError
 from inference_kit.grader import GraderPool
 from inference_kit.search import METHODS
+from inference_kit.setup.opener import Opener
 from inference_kit.setup.options import list_run_options
 from inference_kit.setup.parts import Parts
 from inference_kit.setup.registries import Registries
@@ -29,7 +30,8 @@ def execute(arguments: Sequence[str], registries: Registries) -> int:
     if len(words) < len(arguments):
         command.print_help(words, registries)
         return 0
-    parts = command.choose(words, registries)
+    opener = Opener()
+    parts = command.choose(words, registries, opener)
     options = parts.options
     assert isinstance(options, TerminalOptions)
     log_to_terminal(options.log_level, debug=bool(options.debug))
@@ -42,7 +44,7 @@ def execute(arguments: Sequence[str], registries: Registries) -> int:
         try:
             _talk(conversation, runner)
         finally:
-            runner.run(conversation.solver.close())
+            runner.run(opener.close())
     return 0
 
 

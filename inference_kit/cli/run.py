@@ -21,6 +21,7 @@ from inference_kit.experiment.summary import summarize
 from inference_kit.experiment.survey import Survey, survey_problems
 from inference_kit.grader import GraderPool
 from inference_kit.report.tree import draw_tree
+from inference_kit.setup.opener import Opener
 from inference_kit.setup.parts import Parts
 from inference_kit.setup.registries import Registries
 from inference_kit.voting import VOTES
@@ -36,7 +37,8 @@ def execute(arguments: Sequence[str], registries: Registries) -> int:
     if {"-h", "--help"} & set(arguments):
         COMMAND.print_help([word for word in arguments if word not in ("-h", "--help")], registries)
         return 0
-    parts = COMMAND.choose(arguments, registries)
+    opener = Opener()
+    parts = COMMAND.choose(arguments, registries, opener)
     options = parts.options
     assert isinstance(options, TerminalOptions)
     level = log_to_terminal(options.log_level, debug=bool(options.debug))
@@ -50,16 +52,16 @@ def execute(arguments: Sequence[str], registries: Registries) -> int:
         print(_describe(parts, survey, files))
         return 0
     with GraderPool() as grader, claim(parts, survey, files, grader, command=arguments) as run:
-        return _run(run, options, arguments, shown=level in ("DEBUG", "INFO"))
+        return _run(run, options, opener, arguments, shown=level in ("DEBUG", "INFO"))
 
 
-def _run(run: Run, options: TerminalOptions, arguments: Sequence[str], *, shown: bool) -> int:
+def _run(run: Run, options: TerminalOptions, opener: Opener, arguments: Sequence[str], *, shown: bool) -> int:
     """Solve, show and conclude a run; a run that was told to end says how it goes on."""
     log_to_folder(run.files.folder)
     logger.debug("command line: {}", " ".join(arguments))
     try:
         with ProgressLine(run.progress, shown=shown) as line:
-            run_until_told(_solve(run, options, line))
+            run_until_told(_solve(run, options, opener, line))
         return _conclude(run, options, arguments)
     except (KeyboardInterrupt, RunStopped) as reason:
         logger.remove()  # a thread that is still at work has no last word
@@ -67,14 +69,14 @@ def _run(run: Run, options: TerminalOptions, arguments: Sequence[str], *, shown:
         return 130
 
 
-async def _solve(run: Run, options: TerminalOptions, line: ProgressLine) -> None:
-    """Solve what is left; engine and reward model were opened for this run, so they are closed with it."""
+async def _solve(run: Run, options: TerminalOptions, opener: Opener, line: ProgressLine) -> None:
+    """Solve what is left, and close engine and reward model, which were opened for this run."""
     try:
         await run.solve(line.show)
         if options.show_tree:
             await _show_tree(run, options)
     finally:
-        await run.solver.close()
+        await opener.close()
 
 
 async def _show_tree(run: Run, options: TerminalOptions) -> None:

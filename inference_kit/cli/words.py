@@ -15,6 +15,7 @@ from inference_kit.errors import named
 from inference_kit.search import METHODS
 from inference_kit.setup.choose import choose_parts
 from inference_kit.setup.names import Selection, select
+from inference_kit.setup.opener import Opener
 from inference_kit.setup.options import Option, list_run_options, list_settings
 from inference_kit.setup.parts import Parts
 from inference_kit.setup.registries import Registries
@@ -64,14 +65,14 @@ class Command:
         """Return whether a setting, by its name among those of a run, means something to this command."""
         return not self.conversation or not (key in OF_A_RUN or key.startswith("dataset."))
 
-    def choose(self, words: Sequence[str], registries: Registries) -> Parts:
-        """Choose the parts that `words` ask for.
+    def choose(self, words: Sequence[str], registries: Registries, opener: Opener) -> Parts:
+        """Choose the parts that `words` ask for; whoever brings the opener closes it.
 
         Raises:
             UserError: an unknown name, flag or key, a value out of range, a path that does not exist.
         """
         selection, request = self._read(words, registries)
-        return choose_parts(selection, request, registries)
+        return choose_parts(selection, request, registries, opener)
 
     def print_help(self, words: Sequence[str], registries: Registries) -> None:
         """Print every flag of what `words` choose: those of its method, model, reward model and data set too."""

@@ -12,37 +12,34 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 from weakref import finalize
 
-from inference_kit.config import Level, generation_config, generation_levels
 from inference_kit.context import Method
 from inference_kit.decoders.choosing import BY_SCORE, Choice, choose
 from inference_kit.decoders.inputs import check_template, problem_of
-from inference_kit.decoders.loop_thread import LoopThread
+from inference_kit.decoders.loop_thread import LoopThread, share_loop_thread
 from inference_kit.decoders.own_score import OwnScore
-from inference_kit.decoders.settings import WHERE, BadArgument, read_hyperparameters
-from inference_kit.decoders.sources import (
-    MODELS,
-    REWARD_NAMES,
-    Model,
-    explained,
-    find_reward_model,
-    find_source,
-    spoken,
+from inference_kit.decoders.settings import (
+    BadArgument,
+    read_hyperparameters,
+    speak_of_hyperparameters,
+    spell_hyperparameter,
 )
-from inference_kit.decoders.sources import load_model as load
+from inference_kit.decoders.sources import MODELS, REWARD_NAMES, choose_for, find_source, name_model
 from inference_kit.errors import EngineError, UserError
-from inference_kit.evaluation import check_votes
 from inference_kit.flow import all_of
 from inference_kit.grader import GraderPool
-from inference_kit.needs import check_needs, details_of, known_before, needs_details
-from inference_kit.records import GenerationConfig, Problem, Solution
+from inference_kit.models.base import Engine
+from inference_kit.records import Problem, Solution
 from inference_kit.registry import Entry
 from inference_kit.reward_models.base import RewardModel
 from inference_kit.search import BEST, METHODS
+from inference_kit.setup.opener import Opener
+from inference_kit.setup.parts import Parts
+from inference_kit.setup.registries import Registries
 from inference_kit.solver import Solver
 from inference_kit.store.call_log import CallLog, LoggedCall
 from inference_kit.voting import VOTES
@@ -52,19 +49,20 @@ Answer = tuple[str, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """What a decoder is made of once it is used."""
+class _Ready:
+    """What a decoder works with once it is used."""
 
-    model: Model
+    parts: Parts
     solver: Solver
     own_score: OwnScore | None
+    model_name: str
 
 
 class InferenceBase:
     """Asks a model; on its own, for one plain reply. Subclasses name another method or write their own `forward`.
 
     Args:
-        model_name_or_path: A registered name, a server's address, a folder or a hub id.
+        model_name_or_path: A registered name, a server's address, a folder or a hub id; or an engine, which stays open.
         sampling_method: A label for the metadata; the decoder's own where it is empty.
         hyperparameters: Generation settings, settings of method and engine, and the options of docs/decoders.md.
         models, reward_models: Registries besides the bundled ones, such as those of model_config.py.
@@ -77,7 +75,7 @@ class InferenceBase:
 
     def __init__(
         self,
-        model_name_or_path: str,
+        model_name_or_path: str | Engine,
         sampling_method: str = "",
         hyperparameters: Mapping[str, Any] | None = None,
         *,
@@ -90,9 +88,10 @@ class InferenceBase:
         self.model_name_or_path, self.sampling_method = model_name_or_path, sampling_method or self.label
         self._told = read_hyperparameters(hyperparameters, self.method, self.defaults)
         self.hyperparameters = dict(hyperparameters or {})
-        self._source = find_source(model_name_or_path, self._told.options, {**MODELS, **models})
-        self._reward_names = {**REWARD_NAMES, **reward_models}
-        self._loop = LoopThread()
+        self._names = Registries({**MODELS, **models}, {**REWARD_NAMES, **reward_models})
+        self._source = find_source(model_name_or_path, self._told, self._names.models)
+        shares = isinstance(model_name_or_path, Engine) or isinstance(self._told.options.reward_model, RewardModel)
+        self._loop = share_loop_thread() if shares else LoopThread()
 
     def forward(self, input_text: str, prompt_template: str | None = None) -> Answer:
         """Answer one text.
@@ -102,8 +101,9 @@ class InferenceBase:
             UserError: for a model that is not there, and for what an engine or server refuses.
         """
         problem = problem_of(input_text, prompt_template, self._told.options.answer_kind)
-        parts, began = self._parts, time.perf_counter()
-        solution = self._loop.run(parts.solver.solve(problem))
+        ready, began = self._ready, time.perf_counter()
+        with speak_of_hyperparameters():
+            solution = self._loop.run(ready.solver.solve(problem))
         return self._answer(problem, solution, time.perf_counter() - began)
 
     def batch_forward(self, input_texts: Sequence[str], prompt_template: str | None = None) -> list[Answer]:
@@ -113,13 +113,13 @@ class InferenceBase:
         check_template(prompt_template)
         if not input_texts:
             return []
-        parts = self._parts
+        ready = self._ready
 
         async def solved(text: str) -> tuple[Problem, Solution, float] | Exception:
             began = time.perf_counter()
             try:
                 problem = problem_of(text, prompt_template, self._told.options.answer_kind)
-                return problem, await parts.solver.solve(problem), time.perf_counter() - began
+                return problem, await ready.solver.solve(problem), time.perf_counter() - began
             except UserError as error:
                 if isinstance(error, EngineError | BadArgument):
                     return error
@@ -136,7 +136,7 @@ class InferenceBase:
         """Answer one text piece by piece; what is searched or improved comes in one piece at the end."""
         problem = problem_of(input_text, prompt_template, self._told.options.answer_kind)
         if METHODS[self.method].one_solution:
-            return self._pieces(self._parts.solver.stream(problem))
+            return self._pieces(self._ready.solver.stream(problem))
         return iter([self.forward(input_text, prompt_template)[0]])
 
     def score(self, candidate: str, context: dict[str, Any] | None = None) -> float:
@@ -153,9 +153,9 @@ class InferenceBase:
 
     def close(self) -> None:
         """Give weights, processes and connections back; the decoder may be used again."""
-        if "_parts" in self.__dict__:
+        if "_ready" in self.__dict__:
             self._finalizer()
-            del self._parts
+            del self._ready
 
     def __enter__(self) -> Self:
         return self
@@ -168,63 +168,48 @@ class InferenceBase:
         return type(self).score is not InferenceBase.score
 
     @cached_property
-    def _parts(self) -> Parts:
-        """Engine, reward model and solver; made at the first use."""
+    def _ready(self) -> "_Ready":
+        """Parts and solver, chosen and opened at the first use."""
         options = self._told.options
-        model = load(self._source, self._told)
-        own = OwnScore(self.score, model.engine.separator) if self._scores_itself else None
-        reward_model = own if own and self._follows_scores else self._named_reward_model()
-        try:
-            config = self._config(model)
-            model.engine.check(config)
-            _check_needs(self.method, self._votes, model, config, reward_model)
-            if reward_model is not None:
-                reward_model.check()
-        except UserError as error:
-            raise error if isinstance(error, BadArgument) else explained(error, self._source) from error
+        own = OwnScore(self.score) if self._scores_itself else None
+        opener = Opener()
+        with speak_of_hyperparameters():
+            parts = choose_for(self._source, self._told, self._choices(own), self._names, opener)
+            model_name = name_model(self._source, parts)
+        if own:
+            own.separator = parts.engine.separator
+        call_log = _Cache(Path(options.cache_dir).expanduser(), secrets.token_hex(4)) if options.cache_dir else None
         solver = Solver(
-            model.engine,
-            self._bound_method(),
-            config,
+            parts.engine,
+            self._wrap_method(parts.method),
+            parts.generation,
             GraderPool(),
-            reward_model,
-            _Cache(Path(options.cache_dir).expanduser(), secrets.token_hex(4)) if options.cache_dir else None,
-            options.rules,
+            parts.reward_model,
+            call_log,
+            parts.rules,
             keep_trees=self.method == "self_improve",
         )
-        self._finalizer = finalize(self, _close, self._loop, solver)
-        return Parts(model, solver, own)
+        self._finalizer = finalize(self, _close, self._loop, solver, opener)
+        return _Ready(parts, solver, own, model_name)
 
-    def _bound_method(self) -> Method:
-        return partial(METHODS[self.method].function, **self._told.method)
+    def _choices(self, own: OwnScore | None) -> dict[str, Any]:
+        """What this decoder chooses itself: method, reward model and vote, as settings of a run."""
+        needs_reward_model = METHODS[self.method].needs.reward_model
+        steers = own is not None and (needs_reward_model or self.method == "self_improve")
+        reward_model = own if steers else self._told.options.reward_model
+        beside = f"{self._source.name}_prm"
+        if reward_model is None and needs_reward_model and beside in self._names.reward_models:
+            reward_model = beside
+        chosen: dict[str, Any] = {"method": self.method}
+        if reward_model is not None:
+            chosen["reward_model"] = reward_model
+        if self._vote in VOTES:
+            chosen["vote"] = (self._vote,)
+        return chosen
 
-    @property
-    def _follows_scores(self) -> bool:
-        """Whether scores steer the method, and do not only rank what it has made."""
-        return METHODS[self.method].needs.reward_model or self.method == "self_improve"
-
-    def _named_reward_model(self) -> RewardModel | None:
-        """The one that was told; where the method cannot do without, the one registered as that of the model."""
-        options, beside = self._told.options, f"{self._source.name}_prm"
-        needed = METHODS[self.method].needs.reward_model and beside in self._reward_names
-        named = options.reward_model or (beside if needed else None)
-        return find_reward_model(named, options.reward_model_path, self._reward_names)
-
-    def _config(self, model: Model) -> GenerationConfig:
-        room = model.engine.context_length
-        resolved = generation_levels(
-            Level(WHERE, self._told.generation),
-            Level("registry", model.generation),
-            Level("model's generation_config", model.engine.generation_defaults()),
-            Level("decoder's default", {"max_new_tokens": min(512, room // 2) if room else 512}),
-        )
-        config = generation_config(resolved)
-        return replace(config, token_details=True) if needs_details(self.method, self._votes) else config
-
-    @property
-    def _votes(self) -> tuple[str, ...]:
-        """The vote that chooses, where one does."""
-        return (self._vote,) if self._vote in VOTES else ()
+    def _wrap_method(self, method: Method) -> Method:
+        """Return what is run in the place of the method that was chosen; by default the method."""
+        return method
 
     @property
     def _vote(self) -> str | None:
@@ -237,6 +222,8 @@ class InferenceBase:
         return self._told.options.vote or (BY_SCORE if own == BEST else own)
 
     def _answer_or_error(self, found: tuple[Problem, Solution, float] | Exception) -> Answer:
+        if isinstance(found, UserError):
+            found.spell = spell_hyperparameter
         if isinstance(found, Exception):
             return "", {"error": str(found) or repr(found)}
         try:
@@ -248,8 +235,8 @@ class InferenceBase:
         choice = choose(self._vote, self.score if self._scores_itself else None, problem, solution.candidates)
         chosen = solution.candidates[choice.best]
         metadata = {
-            "model": self._parts.model.name,
-            "backend": self._parts.model.backend,
+            "model": self._ready.model_name,
+            "backend": self._ready.parts.settings["engine"].value,
             "sampling_method": self.sampling_method,
             "usage": solution.usage.to_json(),
             "seconds": seconds,
@@ -286,19 +273,14 @@ class _Cache(CallLog):
         return replace(found, same_run=False) if found else None
 
 
-def _check_needs(
-    method: str, votes: Sequence[str], model: Model, config: GenerationConfig, reward_model: RewardModel | None
-) -> None:
-    """Refuse a method or a vote whose needs are not met, before anything is generated."""
-    remedy, scored = "Name a reward_model, or override `score`.", reward_model is not None
-    try:
-        check_needs(method, model.engine, config, scored=scored, where=WHERE, remedy=remedy)
-        check_votes(votes, known_before(model.engine, scored=scored) | details_of(model.engine))
-    except UserError as error:
-        raise BadArgument(spoken(error.what), where=spoken(error.where), fix=spoken(error.fix)) from error
+def _close(loop: LoopThread, solver: Solver, opener: Opener) -> None:
+    """Close what the decoder has opened; what it was given as an object stays as it is."""
 
+    async def close_opened() -> None:
+        await opener.close()
+        if solver.call_log:
+            solver.call_log.close()
 
-def _close(loop: LoopThread, solver: Solver) -> None:
     solver.grader.close()
     with suppress(asyncio.CancelledError):
-        loop.close(solver.close())
+        loop.close(close_opened())

@@ -9,16 +9,18 @@ interrupted call is cancelled.
 import asyncio
 import threading
 from collections.abc import Coroutine
+from functools import cache
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
 
 class LoopThread:
-    """Runs coroutines to their end for synchronous callers."""
+    """Runs coroutines to their end for synchronous callers; a `shared` one does not end with one of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, shared: bool = False) -> None:
         self._lock = threading.Lock()
+        self._shared = shared
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -35,18 +37,20 @@ class LoopThread:
         """Run `last` where the loop was ever started, and end it; another call starts a new one."""
         with self._lock:
             loop, thread = self._loop, self._thread
-            self._loop = self._thread = None
+            if not self._shared:
+                self._loop = self._thread = None
         if loop is None or thread is None or thread is threading.current_thread():
             last.close()
-            if loop is not None:  # a decoder was forgotten, and collected on its own thread
+            if loop is not None and not self._shared:  # a decoder was forgotten, and collected on its own thread
                 loop.call_soon(loop.stop)
             return
         try:
             asyncio.run_coroutine_threadsafe(last, loop).result()
         finally:
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join()
-            loop.close()
+            if not self._shared:
+                loop.call_soon_threadsafe(loop.stop)
+                thread.join()
+                loop.close()
 
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._lock:
@@ -55,3 +59,13 @@ class LoopThread:
                 self._thread = threading.Thread(target=self._loop.run_forever, name="decoder", daemon=True)
                 self._thread.start()
             return self._loop
+
+
+@cache
+def share_loop_thread() -> LoopThread:
+    """Return the one loop of all decoders that were given an engine or a reward model as an object.
+
+    An exception to the rule that nothing is kept in a module: batches and connections of such an object belong to one
+    loop, and two decoders that share it know nothing of each other.
+    """
+    return LoopThread(shared=True)

@@ -50,10 +50,13 @@ def context_of(problem: Problem, candidates: Sequence[str], index: int, default:
 
 
 class OwnScore(RewardModel):
-    """Scores a solution as a whole by a decoder's method, one at a time, on a thread of its own."""
+    """Scores a solution as a whole by a decoder's method, one at a time, on a thread of its own.
 
-    def __init__(self, score: Score, separator: str) -> None:
-        self.identity, self.separator = f"own_score:{secrets.token_hex(8)}", separator
+    `separator` is set to the engine's once that is known.
+    """
+
+    def __init__(self, score: Score) -> None:
+        self.identity = f"own_score:{secrets.token_hex(8)}"
         # The decoder holds this reward model too; a weak reference lets both go when the decoder does.
         self._score = WeakMethod(score)
         self.errors: dict[tuple[Index, tuple[str, ...]], Exception] = {}

@@ -15,6 +15,7 @@ from inference_kit.decoders.interface import InferenceBase
 from inference_kit.decoders.settings import BadArgument
 from inference_kit.decoders.sources import MODELS, REWARD_NAMES
 from inference_kit.errors import EngineError, UserError
+from inference_kit.models.base import Engine
 from inference_kit.records import Node, Problem, Solution
 from inference_kit.registry import Entry, lookup, settings_of
 from inference_kit.search import ALIASES, METHODS
@@ -40,7 +41,7 @@ class Decoder(InferenceBase):
     def __init__(
         self,
         method: str,
-        model_name_or_path: str,
+        model_name_or_path: str | Engine,
         sampling_method: str = "",
         hyperparameters: Mapping[str, Any] | None = None,
         *,
@@ -65,14 +66,14 @@ class SelfImprove(InferenceBase):
 
     method = label = "self_improve"
 
-    def _bound_method(self) -> Method:
-        return partial(_improved, partial(self_improve, **self._told.method))
+    def _wrap_method(self, method: Method) -> Method:
+        return partial(_improved, method)
 
     def _about(self, problem: Problem, solution: Solution, choice: Choice) -> dict[str, Any]:
         versions = sorted((node for node in solution.tree if node.candidate >= 0), key=lambda node: len(node.path))
         text_at = {node.path: node.text for node in solution.tree}
         written = [solution.candidates[node.candidate] for node in versions]
-        own = self._parts.own_score
+        own = self._ready.own_score
         errors = [own.errors.get((problem.index, each.steps)) if own else None for each in written]
         if all(errors) and errors[0]:
             raise errors[0]
@@ -91,7 +92,7 @@ class SelfImprove(InferenceBase):
     def _stopped(self, scores: list[float | None]) -> str:
         """Why there is no further version, where nothing went wrong."""
         default = settings_of(self_improve)["max_iterations"].default
-        if len(scores) > self._told.method.get("max_iterations", default):
+        if len(scores) > self._told.settings.get("max_iterations", default):
             return "max_iterations"
         return "threshold" if len(scores) > 1 and None not in scores[-2:] else "budget"
 

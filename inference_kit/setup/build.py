@@ -31,6 +31,11 @@ class Plan:
     build: "partial[Any]"
     settings: Mapping[str, Resolved]
 
+    @property
+    def recipe(self) -> tuple[Any, ...]:
+        """What decides what is built: two plans of equal recipes build the same."""
+        return self.build.func, self.build.args, self.build.keywords
+
 
 def read_model_arguments(entry: Entry) -> Level:
     """Return what a model's registry entry says that is no setting of its engine, each by its one name."""

@@ -6,53 +6,60 @@ Promises: no weights are loaded, no data is read, no file is written.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from inference_kit.config import Level, Resolved, generation_config, generation_levels, read_config, safe_name
+from inference_kit.dataset.base import Dataset
 from inference_kit.dataset.selection import Shard
-from inference_kit.errors import named
+from inference_kit.errors import UserError, named
 from inference_kit.models.base import Engine
 from inference_kit.models.replicas.engine import replicate_engine
 from inference_kit.needs import needs_details
 from inference_kit.records import GenerationConfig
-from inference_kit.registry import Entry, lookup, opened, settings_of
+from inference_kit.registry import lookup, opened, settings_of
+from inference_kit.reward_models.base import RewardModel
 from inference_kit.search import METHODS
-from inference_kit.setup.build import MODEL_MAY_SET, Plan, build_part, plan_part, read_model_arguments
+from inference_kit.setup.build import MODEL_MAY_SET, build_part, plan_part, read_model_arguments
 from inference_kit.setup.method import check_method, choose_votes, resolve_method, show_votes, turn_on
-from inference_kit.setup.names import Selection, select
+from inference_kit.setup.names import Named, Selection, select
+from inference_kit.setup.opener import Opener
 from inference_kit.setup.options import REWARD_PREFIX, Option
 from inference_kit.setup.parts import Parts
 from inference_kit.setup.registries import Registries
 from inference_kit.setup.request import Request, insert_below_told, read_file_level
-from inference_kit.setup.run_options import read_options
+from inference_kit.setup.run_options import RunOptions, read_options
 from inference_kit.setup.values import read_integer
 from inference_kit.voting import AGGREGATES
 
 
-def choose(request: Request, registries: Registries) -> Parts:
+def choose(request: Request, registries: Registries, opener: Opener) -> Parts:
     """Choose the parts that a request names, with every setting from the level that counts.
+
+    Args:
+        request: What is asked, by level.
+        registries: What names stand for.
+        opener: Opens engine and reward model; whoever brings it closes it.
 
     Raises:
         UserError: an unknown name, a value out of range, a method or vote without what it needs.
     """
-    return choose_parts(select(request, registries), request, registries)
+    return choose_parts(select(request, registries), request, registries, opener)
 
 
-def choose_parts(selection: Selection, request: Request, registries: Registries) -> Parts:
+def choose_parts(selection: Selection, request: Request, registries: Registries, opener: Opener) -> Parts:
     """Choose the parts of a selection, as `choose` does."""
     levels = [*request.levels, *_read_model_file(selection, registries)]
     ranked = insert_below_told(levels, read_model_arguments(selection.model.entry))
-    settings = request.resolve_options(ranked)
+    settings = _name_open_parts(request.resolve_options(ranked), selection)
     _check_options(settings, request)
     options = read_options(request.options, settings)
 
-    model = plan_part(selection.model.entry, "model", options.model_path, levels)
-    engine = build_part(lambda: replicate_engine(model.build, options.replicas, options.distributed), "model")
+    engine, engine_settings = _open_engine(selection.model, options, levels, opener)
     settings["engine"] = Resolved(selection.model.engine, selection.model.reason)
-    generation = _resolve_generation(ranked, engine)
-    reward = _plan(selection.reward_model, "reward_model", options.reward_model_path, levels, REWARD_PREFIX)
-    reward_model = build_part(reward.build, "reward_model") if reward else None
-    data = _plan(selection.dataset, "dataset", options.dataset_path, levels)
+    generation = _resolve_generation(ranked, engine, request.default_level)
+    reward_model, reward_settings = _open_reward_model(selection.reward_model, options, levels, opener)
+    dataset, data_settings = _build_dataset(selection.dataset, options, levels)
     method = resolve_method(selection.method, ranked)
 
     scored = reward_model is not None
@@ -61,21 +68,26 @@ def choose_parts(selection: Selection, request: Request, registries: Registries)
     if needs_details(selection.method, votes):
         generation["token_details"] = turn_on(generation["token_details"])
     settings["vote"] = show_votes(votes, settings.get("vote"))
-    of_parts = {"method": method, "model": model.settings}
-    of_parts |= {name: plan.settings for name, plan in (("reward_model", reward), ("dataset", data)) if plan}
     return Parts(
         model_name=selection.model.name,
-        reward_model_name=selection.reward_model[0] if selection.reward_model else "none",
-        dataset_name=selection.dataset[0] if selection.dataset else "",
+        reward_model_name=selection.reward_model.name if selection.reward_model else "none",
+        dataset_name=selection.dataset.name if selection.dataset else "",
         method_name=selection.method,
         votes=votes,
         engine=engine,
         reward_model=reward_model,
-        dataset=build_part(data.build, "dataset") if data else None,
+        dataset=dataset,
         method=partial(METHODS[selection.method].function, **{name: each.value for name, each in method.items()}),
         generation=generation_config(generation),
         options=options,
-        settings=settings | generation | _name_settings(of_parts),
+        settings={
+            **settings,
+            **generation,
+            **_name_settings("method", method),
+            **_name_settings("model", engine_settings),
+            **_name_settings("reward_model", reward_settings),
+            **_name_settings("dataset", data_settings),
+        },
     )
 
 
@@ -83,7 +95,7 @@ def _read_model_file(selection: Selection, registries: Registries) -> list[Level
     """Read the config file that belongs to the model, where there is one."""
     name = f"{safe_name(selection.model.name)}.yaml"
     path = registries.home / "configs" / "models" / name if registries.home else None
-    if path is None or not path.is_file():
+    if path is None or selection.model.open or not path.is_file():
         return []
     allowed = {*MODEL_MAY_SET, *settings_of(opened(selection.model.entry)[0])}
     known = {option.name: option for option in selection.options if option.name in allowed}
@@ -103,26 +115,69 @@ def _check_options(settings: Mapping[str, Resolved], request: Request) -> None:
     )
 
 
-def _resolve_generation(levels: Sequence[Level], engine: Engine) -> dict[str, Resolved]:
-    """Resolve the generation settings; below all levels stand the model's own."""
-    return generation_levels(
-        *levels, Level("model's generation_config", engine.generation_defaults()), *_fit_context(engine.context_length)
-    )
+def _resolve_generation(levels: Sequence[Level], engine: Engine, default: Level) -> dict[str, Resolved]:
+    """Resolve the generation settings; below all levels stand the model's own, and those of the face."""
+    own = Level("model's generation_config", engine.generation_defaults())
+    longest = default.values.get("max_new_tokens", GenerationConfig().max_new_tokens)
+    return generation_levels(*levels, own, *_fit_context(engine.context_length, longest), default)
 
 
-def _fit_context(context_length: int | None) -> list[Level]:
-    """Take half the context, for a model so short that the library's default would leave no room for a prompt."""
-    if context_length is None or context_length // 2 >= GenerationConfig().max_new_tokens:
+def _fit_context(context_length: int | None, max_new_tokens: int) -> list[Level]:
+    """Take half the context, for a model so short that the default would leave no room for a prompt."""
+    if context_length is None or context_length // 2 >= max_new_tokens:
         return []
     return [Level("half the model's context", {"max_new_tokens": context_length // 2})]
 
 
-def _plan(
-    chosen: tuple[str, Entry] | None, part: str, path: str | None, levels: Sequence[Level], prefix: str = ""
-) -> Plan | None:
-    return plan_part(chosen[1], part, path, levels, prefix=prefix) if chosen else None
+def _name_open_parts(settings: dict[str, Resolved], selection: Selection) -> dict[str, Resolved]:
+    """Put the names of parts that are open already in the place of the objects."""
+    found = {"model": selection.model, "reward_model": selection.reward_model}
+    names = {part: replace(settings[part], value=each.name) for part, each in found.items() if each and each.open}
+    return settings | names
 
 
-def _name_settings(of_parts: Mapping[str, Mapping[str, Resolved]]) -> dict[str, Resolved]:
-    """Put the settings of all parts side by side, each behind the name of its part."""
-    return {f"{part}.{name}": each for part, settings in of_parts.items() for name, each in settings.items()}
+def _open_engine(
+    model: Named, options: RunOptions, levels: Sequence[Level], opener: Opener
+) -> tuple[Engine, Mapping[str, Resolved]]:
+    """Open the engine, with copies where these are asked for; or take the one that is open already."""
+    if model.open:
+        _check_open(model, options)
+        return model.open, {}
+    plan = plan_part(model.entry, "model", options.model_path, levels)
+    copies = options.replicas, options.distributed
+
+    def build() -> Engine:
+        return build_part(lambda: replicate_engine(plan.build, *copies), "model")
+
+    return opener.open((plan.recipe, copies), build), plan.settings
+
+
+def _check_open(model: Named, options: RunOptions) -> None:
+    """Refuse what only the opening of an engine could honour."""
+    for name, given in (("model_path", options.model_path), ("replicas", options.replicas != 1)):
+        if given:
+            raise UserError(f"{model.name} is open already", where=named(name), fix="Set it where the engine is made.")
+
+
+def _open_reward_model(
+    reward_model: Named | None, options: RunOptions, levels: Sequence[Level], opener: Opener
+) -> tuple[RewardModel | None, Mapping[str, Resolved]]:
+    if reward_model is None or reward_model.open:
+        return (reward_model.open if reward_model else None), {}
+    path = options.reward_model_path
+    plan = plan_part(reward_model.entry, "reward_model", path, levels, prefix=REWARD_PREFIX)
+    return opener.open(plan.recipe, lambda: build_part(plan.build, "reward_model")), plan.settings
+
+
+def _build_dataset(
+    dataset: Named | None, options: RunOptions, levels: Sequence[Level]
+) -> tuple[Dataset | None, Mapping[str, Resolved]]:
+    if dataset is None:
+        return None, {}
+    plan = plan_part(dataset.entry, "dataset", options.dataset_path, levels)
+    return build_part(plan.build, "dataset"), plan.settings
+
+
+def _name_settings(part: str, settings: Mapping[str, Resolved]) -> dict[str, Resolved]:
+    """Put the name of their part before the names of settings."""
+    return {f"{part}.{name}": each for name, each in settings.items()}

@@ -16,9 +16,11 @@ from inference_kit.dataset.simpledataset import SimpleDataset
 from inference_kit.errors import UserError, named
 from inference_kit.models import ENGINES
 from inference_kit.models.auto import choose_engine
+from inference_kit.models.base import Engine
 from inference_kit.models.local.hub import is_local
-from inference_kit.registry import Entry, lookup, name_of, opened, settings_of, unknown
+from inference_kit.registry import Entry, lookup, name_of, opened, unknown
 from inference_kit.reward_models import REWARD_MODELS
+from inference_kit.reward_models.base import RewardModel
 from inference_kit.search import ALIASES, METHODS
 from inference_kit.setup.options import REWARD_PREFIX, Option, list_run_options, list_settings
 from inference_kit.setup.registries import Registries
@@ -26,26 +28,31 @@ from inference_kit.setup.request import Request
 
 
 @dataclass(frozen=True, slots=True)
-class ModelSource:
-    """A model's name, its registry entry, and why this engine runs it."""
+class Named:
+    """A part by its name: its registry entry, and why this one; or, in its place, an object that is `open` already."""
 
     name: str
     entry: Entry
-    reason: str
+    reason: str = "registered"
+    open: Any = None
 
     @property
     def engine(self) -> str:
-        """The engine's own name, or that of its class."""
+        """The name of an engine's class in the registry of engines, or else that of the class itself."""
         return name_of(self.entry, ENGINES)
+
+    def list_options(self, group: str, part: str, *, prefix: str = "") -> list[Option]:
+        """List the settings of the part; none where it is open already."""
+        return [] if self.open else list_settings(opened(self.entry)[0], f"{group} {self.name}", part, prefix=prefix)
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The parts that were named, each with its entry; the reward model and the data set may be none."""
+    """The parts that were named; the reward model and the data set may be none."""
 
-    model: ModelSource
-    reward_model: tuple[str, Entry] | None
-    dataset: tuple[str, Entry] | None
+    model: Named
+    reward_model: Named | None
+    dataset: Named | None
     method: str
     options: tuple[Option, ...]
     """Every setting there is, of the run and of the parts."""
@@ -59,38 +66,38 @@ def select(request: Request, registries: Registries) -> Selection:
     """
     wanted = request.resolve_options(request.levels)
     value = {name: each.value for name, each in wanted.items()}
-    model = find_model(str(value["model"]), value.get("model_path"), registries.models)
+    model = find_model(value["model"], value.get("model_path"), registries.models)
     reward_model = _find_reward_model(value.get("reward_model"), model.name, registries.reward_models)
     dataset = _find_dataset(value, explicit=wanted["dataset"].source != "default", table=registries.datasets)
     method = ALIASES.get(str(value["method"]), str(value["method"]))
     options = [
         *list_run_options(request.options),
         *list_settings(lookup(METHODS, method, "method", where=named("method")).function, f"method {method}", "method"),
-        *list_settings(opened(model.entry)[0], f"model {model.name}", "model"),
+        *model.list_options("model", "model"),
+        *(dataset.list_options("data set", "dataset") if dataset else ()),
+        *(reward_model.list_options("reward model", "reward_model", prefix=REWARD_PREFIX) if reward_model else ()),
     ]
-    if dataset:
-        options += list_settings(opened(dataset[1])[0], f"data set {dataset[0]}", "dataset")
-    if reward_model:
-        name, entry = reward_model
-        options += list_settings(opened(entry)[0], f"reward model {name}", "reward_model", prefix=REWARD_PREFIX)
     return Selection(model, reward_model, dataset, method, tuple(options))
 
 
-def find_model(name: str, path: str | None, table: Mapping[str, Entry]) -> ModelSource:
+def find_model(name: str | Engine, path: str | None, table: Mapping[str, Entry]) -> Named:
     """Return what a model's name stands for.
 
     Args:
-        name: A name of `table`, of an engine, an address, a folder or a hub id; `auto` is what `path` is.
+        name: A name of `table`, of an engine, an address, a folder or a hub id; `auto` is what `path` is. Or an engine
+            that is open already.
         path: What replaces a registered path.
         table: Registered models.
 
     Raises:
         UserError: for an unknown name.
     """
+    if isinstance(name, Engine):
+        return Named(name_of(type(name), ENGINES), type(name), "open already", name)
     if name in table:
-        return ModelSource(name, table[name], "registered")
+        return Named(name, table[name])
     if name in ENGINES:
-        return ModelSource(name, ENGINES[name], "asked for by its name")
+        return Named(name, ENGINES[name], "asked for by its name")
     if name == "auto" and path is None:
         fix = f"Add {named('model_path')}: a folder, hub id or address."
         raise UserError("auto needs a path", where=named("model"), fix=fix)
@@ -99,32 +106,29 @@ def find_model(name: str, path: str | None, table: Mapping[str, Entry]) -> Model
     place = str(path) if name == "auto" else name
     choice = choose_engine(place)
     shown = urlsplit(place).netloc if "://" in place else Path(place).expanduser().resolve().name
-    return ModelSource(shown, partial(ENGINES[choice.engine], place), choice.reason)
+    return Named(shown, partial(ENGINES[choice.engine], place), choice.reason)
 
 
-def find_methods_with(name: str) -> list[str]:
-    """Return the methods that have a setting of this name."""
-    return [method for method in METHODS if name in settings_of(METHODS[method].function)]
-
-
-def _find_reward_model(name: Any, model_name: str, table: Mapping[str, Entry]) -> tuple[str, Entry] | None:
+def _find_reward_model(name: Any, model_name: str, table: Mapping[str, Entry]) -> Named | None:
     """Return the reward model that was named, or else the one that is registered as that of the model."""
+    if isinstance(name, RewardModel):
+        return Named(name_of(type(name), REWARD_MODELS), type(name), "open already", name)
     if name is None:
         beside = f"{model_name}_prm"
-        return (beside, table[beside]) if beside in table else None
+        return Named(beside, table[beside]) if beside in table else None
     if name == "none":
         return None
     entries: dict[str, Entry] = {**REWARD_MODELS, **table}
-    return str(name), lookup(entries, str(name), "reward model", where=named("reward_model"))
+    return Named(str(name), lookup(entries, str(name), "reward model", where=named("reward_model")))
 
 
-def _find_dataset(value: Mapping[str, Any], table: Mapping[str, Entry], *, explicit: bool) -> tuple[str, Entry] | None:
+def _find_dataset(value: Mapping[str, Any], table: Mapping[str, Entry], *, explicit: bool) -> Named | None:
     """Return the data set; a path alone is a file of simple problems, and without any data set there is none."""
     path = value.get("dataset_path")
     if path and not explicit:
         name = Path(str(path)).stem
-        return name, partial(SimpleDataset, dataset_name=name, dataset_path=str(path))
+        return Named(name, partial(SimpleDataset, dataset_name=name, dataset_path=str(path)))
     if not table:
         return None
     name = str(value["dataset"])
-    return name, lookup(table, name, "data set", where=named("dataset"))
+    return Named(name, lookup(table, name, "data set", where=named("dataset")))

@@ -38,8 +38,8 @@ class Request:
         return Level("default", {**declared, **self.defaults})
 
     def resolve_options(self, levels: Sequence[Level]) -> dict[str, Resolved]:
-        """Resolve the options of the run among `levels`, strongest first."""
-        return resolve([each.name for each in fields(self.options)], [*levels, self.default_level])
+        """Resolve the options of the run among `levels`, strongest first, and the switch for a temperature."""
+        return resolve([*(each.name for each in fields(self.options)), "do_sample"], [*levels, self.default_level])
 
 
 def insert_below_told(levels: Sequence[Level], level: Level) -> list[Level]:

@@ -1,7 +1,8 @@
 """Values: what a text, or a value of a YAML file, is as the value of a setting.
 
 Why: a flag and a key of a file of the same name should mean the same.
-Promises: a text that is no value of its type is a `ValueError` that says what was expected.
+Promises: a text that is no value of its type is a `ValueError` that says what was expected; a value from a program is
+taken as it is, or refused.
 """
 
 import json
@@ -9,6 +10,7 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Union, get_args, get_origin
 
+from inference_kit.errors import UserError, named
 from inference_kit.registry import Setting
 
 Read = Callable[[str], Any]
@@ -28,6 +30,19 @@ def choose_reader(setting: Setting, *, text: Read | None = None) -> Read | None:
     kinds = [kind for kind in (get_args(setting.type) if optional else (setting.type,)) if kind is not type(None)]
     readers = {**_READERS, str: text} if text else _READERS
     return next((read for kind, read in readers.items() if kind in kinds or kind in map(get_origin, kinds)), None)
+
+
+def check_type(setting: Setting, value: Any) -> None:
+    """Refuse a value from a program that is of another type than its setting.
+
+    Raises:
+        UserError: naming the setting.
+    """
+    optional = get_args(setting.type) if type(None) in get_args(setting.type) else (setting.type,)
+    kinds = tuple(get_origin(kind) or kind for kind in optional)
+    if Literal not in kinds and not any(_is_of(value, kind) for kind in kinds):
+        wanted = " or ".join(kind.__name__ for kind in kinds if kind is not type(None))
+        raise UserError(f"{setting.name} must be {wanted}, got {value!r}", where=named(setting.name))
 
 
 def read_boolean(text: str) -> bool:
@@ -77,6 +92,13 @@ def read_number(text: str) -> float:
         return float(text)
     except ValueError as error:
         raise ValueError(f"expected a number, got {text!r}") from error
+
+
+def _is_of(value: Any, kind: type) -> bool:
+    if isinstance(value, bool):
+        return kind is bool
+    accepted: dict[type, tuple[type, ...]] = {float: (int, float), tuple: (tuple, list)}
+    return isinstance(value, accepted.get(kind, (kind,)))
 
 
 _READERS: Mapping[Any, Read] = {

@@ -17,6 +17,7 @@ from inference_kit.cli.words import Command
 from inference_kit.dataset.simpledataset import SimpleDataset
 from inference_kit.errors import UserError
 from inference_kit.models.decode.huggingface import HuggingFace
+from inference_kit.setup.opener import Opener
 from inference_kit.setup.parts import Parts
 from inference_kit.setup.registries import Registries
 
@@ -82,7 +83,7 @@ def plan(home: Path, model: Path, *levels: Mapping[str, Any]) -> Parts:
     (home / "run.yaml").write_text(json.dumps(file))
     (home / "configs" / "models" / "mine.yaml").write_text(json.dumps(of_model))
     words = ["--model", "mine", "--dataset", "mine", "--config", str(home / "run.yaml"), *flags(line)]
-    return Command("run", "").choose(words, registries(home, model, **registry))
+    return Command("run", "").choose(words, registries(home, model, **registry), Opener())
 
 
 def found(plan: Parts, name: str) -> tuple[Any, str]:
@@ -197,7 +198,9 @@ def test_a_wrong_setting_is_refused_by_the_flag_that_mends_it(
     """MAIN-06: before anything is loaded; a reward model's flag is not the model's own."""
     chosen = ["--model", "mine", "--dataset", "mine", "--reward-model", "likelihood", "--reward-model-path"]
     with pytest.raises(UserError, match=f"^{re.escape(said)}"):
-        Command("main.py run", "").choose([*chosen, str(models["own"]), *words], registries(home, models["own"]))
+        Command("main.py run", "").choose(
+            [*chosen, str(models["own"]), *words], registries(home, models["own"]), Opener()
+        )
 
 
 def test_a_wrong_key_of_the_reward_models_section_is_told_those_that_it_knows(
@@ -208,5 +211,5 @@ def test_a_wrong_key_of_the_reward_models_section_is_told_those_that_it_knows(
     chosen = ["--model", "mine", "--dataset", "mine", "--reward-model", "likelihood", "--reward-model-path"]
     with pytest.raises(UserError, match=r"reward_model_args 'bta'\. Did you mean 'beta'\? Known: beta, cache_bytes"):
         Command("main.py run", "").choose(
-            [*chosen, str(models["own"]), "--config", str(home / "run.yaml")], registries(home, models["own"])
+            [*chosen, str(models["own"]), "--config", str(home / "run.yaml")], registries(home, models["own"]), Opener()
         )
