@@ -1,4 +1,4 @@
-"""Engines: each one file; they run language models. One line here registers an engine by its own name."""
+"""Engines run language models. One line here registers an engine by its own name."""
 
 from collections.abc import Callable
 

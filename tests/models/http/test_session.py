@@ -230,7 +230,7 @@ def test_terminal_codes_of_a_server_are_not_printed() -> None:
     assert len(str(refused.value)) < 500
 
 
-def test_connections_are_kept_and_bounded_by_the_pace() -> None:
+def test_connections_are_kept_and_bounded_by_the_rate_limit() -> None:
     async def many(session: HttpSession) -> None:
         await asyncio.gather(*(models(session) for _ in range(200)))
 
