@@ -21,6 +21,7 @@ from inference_kit.models.http.rate_limit import RateLimit
 from inference_kit.models.http.refusals import RETRIED, Refusal, Refused, Unreachable, read_refusal
 from inference_kit.models.http.retries import LONGEST_THROTTLE_SECONDS, TIMEOUT_WEIGHT, Failure, NoConnection, Retries
 from inference_kit.models.http.untrusted_json import Malformed, parse_json, shorten
+from inference_kit.registry import Above
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession
@@ -50,22 +51,21 @@ class ServerSettings:
     """
 
     server_concurrency: int = 256
-    request_seconds: float = 600.0
+    request_seconds: Annotated[float, Above(0)] = 600.0
     max_retries: Annotated[int, 0] = 10
-    retry_seconds: float = 0.25
+    retry_seconds: Annotated[float, 0] = 0.25
 
     def __post_init__(self) -> None:
-        for name, good in (
-            ("request_seconds", self.request_seconds > 0),
-            ("max_retries", self.max_retries >= 0),
-            ("retry_seconds", self.retry_seconds >= 0),
+        for name, good, bound in (
+            ("server_concurrency", self.server_concurrency >= 1, "at least 1"),
+            ("request_seconds", self.request_seconds > 0, "above 0"),
+            ("max_retries", self.max_retries >= 0, "at least 0"),
+            ("retry_seconds", self.retry_seconds >= 0, "at least 0"),
         ):
             if not good:
-                raise UserError(f"{name} is too small", where=named(name))
-        if self.server_concurrency < 1:
-            raise UserError(
-                f"server_concurrency must be at least 1, got {self.server_concurrency}", where="--server-concurrency"
-            )
+                raise UserError(
+                    f"{name} is too small: it must be {bound}, got {getattr(self, name)}", where=named(name)
+                )
 
 
 class LineReader(Protocol[Read]):

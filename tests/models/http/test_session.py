@@ -10,9 +10,11 @@ from aiohttp import web
 from mock_server import Body, Fault, MockServer
 
 from inference_kit.errors import EngineError, UserError
+from inference_kit.models.http.openai import OpenAI
 from inference_kit.models.http.refusals import Refused, Unreachable
 from inference_kit.models.http.session import HttpSession, ServerSettings
 from inference_kit.models.http.untrusted_json import Malformed, parse_json
+from inference_kit.registry import settings_of
 
 QUICK = ServerSettings(request_seconds=5.0, max_retries=4, retry_seconds=0.001)
 
@@ -247,10 +249,16 @@ def test_connections_are_kept_and_bounded_by_the_rate_limit() -> None:
 
 @pytest.mark.parametrize("wrong", [{"request_seconds": 0.0}, {"max_retries": -1}, {"retry_seconds": -0.1}])
 def test_settings_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(UserError, match="too small"):
+    with pytest.raises(UserError, match=r"too small: it must be (above|at least) 0"):
         ServerSettings(**wrong)
     with pytest.raises(UserError, match="server_concurrency"):
         ServerSettings(server_concurrency=0)
+
+
+def test_a_setting_out_of_range_says_the_range_where_it_is_given() -> None:
+    with pytest.raises(UserError, match="request_seconds must be above 0, got 0"):
+        settings_of(OpenAI)["request_seconds"].check(0.0)
+    settings_of(OpenAI)["retry_seconds"].check(0.0)
 
 
 def test_an_error_in_the_place_of_an_answer_is_told_in_its_own_words() -> None:
