@@ -11,7 +11,6 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -308,14 +307,13 @@ class Context:
         prompt = _prompt_behind(node, seeds)
         children: dict[int, Node] = {}
         try:
-            async with aclosing(self._ask(prompt, asked_config)) as answers:
-                async for position, item in answers:
-                    if isinstance(item, str):
-                        self._tell(Piece((*node.path, ordinals[position]), item))
-                        continue
-                    child = _child(node, ordinals[position], end_of_step(item, step_tokens, room))
-                    children[position] = child
-                    self._tell_written(child, distinct=step is None)
+            async for position, item in self._ask(prompt, asked_config):
+                if isinstance(item, str):
+                    self._tell(Piece((*node.path, ordinals[position]), item))
+                    continue
+                child = _child(node, ordinals[position], end_of_step(item, step_tokens, room))
+                children[position] = child
+                self._tell_written(child, distinct=step is None)
         except NoRoom as error:
             if not prompt.prefix and prompt.messages == self.problem.messages:
                 raise

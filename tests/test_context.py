@@ -1,10 +1,6 @@
 """The context: seeds from paths, the call log, merging of equal texts, accounting."""
 
 import asyncio
-import os
-import shutil
-from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,11 +9,9 @@ from fakes import Likes, OutOfOrderEngine, SeededEngine
 from inference_kit.calls import Calls
 from inference_kit.context import Context, Rules
 from inference_kit.errors import BudgetSpent
-from inference_kit.models.base import Capabilities
-from inference_kit.records import Completion, GenerationConfig, Message, Problem, Prompt, Usage
+from inference_kit.records import GenerationConfig, Message, Problem
 from inference_kit.search.best_of_n import best_of_n
 from inference_kit.search.greedy import greedy
-from inference_kit.seeds import derive_seed
 from inference_kit.store.call_log import CallLog
 
 PROBLEM = Problem(17, (Message("user", "What is it?"),), answer="3")
@@ -107,12 +101,6 @@ def test_a_node_completed_again_gets_further_children_with_seeds_of_their_own() 
     assert asyncio.run(at_once.complete([at_once.root], 8)) == first + second
 
 
-def test_seeds_follow_from_run_problem_and_path_and_fit_32_bits() -> None:
-    seeds = {derive_seed(run, index, path) for run in (0, 1) for index in (1, "1", 2) for path in ((), (0,), (0, 1))}
-    assert len(seeds) == 18
-    assert all(0 <= seed < 2**31 - 2**16 for seed in seeds)
-
-
 def test_what_is_asked_twice_is_generated_and_counted_once(tmp_path: Path) -> None:
     """At temperature 0 equal texts in two places of the tree are one question, in flight or not, with a log or not."""
     for log in (None, CallLog(tmp_path, "run", fsync_seconds=None)):
@@ -134,77 +122,6 @@ def test_equal_solutions_of_two_rounds_are_scored_and_counted_once() -> None:
     assert reward_model.scored == held.usage.reward_calls == 1
 
 
-def test_what_another_run_paid_for_costs_no_prompt_tokens(tmp_path: Path) -> None:
-    """A run's --max-cost counts what it pays for, and no more."""
-    engine = SeededEngine()
-    first = context(engine, CallLog(tmp_path, "run-a", fsync_seconds=None))
-    asyncio.run(best_of_n(first, n=4))
-    second = context(engine, CallLog(tmp_path, "run-b", fsync_seconds=None))
-    asyncio.run(best_of_n(second, n=4))
-    assert first.usage.prompt_tokens == len("What is it?")
-    assert second.usage.prompt_tokens == 0
-
-
-class OneByOne(SeededEngine):
-    """Reads the prompt, of a hundred tokens, once for each completion, as a server does; breaks off when told to."""
-
-    capabilities = Capabilities(shares_prompt=False)
-    ends_after = 16
-
-    async def generate(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, Completion]]:
-        for position, seed in enumerate(prompt.seeds):
-            if self.completions == self.ends_after:
-                raise KeyboardInterrupt
-            yield position, replace(self._write(prompt, seed), prompt_tokens=100)
-
-
-class AllAtOnce(OneByOne):
-    """Reads the prompt once for all completions."""
-
-    capabilities = Capabilities()
-
-
-def usage_after_a_kill(engine: OneByOne, folder: Path) -> tuple[Usage, Usage]:
-    """What a run of sixteen completions counts that was killed after twelve and resumed, and one that was not."""
-    undisturbed = context(engine, CallLog(folder / "a", "run", fsync_seconds=None))
-    asyncio.run(best_of_n(undisturbed, n=16))
-    engine.completions, engine.ends_after = 0, 12
-    with pytest.raises(KeyboardInterrupt):
-        asyncio.run(best_of_n(context(engine, CallLog(folder / "b", "run", fsync_seconds=None)), n=16))
-    engine.completions = -100
-    resumed = context(engine, CallLog(folder / "b", "run", fsync_seconds=None))
-    asyncio.run(best_of_n(resumed, n=16))
-    return resumed.usage, undisturbed.usage
-
-
-@pytest.mark.parametrize(("engine", "prompt_tokens"), [(OneByOne, 1600), (AllAtOnce, 100)])
-def test_a_resumed_run_counts_the_prompt_as_often_as_an_undisturbed_one(
-    engine: type[OneByOne], prompt_tokens: int, tmp_path: Path
-) -> None:
-    """MAIN-63: once for each request that reads it, whichever process made the request."""
-    resumed, undisturbed = usage_after_a_kill(engine(), tmp_path)
-    assert undisturbed.prompt_tokens == prompt_tokens
-    assert resumed == undisturbed
-
-
-@pytest.mark.parametrize("logged", [0, 1, 12, 16])
-def test_a_log_of_before_tells_what_its_call_had_read_by_then(logged: int, tmp_path: Path) -> None:
-    """A completion named the tokens of all requests until then; a run that such a log answers counts the same."""
-    engine, log = OneByOne(), CallLog(tmp_path, "run", fsync_seconds=None)
-    first = context(engine, log)
-    asyncio.run(best_of_n(first, n=16))
-    older = CallLog(tmp_path / "older", "run", fsync_seconds=None)
-    for position, key in enumerate(list(first.calls._known)[:logged]):
-        found = log.find(engine.identity, key)
-        assert found is not None
-        payload = {name: value for name, value in found.payload.items() if name != "read_tokens"}
-        older.append(engine.identity, key, payload | {"prompt_tokens": 100 * (position + 1)})
-    engine.ends_after = 100
-    resumed = context(engine, older)
-    asyncio.run(best_of_n(resumed, n=16))
-    assert resumed.usage == first.usage
-
-
 @pytest.mark.parametrize(("max_tokens", "written"), [(1, 4), (8 * 4, 4), (8 * 4 + 1, 8), (8 * 9, 12), (8 * 99, 16)])
 def test_a_token_budget_is_overrun_by_no_more_than_four_solutions(max_tokens: int, written: int) -> None:
     """Solutions of eight tokens each; what the log answers counts as well."""
@@ -224,48 +141,3 @@ def test_a_budget_of_calls_is_never_overrun(max_calls: int) -> None:
     with pytest.raises(BudgetSpent):
         asyncio.run(best_of_n(held, n=16))
     assert (held.usage.calls, held.calls_left, len(held.whole_solutions())) == (max_calls, 0, max_calls)
-
-
-def ask_about(image: str, log: CallLog) -> int:
-    """How many completions a greedy run pays for, asking about an image."""
-    engine = SeededEngine()
-    problem = Problem(1, (Message("user", "What is shown?", (image,)),))
-    asyncio.run(greedy(Context(problem, Calls(engine, log=log), GenerationConfig())))
-    return engine.completions
-
-
-def test_an_image_is_known_by_its_content_and_an_address_by_its_name(tmp_path: Path) -> None:
-    """A replaced file of the same name and size is another question; one that is missing is the engine's to refuse."""
-    log, image = CallLog(tmp_path / "log", "run", fsync_seconds=None), tmp_path / "image.png"
-    image.write_bytes(b"a cat")
-    assert (ask_about(str(image), log), ask_about(str(image), log)) == (1, 0)
-    image.write_bytes(b"a dog")
-    os.utime(image, (1, 1))
-    assert (ask_about(str(image), log), ask_about(str(image), log)) == (1, 0)
-    for other in ("https://example.org/image.png", str(tmp_path / "nowhere.png"), "~nobody/image.png", "a\0b"):
-        assert (ask_about(other, log), ask_about(other, log)) == (1, 0)
-
-
-def test_the_log_of_an_earlier_version_answers_what_holds_no_image(tmp_path: Path) -> None:
-    """MAIN-62: the key of a text is the one it has always had."""
-    log = CallLog(tmp_path, "run", fsync_seconds=None)
-    held = context(SeededEngine(), log)
-    asyncio.run(greedy(held))
-    assert log.find(SeededEngine().identity, "67bf67f056e6b810d38b83a7ed7337ea") is not None
-
-
-def test_a_log_that_the_code_of_before_wrote_answers_everything(tmp_path: Path) -> None:
-    """MAIN-62: its one file, beside which there was no folder of a model; usage is what it was then."""
-    shutil.copy(Path(__file__).parent / "golden" / "flat_call_log.jsonl", tmp_path)
-    engine, reward_model = SeededEngine(), Likes()
-    for run, paid in (("run-a", True), ("run-b", False)):
-        held = context(engine, CallLog(tmp_path, run, fsync_seconds=None), reward_model)
-        nodes = asyncio.run(best_of_n(held, n=5))
-        assert [held.answer_of(node) for node in nodes] == ["1", "2", "3", "4", "5"]
-        assert [held.score_of(node) for node in nodes] == [0.2, 0.2, 0.9, 0.2, 0.2]
-        counted = Usage(prompt_tokens=11, generated_tokens=40, calls=5, reward_calls=5)
-        of_another = Usage(cached_tokens=40, calls=5, cached_calls=5, reward_calls=5, cached_reward_calls=5)
-        assert held.usage == (counted if paid else of_another)
-    asyncio.run(greedy(context(engine, CallLog(tmp_path, "run-a", fsync_seconds=None))))
-    assert (engine.completions, reward_model.scored) == (0, 0)
-    assert [path.name for path in tmp_path.iterdir()] == ["flat_call_log.jsonl"]

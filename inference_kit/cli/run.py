@@ -20,7 +20,7 @@ from inference_kit.experiment.run import Run, claim
 from inference_kit.experiment.summary import summarize
 from inference_kit.experiment.survey import Survey, survey_problems
 from inference_kit.grader import GraderPool
-from inference_kit.report.tree import draw_tree
+from inference_kit.report.tree import GrowingTree, draw_tree
 from inference_kit.setup.opener import Opener
 from inference_kit.setup.parts import Parts
 from inference_kit.setup.registries import Registries
@@ -80,14 +80,19 @@ async def _solve(run: Run, options: TerminalOptions, opener: Opener, line: Progr
 
 
 async def _show_tree(run: Run, options: TerminalOptions) -> None:
-    """Draw the search of one problem; the call log answers all that it asks."""
+    """Draw the search of one problem while it grows, and then with the choice; the call log answers all it asks."""
     from rich.console import Console
+    from rich.live import Live
 
-    problem = run.survey.first
-    solution = await replace(run.solver, keep_trees=True).solve(problem)
-    vote = run.parts.votes[0]
-    chosen = VOTES[vote].choose(solution.candidates) if vote else 0
-    Console(file=sys.stderr if options.json else sys.stdout).print(draw_tree(problem, solution, chosen))
+    problem, vote = run.survey.first, run.parts.votes[0]
+    console, tree = Console(file=sys.stderr if options.json else sys.stdout), GrowingTree(problem)
+    watched = replace(run.solver, keep_trees=True).watch(problem, pieces=False)
+    with Live(tree, console=console, transient=True):
+        async for event in watched:
+            tree.add(event)
+    assert tree.solution is not None, "a search ends with its solution"
+    chosen = VOTES[vote].choose(tree.solution.candidates) if vote else 0
+    console.print(draw_tree(problem, tree.solution, chosen))
 
 
 def _conclude(run: Run, options: TerminalOptions, arguments: Sequence[str]) -> int:

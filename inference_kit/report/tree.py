@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from inference_kit.events import CandidateWhole, Event, NodeMerged, NodeNoted, NodeScored, NodeWritten, Piece
+from inference_kit.events import CandidateWhole, Event, NodeMerged, NodeNoted, NodeScored, NodeWritten, Piece, Solved
 from inference_kit.records import Candidate, Problem, Solution, TreeNode
 
 if TYPE_CHECKING:
@@ -36,9 +36,13 @@ def draw_tree(problem: Problem, solution: Solution, chosen: int) -> "Tree":
 
 
 class GrowingTree:
-    """The tree of a search that is watched; `rich` draws it as it is by then, also on a thread of its own."""
+    """The tree of a search that is watched; `rich` draws it as it is by then, also on a thread of its own.
+
+    `solution` is there once the search is over.
+    """
 
     def __init__(self, problem: Problem) -> None:
+        self.solution: Solution | None = None
         self._problem = problem
         self._nodes: dict[Path, TreeNode] = {}
         self._candidates = 0
@@ -60,6 +64,8 @@ class GrowingTree:
             case CandidateWhole(path):
                 self._change(path, candidate=self._candidates)
                 self._candidates += 1
+            case Solved(solution):
+                self.solution = solution
 
     @property
     def nodes(self) -> tuple[TreeNode, ...]:
