@@ -6,6 +6,7 @@ range; synonyms are one setting, and two different values for one setting at one
 """
 
 import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
@@ -17,6 +18,9 @@ from loguru import logger
 from inference_kit.errors import UserError
 from inference_kit.records import GenerationConfig
 from inference_kit.registry import unknown
+
+SHOWN = 8
+"""Files of a folder that an error shows at the most."""
 
 SYNONYMS = {
     "max_tokens": "max_new_tokens",
@@ -150,27 +154,37 @@ class ConfigFile:
         """Refuse the first flat name that is not among `known`, naming its place and the nearest one."""
         for name in self.values:
             if name not in known:
-                raise unknown(name, [*known, *self.sections], "key", where=self.places[name])
+                raise unknown(name, [*known, *self.sections], "key", where=self.places.get(name, str(self.path)))
 
 
 def read_config(path: Path, sections: Sequence[str]) -> ConfigFile:
     """Read a YAML file whose top level holds settings, and mappings of settings under the names in `sections`.
+
+    A value is what stands there: `1.10`, `no`, `010` and a date are texts, which the setting reads as its flag is read.
+    In paths, `~` and variables such as `$HOME` are expanded.
 
     Raises:
         UserError: naming file, line and column of whatever is wrong.
     """
     import yaml
 
+    if path.is_dir():
+        inside = ", ".join(sorted(each.name for each in path.glob("*.y*ml"))[:SHOWN])
+        raise UserError(
+            "is a folder", where=str(path), fix=f"Give one file of it: {inside or 'it holds no YAML file'}."
+        )
     if not path.is_file():
         raise UserError("no such config file", where=str(path), fix=nearest_existing(path))
     try:
         text = path.read_text(encoding="utf-8-sig")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text) or {}
+        data = yaml.load(text, Loader=_literal_loader()) or {}
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-        raise UserError(f"not YAML: {error.problem}", where=place) from error
+        raise UserError(f"not YAML: {error.problem}", where=place, fix=_QUOTE_IT) from error
+    except OSError as error:
+        raise UserError(error.strerror or "cannot be read", where=str(path)) from error
     except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise UserError(f"not YAML: {error}", where=str(path)) from error
     if not isinstance(data, dict):
@@ -179,12 +193,56 @@ def read_config(path: Path, sections: Sequence[str]) -> ConfigFile:
     for name in sections:
         if not isinstance(data.get(name, {}), dict):
             raise UserError(f"{name} must hold settings, one `name: value` a line", where=places[name])
+
+    def read_values(values: Mapping[Any, Any], place: str) -> dict[str, Any]:
+        """Spell the names of settings and expand the paths among their values."""
+        found = canonical({str(name): value for name, value in values.items()}, place)
+        if "reward_model" in found and found["reward_model"] is None:
+            found["reward_model"] = "none"  # elsewhere nothing means the default, but here people mean none
+        return {name: _expand_path(name, value, places.get(name, place)) for name, value in found.items()}
+
     return ConfigFile(
         path,
-        canonical({name: value for name, value in data.items() if name not in sections}, str(path)),
-        {name: canonical(data[name], places[name]) for name in sections if name in data},
+        read_values({name: value for name, value in data.items() if name not in sections}, str(path)),
+        {name: read_values(data[name], places[name]) for name in sections if name in data},
         places,
     )
+
+
+_QUOTE_IT = "Put a text that YAML would read as something else in quotes."
+_PATHS = ("_path", "_dir", "_file", "template")
+"""How the names of settings end that hold a path."""
+_VARIABLE = re.compile(r"\$(\w+|\{[^}]*\})")
+
+
+def _literal_loader() -> Any:
+    """Return a safe loader to which a number, a boolean or a date is a text wherever another spelling would be lost."""
+    import yaml
+
+    class LiteralLoader(yaml.SafeLoader):
+        """Keeps the text of a scalar that its value does not write in the same way."""
+
+    def construct(loader: Any, node: Any) -> Any:
+        """Construct the value of a scalar, or keep its text."""
+        value = yaml.SafeLoader.yaml_constructors[node.tag](loader, node)
+        written = str(value).lower() if isinstance(value, bool) else str(value)
+        return value if written == node.value else node.value
+
+    for kind in ("bool", "int", "float"):
+        LiteralLoader.add_constructor(f"tag:yaml.org,2002:{kind}", construct)
+    LiteralLoader.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: node.value)
+    return LiteralLoader
+
+
+def _expand_path(name: str, value: Any, place: str) -> Any:
+    """Return a path with `~` and variables expanded, and every other value as it is."""
+    if not isinstance(value, str) or not (name.endswith(_PATHS) or name == "model"):
+        return value
+    expanded = os.path.expandvars(value)
+    expanded = str(Path(expanded).expanduser()) if expanded.startswith("~") else expanded
+    if unset := _VARIABLE.search(expanded):
+        raise UserError(f"the variable {unset[0]} is not set", where=place, fix="Set it, or write the path in full.")
+    return expanded
 
 
 def nearest_existing(path: Path) -> str:
@@ -246,7 +304,7 @@ def _checked(name: str, setting: Resolved) -> Resolved:
     if isinstance(value, bool) or not isinstance(value, int | float) or (known.type is int and not whole):
         kind = "an integer" if known.type is int else "a number"
         raise UserError(f"{name} must be {kind}, got {value!r}", where=setting.source)
-    if not known.low <= value <= known.high:
+    if not math.isfinite(value) or not known.low <= value <= known.high:
         raise UserError(f"{name} must be {known.range}, got {value!r}", where=setting.source)
     return replace(setting, value=known.type(value))
 

@@ -28,10 +28,9 @@ MOST_INTEGER = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Above:
-    """The open lower bound of a number, as in `Annotated[float, Above(0)]`; infinity is a value unless `finite`."""
+    """The open lower bound of a number, as in `Annotated[float, Above(0)]`."""
 
     bound: float
-    finite: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ class Setting:
 
     def _missed_bound(self, value: float) -> str:
         """Return what a number should be and is not; empty where it is in range."""
-        if not math.isfinite(value) and (self.above is None or self.above.finite):
+        if not math.isfinite(value):
             return "a finite number"
         if self.above is not None and not value > self.above.bound:  # NaN is not, either
             return f"above {self.above.bound}"

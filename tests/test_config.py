@@ -1,10 +1,19 @@
 """Settings: precedence, ranges, synonyms, YAML files."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from inference_kit.config import Level, canonical, generation_config, generation_levels, nearest_existing, read_config
+from inference_kit.config import (
+    ConfigFile,
+    Level,
+    canonical,
+    generation_config,
+    generation_levels,
+    nearest_existing,
+    read_config,
+)
 from inference_kit.errors import UserError
 
 
@@ -85,6 +94,80 @@ def test_a_broken_config_file_is_one_line_with_its_place(tmp_path: Path, text: s
     path.write_text(text)
     with pytest.raises(UserError, match=message):
         read_config(path, ("generation",))
+
+
+def read_yaml(folder: Path, text: str) -> ConfigFile:
+    path = folder / "run.yaml"
+    path.write_text(text)
+    return read_config(path, ("generation",))
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("no", "no"),
+        ("on", "on"),
+        ("1.10", "1.10"),
+        ("1.5", 1.5),
+        ("010", "010"),
+        ("10", 10),
+        ("1_000", "1_000"),
+        ("0x10", "0x10"),
+        ("12:30:45", "12:30:45"),
+        ("2024-01-31", "2024-01-31"),
+        ("2024-13-31", "2024-13-31"),
+        ("true", True),
+        ("True", "True"),
+        (".inf", ".inf"),
+        ("'no'", "no"),
+        ("[no, 1.10, x]", ["no", "1.10", "x"]),
+        ("null", None),
+        ("", None),
+    ],
+)
+def test_a_value_of_a_config_file_is_what_stands_there(tmp_path: Path, written: str, value: Any) -> None:
+    """Issue 12: YAML alone would make false, 1.1, 8, 1000, 16 and 45045 of them."""
+    assert read_yaml(tmp_path, f"exp_name: {written}\ngeneration:\n  stop: {written}\n").values == {"exp_name": value}
+    assert read_yaml(tmp_path, f"generation:\n  stop: {written}\n").sections["generation"] == {"stop": value}
+
+
+def test_paths_of_a_config_file_are_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("SCRATCH", "/scratch")
+    monkeypatch.delenv("NOWHERE", raising=False)
+    text = "work_dir: ~/x\nmodel_path: ${SCRATCH}/m\nmodel: ~/n\nsystem: ~ costs $5\ndataset_path: $SCRATCH/d.csv\n"
+    assert read_yaml(tmp_path, text).values == {
+        "work_dir": "/home/me/x",
+        "model_path": "/scratch/m",
+        "model": "/home/me/n",
+        "system": "~ costs $5",
+        "dataset_path": "/scratch/d.csv",
+    }
+    with pytest.raises(UserError, match=r"run.yaml:2:1: the variable \$NOWHERE is not set"):
+        read_yaml(tmp_path, "limit: 1\nwork_dir: $NOWHERE/x\n")
+
+
+@pytest.mark.parametrize("written", ["null", "~", ""])
+def test_no_reward_model_in_a_file_is_none(tmp_path: Path, written: str) -> None:
+    assert read_yaml(tmp_path, f"reward_model: {written}\n").values == {"reward_model": "none"}
+
+
+def test_a_folder_is_no_config_file(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").touch()
+    with pytest.raises(UserError, match=r"is a folder\. Give one file of it: a\.yaml"):
+        read_config(tmp_path, ())
+
+
+@pytest.mark.parametrize("text", ["on: 5\n", "true: 5\n", "7: 5\n", "a: &x {b: 1}\n<<: *x\n"])
+def test_an_odd_key_is_one_line(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UserError, match="unknown key"):
+        read_yaml(tmp_path, text).check(["limit"])
+
+
+def test_infinities_are_refused() -> None:
+    for value in (float("inf"), float("nan")):
+        with pytest.raises(UserError, match="temperature"):
+            generation_levels(Level("command line", {"temperature": value}))
 
 
 def test_a_missing_path_names_what_is_near(tmp_path: Path) -> None:

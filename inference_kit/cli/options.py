@@ -2,7 +2,8 @@
 
 Why: flags are the options of a run and of whatever is chosen; writing them down again would be a second truth.
 Promises: `-` and `_` are the same in a name; booleans take `--x`, `--no-x`, `--x=true|false` and `--x false`; an
-unknown flag is one line that names the nearest one; of a flag given twice the last counts; synonyms must agree.
+unknown flag is one line that names the nearest one; of a flag given twice the last counts, but stop texts add up;
+synonyms must agree.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from inference_kit.config import SYNONYMS
 from inference_kit.errors import UserError, flag_of
 from inference_kit.registry import unknown
 from inference_kit.setup.options import Option
-from inference_kit.setup.values import FALSE, TRUE, read_boolean
+from inference_kit.setup.values import FALSE, TRUE, read_boolean, read_stops
 
 
 class Parser(argparse.ArgumentParser):
@@ -32,6 +33,15 @@ class _Agree(argparse.Action):
         if getattr(namespace, self.dest, values) != values:
             parser.error(f"{option_string} and its synonym have different values")
         setattr(namespace, self.dest, values)
+
+
+class _AddUp(argparse.Action):
+    """Stores all the values that a flag is given."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: Any = None
+    ) -> None:
+        setattr(namespace, self.dest, (*getattr(namespace, self.dest, ()), *values))
 
 
 def parse(
@@ -81,11 +91,17 @@ def add_options(parser: argparse.ArgumentParser, options: Sequence[Option], *, a
             option.flag,
             dest=option.name,
             type=_argument(option),
-            action=_Agree if option.flag in agree else "store",
+            action=_choose_action(option, agree),
             default=argparse.SUPPRESS,
             metavar="" if option.read is read_boolean else option.name.rpartition("_")[2].upper(),
             help=shown.replace("%", "%%"),
         )
+
+
+def _choose_action(option: Option, agree: Collection[str]) -> Any:
+    if option.read is read_stops:
+        return _AddUp
+    return _Agree if option.flag in agree else "store"
 
 
 def _argument(option: Option) -> Callable[[str], Any]:

@@ -24,6 +24,11 @@ def split_suffix(path: Path) -> tuple[str, str]:
     return (Path(path.stem).suffix.lower(), suffix) if suffix in PACKED else (suffix, "")
 
 
+def name_data(path: Path) -> str:
+    """Return the name of a data file without the suffixes of format and packing."""
+    return Path(path.stem).stem if split_suffix(path)[1] else path.stem
+
+
 @contextmanager
 def open_unpacked(path: Path) -> Iterator[BinaryIO]:
     """Open a file for reading its unpacked bytes.

@@ -40,7 +40,7 @@ class RunFiles:
 def name_run_files(parts: Parts) -> RunFiles:
     """Return where the results of a run go that is told a work folder and an experiment's name."""
     whole = safe_name(f"{parts.model_name}+{parts.reward_model_name}+{parts.options.exp_name}")
-    work_dir, shard = Path(parts.options.work_dir), shard_of(parts)
+    work_dir, shard = Path(parts.options.work_dir).expanduser(), shard_of(parts)
     name = name_shard_folder(whole, shard) if shard else whole
     return RunFiles(
         work_dir / safe_name(parts.dataset_name) / name, work_dir / CALLS, parts.dataset_name, parts.method_name

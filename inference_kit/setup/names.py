@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from inference_kit.dataset.compression import name_data
 from inference_kit.dataset.simpledataset import SimpleDataset
 from inference_kit.errors import UserError, named
 from inference_kit.models import ENGINES
@@ -25,6 +26,9 @@ from inference_kit.search import ALIASES, METHODS
 from inference_kit.setup.options import REWARD_PREFIX, Option, list_run_options, list_settings
 from inference_kit.setup.registries import Registries
 from inference_kit.setup.request import Request
+
+NO_REWARD_MODEL = ("none", "no", "off", "false", "null", "~")
+"""What switches a reward model off, by flag and in YAML."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ def _find_reward_model(name: Any, model_name: str, table: Mapping[str, Entry]) -
     if name is None:
         beside = f"{model_name}_prm"
         return Named(beside, table[beside]) if beside in table else None
-    if name == "none":
+    if str(name).lower() in NO_REWARD_MODEL:
         return None
     entries: dict[str, Entry] = {**REWARD_MODELS, **table}
     return Named(str(name), lookup(entries, str(name), "reward model", where=named("reward_model")))
@@ -126,7 +130,7 @@ def _find_dataset(value: Mapping[str, Any], table: Mapping[str, Entry], *, expli
     """Return the data set; a path alone is a file of simple problems, and without any data set there is none."""
     path = value.get("dataset_path")
     if path and not explicit:
-        name = Path(str(path)).stem
+        name = name_data(Path(str(path)))
         return Named(name, partial(SimpleDataset, dataset_name=name, dataset_path=str(path)))
     if not table:
         return None

@@ -54,7 +54,12 @@ class Option:
             UserError: naming the place.
         """
         if isinstance(value, list) and self.read in (read_list, read_stops):
-            return tuple(str(each) if self.read is read_list else each for each in value)
+            return tuple(map(str, value))
+        if isinstance(value, list) and self.name == "index":
+            value = ",".join(map(str, value))
+        if isinstance(value, list | dict):
+            kind = "a list" if isinstance(value, list) else "a mapping"
+            raise UserError(f"{self.name} takes one value, not {kind}", where=place, fix="Quote it where it is a text.")
         try:
             return self.read(str(value).lower() if isinstance(value, bool) else str(value))
         except ValueError as error:

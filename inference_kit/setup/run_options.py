@@ -107,8 +107,8 @@ class RunOptions:
     distributed: str = option("processes", "process", "solver")
     shard: str | None = option(None, "process", "run", unset="all")
     max_tokens_total: int | None = option(None, "process", "run", unset="no limit")
-    max_seconds: Annotated[float | None, Above(0, finite=False)] = option(None, "process", "run", unset="no limit")
-    max_cost: Annotated[float | None, Above(0, finite=False)] = option(None, "process", "run", unset="no limit")
+    max_seconds: Annotated[float | None, Above(0)] = option(None, "process", "run", unset="no limit")
+    max_cost: Annotated[float | None, Above(0)] = option(None, "process", "run", unset="no limit")
     keep_trees: bool = option(False, "results", "run")
 
     def named(self, role: Role) -> dict[str, Any]:

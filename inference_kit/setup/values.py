@@ -16,7 +16,7 @@ from inference_kit.registry import Setting
 Read = Callable[[str], Any]
 """From a text to a value."""
 
-TRUE, FALSE = ("true", "1", "yes"), ("false", "0", "no")
+TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
 def choose_reader(setting: Setting, *, text: Read | None = None) -> Read | None:

@@ -58,6 +58,11 @@ def test_of_a_flag_given_twice_the_last_counts() -> None:
     assert read("--model", "a", "--model", "b") == {"model": "b"}
 
 
+def test_stop_texts_add_up() -> None:
+    """Issue 12."""
+    assert read("--stop", "x", "--stop=y")["stop"] == ("x", "y")
+
+
 def test_synonyms_with_two_values_are_an_error() -> None:
     with pytest.raises(UserError, match="synonym"):
         read("--max-tokens", "5", "--max-new-tokens", "6")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from inference_kit.dataset.compression import name_data
 from inference_kit.dataset.files import read_rows
 from inference_kit.errors import UserError
 
@@ -145,6 +146,10 @@ def test_every_text_format_may_be_packed(tmp_path: Path, suffix: str, packing: s
     path = written(tmp_path, f"a{suffix}{packing}", packed(packing.lower(), content))
     assert rows_of(path) == ROWS
     assert places_of(path)[0].startswith(":")
+
+
+def test_a_packed_file_is_called_what_it_would_be_unpacked() -> None:
+    assert [name_data(Path(name)) for name in ("x/a.jsonl.gz", "a.v1.csv", "a")] == ["a", "a.v1", "a"]
 
 
 @pytest.mark.parametrize("packing", [".gz", ".zst"])
