@@ -20,8 +20,8 @@ from loguru import logger
 
 from inference_kit.errors import EngineError, RunStopped, UserError
 from inference_kit.flow import for_each
-from inference_kit.indices import canonical_index
 from inference_kit.records import Problem, Record, Solution
+from inference_kit.records.indices import canonical_index
 from inference_kit.solver import Solver
 from inference_kit.store.results import PartialFile
 

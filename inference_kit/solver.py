@@ -15,11 +15,11 @@ from inference_kit.calls import Calls
 from inference_kit.confidence import answer_margin, self_certainty, tail_confidence
 from inference_kit.context import Context, Method, Rules
 from inference_kit.errors import BudgetSpent
-from inference_kit.events import Event, Piece, Solved, Watcher
 from inference_kit.flow import as_reported
 from inference_kit.grader import GraderPool
 from inference_kit.models.base import Engine
 from inference_kit.records import Candidate, GenerationConfig, Node, Problem, Solution, TreeNode
+from inference_kit.records.events import Event, Piece, Solved, Watcher
 from inference_kit.reward_models.base import RewardModel
 from inference_kit.store.call_log import CallLog
 

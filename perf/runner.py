@@ -23,13 +23,13 @@ sys.path.insert(0, str(HOME))
 import torch  # noqa: E402 - the path above comes first
 from loguru import logger  # noqa: E402
 
+from inference_kit.context.seeds import derive_seed  # noqa: E402
 from inference_kit.evaluation import verdict  # noqa: E402
 from inference_kit.grader import GraderPool  # noqa: E402
 from inference_kit.models.decode.huggingface import HuggingFace  # noqa: E402
 from inference_kit.records import GenerationConfig, Message, Problem, Prompt, Record  # noqa: E402
 from inference_kit.runner import run  # noqa: E402
 from inference_kit.search.best_of_n import best_of_n  # noqa: E402
-from inference_kit.seeds import derive_seed  # noqa: E402
 from inference_kit.solver import Solver  # noqa: E402
 from inference_kit.store.call_log import CallLog  # noqa: E402
 from inference_kit.store.results import PartialFile  # noqa: E402

@@ -30,6 +30,7 @@ sys.path.insert(0, str(HOME))
 
 from loguru import logger  # noqa: E402 - the path above comes first
 
+from inference_kit.context.seeds import derive_seed  # noqa: E402
 from inference_kit.grader import GraderPool  # noqa: E402
 from inference_kit.models.vllm.engine import VLLM  # noqa: E402
 from inference_kit.models.vllm.host import complete_arguments  # noqa: E402
@@ -39,7 +40,6 @@ from inference_kit.reward_models.formats.likelihood import Likelihood  # noqa: E
 from inference_kit.runner import run  # noqa: E402
 from inference_kit.search.beam_search import beam_search  # noqa: E402
 from inference_kit.search.best_of_n import best_of_n  # noqa: E402
-from inference_kit.seeds import derive_seed  # noqa: E402
 from inference_kit.solver import Solver  # noqa: E402
 from inference_kit.store.call_log import CallLog  # noqa: E402
 from inference_kit.store.results import PartialFile  # noqa: E402

@@ -8,10 +8,10 @@ import pytest
 from fakes import FailingEngine, Likes, SeededEngine
 
 from inference_kit.errors import EngineError
-from inference_kit.events import CandidateWhole, Event, NodeScored, NodeWritten, Piece, Solved
 from inference_kit.grader import GraderPool
 from inference_kit.models.base import Engine
 from inference_kit.records import Completion, GenerationConfig, Message, Problem, Prompt
+from inference_kit.records.events import CandidateWhole, Event, NodeScored, NodeWritten, Piece, Solved
 from inference_kit.search.best_of_n import best_of_n
 from inference_kit.search.vanilla import vanilla
 from inference_kit.solver import Solver

@@ -15,8 +15,8 @@ from inference_kit.dataset.fields import Row, missing_field, read_index
 from inference_kit.dataset.files import LocatedRow
 from inference_kit.dataset.sources import Source, resolve_source
 from inference_kit.errors import UserError
-from inference_kit.indices import canonical_index
 from inference_kit.records import Index, Message, Problem
+from inference_kit.records.indices import canonical_index
 from inference_kit.templates import fill, load_prompt, strip_template
 
 QUESTION_NAMES = ("question", "input", "problem")

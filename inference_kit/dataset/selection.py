@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from inference_kit.errors import UserError
-from inference_kit.indices import canonical_index
 from inference_kit.records import Index, Problem
+from inference_kit.records.indices import canonical_index
 
 RANGE = re.compile(r"(\d{1,18})-(\d{1,18})")
 PART = re.compile(r"(\d{1,9})/(\d{1,9})")

@@ -22,8 +22,8 @@ from inference_kit.experiment.files import RunFiles
 from inference_kit.experiment.progress import Progress
 from inference_kit.experiment.survey import Survey, select_problems
 from inference_kit.grader import GraderPool
-from inference_kit.indices import canonical_index
 from inference_kit.records import Record
+from inference_kit.records.indices import canonical_index
 from inference_kit.runner import run
 from inference_kit.setup.parts import Parts
 from inference_kit.solver import Solver

@@ -17,8 +17,8 @@ from typing import Any
 from inference_kit.dataset.selection import Shard
 from inference_kit.errors import UserError
 from inference_kit.experiment.stored import StoredRun, stored_runs
-from inference_kit.indices import canonical_index
 from inference_kit.records import Record
+from inference_kit.records.indices import canonical_index
 from inference_kit.store.atomic import make_folder, write_atomically
 from inference_kit.store.encoding import encode
 from inference_kit.store.lock import FolderLock

@@ -10,8 +10,8 @@ from inference_kit.errors import UserError
 from inference_kit.evaluation import judge, result_entry
 from inference_kit.experiment.files import CALLS, name_final_file
 from inference_kit.grader import GraderPool
-from inference_kit.indices import canonical_index
 from inference_kit.records import Index, Record
+from inference_kit.records.indices import canonical_index
 from inference_kit.search import METHODS
 from inference_kit.store.results import PartialFile, read_final
 from inference_kit.store.run_config import read_entries

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from inference_kit.errors import UserError
-from inference_kit.indices import canonical_index
+from inference_kit.records.indices import canonical_index
 from inference_kit.report.tables import format_table
 
 Entry = Mapping[str, Any]

@@ -8,8 +8,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from inference_kit.events import CandidateWhole, Event, NodeMerged, NodeNoted, NodeScored, NodeWritten, Piece, Solved
 from inference_kit.records import Candidate, Problem, Solution, TreeNode
+from inference_kit.records.events import (
+    CandidateWhole,
+    Event,
+    NodeMerged,
+    NodeNoted,
+    NodeScored,
+    NodeWritten,
+    Piece,
+    Solved,
+)
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -7,9 +7,9 @@ Source: Muennighoff et al. 2025, "s1: Simple test-time scaling", arXiv:2501.1939
 from math import inf
 
 from inference_kit.context import Context
+from inference_kit.context.steps import END_OF_THINKING
 from inference_kit.records import Node
 from inference_kit.search.tools import OrZero
-from inference_kit.steps import END_OF_THINKING
 
 
 async def budget_forcing(

@@ -15,8 +15,8 @@ from typing import Any
 from loguru import logger
 
 from inference_kit.errors import UserError
-from inference_kit.indices import canonical_index
 from inference_kit.records import SCHEMA, Index, Record
+from inference_kit.records.indices import canonical_index
 from inference_kit.store.append_file import AppendFile
 from inference_kit.store.atomic import disk_error, write_atomically
 from inference_kit.store.encoding import decode, encode

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from inference_kit.events import CandidateWhole, NodeMerged, NodeNoted, NodeScored, NodeWritten, Piece
 from inference_kit.records import Candidate, Message, Problem, Solution, TreeNode, Usage
+from inference_kit.records.events import CandidateWhole, NodeMerged, NodeNoted, NodeScored, NodeWritten, Piece
 from inference_kit.report.tree import GrowingTree, draw_tree
 
 PROBLEM = Problem(7, (Message("user", "How many\nlegs?"),))

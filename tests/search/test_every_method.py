@@ -14,8 +14,8 @@ from search.world import PROBLEM, OutOfOrder, Streaming, World, WorldEngine, sol
 from inference_kit import search
 from inference_kit.context import Rules
 from inference_kit.errors import UserError
-from inference_kit.events import CandidateWhole, NodeMerged, NodeNoted, NodeScored, NodeWritten, Piece, Solved
 from inference_kit.records import Message, Solution, TreeNode
+from inference_kit.records.events import CandidateWhole, NodeMerged, NodeNoted, NodeScored, NodeWritten, Piece, Solved
 from inference_kit.registry import Setting, settings_of, summary_of
 from inference_kit.search import ALIASES, BEST, METHODS
 from inference_kit.store.call_log import CallLog

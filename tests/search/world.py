@@ -15,7 +15,6 @@ from functools import partial
 from hypothesis import strategies as st
 
 from inference_kit.context import Rules
-from inference_kit.events import Event
 from inference_kit.grader import GraderPool
 from inference_kit.models.base import Engine
 from inference_kit.records import (
@@ -29,6 +28,7 @@ from inference_kit.records import (
     StepScores,
     Token,
 )
+from inference_kit.records.events import Event
 from inference_kit.reward_models.base import RewardModel, ScoreItem
 from inference_kit.search import METHODS
 from inference_kit.solver import Solver

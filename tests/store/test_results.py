@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from loguru import logger
 
 from inference_kit.errors import UserError
-from inference_kit.indices import canonical_index
 from inference_kit.records import Candidate, Record, Usage
+from inference_kit.records.indices import canonical_index
 from inference_kit.store.results import PartialFile, read_final, write_final
 
 characters = st.characters(exclude_categories=["Cs"]) | st.sampled_from("\u2028\u2029\x00\n\r\x85\ud800\udfff")

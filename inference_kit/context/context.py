@@ -17,8 +17,9 @@ from functools import cached_property
 from loguru import logger
 
 from inference_kit.calls import Calls
+from inference_kit.context.seeds import problem_random, seeds_of_children
+from inference_kit.context.steps import StepLength, end_of_step, split_steps
 from inference_kit.errors import BudgetSpent, NoRoom, UserError
-from inference_kit.events import CandidateWhole, Event, NodeMerged, NodeNoted, NodeScored, NodeWritten, Piece, Watcher
 from inference_kit.flow import all_of
 from inference_kit.grader import GraderPool, extract
 from inference_kit.records import (
@@ -32,8 +33,16 @@ from inference_kit.records import (
     TreeNode,
     Usage,
 )
-from inference_kit.seeds import problem_random, seeds_of_children
-from inference_kit.steps import StepLength, end_of_step, split_steps
+from inference_kit.records.events import (
+    CandidateWhole,
+    Event,
+    NodeMerged,
+    NodeNoted,
+    NodeScored,
+    NodeWritten,
+    Piece,
+    Watcher,
+)
 from inference_kit.voting import AGGREGATES
 
 Method = Callable[["Context"], Awaitable[list[Node]]]

@@ -2,8 +2,8 @@
 
 import pytest
 
+from inference_kit.context.steps import StepLength, end_of_step, split_steps
 from inference_kit.records import Completion, FinishReason, Node
-from inference_kit.steps import StepLength, end_of_step, split_steps
 
 
 @pytest.mark.parametrize(

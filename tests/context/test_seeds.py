@@ -1,7 +1,7 @@
 """Seeds follow from run, problem and place."""
 
+from inference_kit.context.seeds import derive_seed, problem_random, seeds_of_children
 from inference_kit.records import GenerationConfig
-from inference_kit.seeds import derive_seed, problem_random, seeds_of_children
 
 
 def test_seeds_follow_from_run_problem_and_path_and_fit_32_bits() -> None:

@@ -6,7 +6,7 @@ index to all of them, so to `--index`, a resumed run and a comparison.
 
 import re
 
-from inference_kit.records import Index
+from inference_kit.records.problem import Index
 
 _WHOLE = re.compile(r"(0|-?[1-9][0-9]{0,99})(?:\.0+)?")
 """A whole number without leading zeros, which would make it a name; perhaps written as a float."""

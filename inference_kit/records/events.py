@@ -8,7 +8,8 @@ of its text, which come before and join to it.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from inference_kit.records import Solution, TreeNode
+from inference_kit.records.result import Solution
+from inference_kit.records.tree import TreeNode
 
 Path = tuple[int, ...]
 

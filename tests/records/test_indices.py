@@ -2,7 +2,7 @@
 
 import pytest
 
-from inference_kit.indices import canonical_index
+from inference_kit.records.indices import canonical_index
 
 
 @pytest.mark.parametrize(("index", "canonical"), [(7, 7), ("7", 7), ("7.0", 7), ("-3", -3), ("0", 0), (10**30, 10**30)])
