@@ -29,8 +29,7 @@ def power(sympy: Any, base: Any, exponent: Any) -> Any:
     """Build a power; with a rational exponent of odd denominator a negative base has its real value."""
     if exponent.is_Rational and exponent.q % 2 and exponent.q > 1 and base.is_number and base.is_negative:
         return power(sympy, sympy.real_root(base, exponent.q), sympy.Integer(exponent.p))
-    small = not exponent.is_number or (exponent.is_finite and abs(exponent) < LARGEST_POWER)
-    return sympy.Pow(base, exponent, evaluate=bool(small))
+    return sympy.Pow(base, exponent, evaluate=_is_small(sympy, exponent))
 
 
 def root(sympy: Any, radicand: Any, index: Any) -> Any:
@@ -42,4 +41,18 @@ def root(sympy: Any, radicand: Any, index: Any) -> Any:
 
 def factorial(sympy: Any, n: Any) -> Any:
     """Build a factorial."""
-    return sympy.factorial(n, evaluate=bool(not n.is_number or n < LARGEST_POWER))
+    return sympy.factorial(n, evaluate=_is_small(sympy, n))
+
+
+def _is_small(sympy: Any, number: Any) -> bool:
+    """Say whether this may be evaluated as an exponent: a variable may, and a number that is known not to be large.
+
+    Sympy expands a power to tell its size, so a number that holds one which was left as it is counts as large unseen.
+    """
+    if not number.is_number:
+        return True
+    for part in number.atoms(sympy.Pow, sympy.factorial):
+        size = part.exp if part.is_Pow else part.args[0]
+        if size.is_Integer and abs(size) >= LARGEST_POWER:
+            return False
+    return bool(number.is_finite and abs(number) < LARGEST_POWER)
