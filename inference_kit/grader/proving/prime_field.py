@@ -3,7 +3,8 @@
 Why: (x+1)^2 = x^2+2x+1, 2^2024 = 4^1012 and (2+sqrt 3)^2 = 7+4 sqrt 3 are decided in microseconds, with no number
 larger than 64 bits, where expanding may explode. Two different forms agree at a random point with a probability of
 about 2^-60.
-Promises: bounded work; `fingerprint` of equal forms is equal; where it says `complete`, different means not equal.
+Promises: bounded work; the same fingerprint means equal forms; a different one means not equal where both are
+`complete`, else nothing.
 """
 
 import hashlib
