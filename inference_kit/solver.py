@@ -8,7 +8,7 @@ search changes nothing in it, and who stops watching ends it.
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from inference_kit.budget import RunBudget
 from inference_kit.calls import Calls
@@ -90,7 +90,7 @@ class Solver:
 
 async def _one_solution(context: Context) -> list[Node]:
     """Write the best path there is to its end, so that a problem is never without a candidate."""
-    context.rules = replace(context.rules, max_tokens=None, max_calls=None)
+    context.lift_budget()
     paths = [node for node in context.nodes if node.parent and not node.finished and node.root is context.root]
     await context.score_if_possible(paths)  # those of a round that the budget cut short have no score yet
     best = max(paths, key=lambda node: (context.score_of(node), len(node.path)), default=context.root)
