@@ -60,7 +60,8 @@ class Context:
 
     @cached_property
     def _teller(self) -> Teller:
-        return Teller(self.watcher, self.tree_node, self.answer_of)
+        # Unwatched it does not know this context, so that a problem that is done leaves no cycle behind.
+        return Teller(self.watcher, self.tree_node, self.answer_of) if self.watcher else Teller()
 
     @cached_property
     def _growth(self) -> Growth:
@@ -113,7 +114,7 @@ class Context:
         Raises:
             BudgetSpent: where the budget does not reach; what was written until then is in `nodes`.
         """
-        families = await self._growth.grow(nodes, n, self._config(temperature), None)
+        families = await self._growth.grow(nodes, n, self._growth.config_at(temperature), None)
         return [child for family in families for child in family]
 
     async def expand(self, nodes: Sequence[Node], n: int, *, temperature: float | None = None) -> list[Node]:
@@ -144,7 +145,7 @@ class Context:
             boundary: Text that ends a step, instead of the run's own step boundary.
             until_tokens: Also end a step where the reply has so many tokens.
         """
-        config, step = self._config(temperature), StepLength(self.rules.step_tokens, until_tokens)
+        config, step = self._growth.config_at(temperature), StepLength(self.rules.step_tokens, until_tokens)
         if boundary is not None:
             config, step = replace(config, boundary=boundary), StepLength(until_tokens=until_tokens)
         elif not self.rules.step_tokens:
@@ -153,26 +154,23 @@ class Context:
 
     async def branch(self, node: Node, n: int) -> list[Node]:
         """Write `node` to its end greedily from each of its `n` likeliest first tokens."""
-        config = replace(self._config(0.0), branch_first=True, token_details=True)
+        config = replace(self._growth.config_at(0.0), branch_first=True, token_details=True)
         [family] = await self._growth.grow([node], n, config, None)
         return family
 
     def follow_up(self, node: Node, text: str) -> Node:
         """Begin the next turn of the conversation: what `node` replied, then `text` as the user."""
         said = (*node.root.messages, Message("assistant", node.whole_text), Message("user", text))
-        return self._begin(node.path, said)
+        return self._growth.begin(node.path, said)
 
     def ask(self, text: str) -> Node:
         """Begin a conversation of its own, apart from the problem's."""
-        return self._begin((), (Message("user", text),))
+        return self._growth.begin((), (Message("user", text),))
 
     def rewrite(self, node: Node, text: str) -> Node:
         """Put `text` in the place of what `node` wrote; the reply goes on behind it, and the cost stays."""
         path = self._growth.place_below(node.path[:-1])
-        rewritten = replace(node, text=text, path=path, finish_reason="boundary", token_ids=(), details=())
-        self.nodes.append(rewritten)
-        self._teller.tell_written(rewritten)
-        return rewritten
+        return self._growth.add(replace(node, text=text, path=path, finish_reason="boundary", token_ids=(), details=()))
 
     async def score(self, nodes: Sequence[Node]) -> list[float]:
         """Score the text from the root to each node; the aggregate of its step scores, 0 where there is no text."""
@@ -258,14 +256,3 @@ class Context:
             candidate=candidate,
             notes=self.notes.get(node.path, {}),
         )
-
-    def _config(self, temperature: float | None) -> GenerationConfig:
-        config = self.config if temperature is None else replace(self.config, temperature=temperature)
-        # At temperature 0 the sampling settings change nothing, so they take no part in what is looked up.
-        return config if config.temperature else replace(config, top_p=1.0, top_k=0, min_p=0.0)
-
-    def _begin(self, path: tuple[int, ...], messages: tuple[Message, ...]) -> Node:
-        root = Node(path=self._growth.place_below(path), messages=messages)
-        self.nodes.append(root)
-        self._teller.tell_written(root)
-        return root

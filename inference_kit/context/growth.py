@@ -18,7 +18,7 @@ from inference_kit.context.steps import StepLength, end_of_step
 from inference_kit.context.telling import Teller
 from inference_kit.errors import BudgetSpent, NoRoom
 from inference_kit.flow import all_of
-from inference_kit.records import Completion, GenerationConfig, Node, Problem, Prompt
+from inference_kit.records import Completion, GenerationConfig, Message, Node, Problem, Prompt
 from inference_kit.records.events import NodeMerged, Piece
 
 WAVE = 4
@@ -53,6 +53,22 @@ class Growth:
     def calls_left(self) -> int | None:
         """Completions that may still be asked for, None for no limit."""
         return None if self.max_calls is None else max(0, self.max_calls - self.calls.usage.calls)
+
+    def config_at(self, temperature: float | None) -> GenerationConfig:
+        """Return the settings at another temperature, or as they are."""
+        config = self.config if temperature is None else replace(self.config, temperature=temperature)
+        # At temperature 0 the sampling settings change nothing, so they take no part in what is looked up.
+        return config if config.temperature else replace(config, top_p=1.0, top_k=0, min_p=0.0)
+
+    def begin(self, path: tuple[int, ...], messages: tuple[Message, ...]) -> Node:
+        """Make the root of a further conversation, below `path`."""
+        return self.add(Node(path=self.place_below(path), messages=messages))
+
+    def add(self, node: Node) -> Node:
+        """Take a node that no engine wrote into the tree."""
+        self.nodes.append(node)
+        self.teller.tell_written(node)
+        return node
 
     async def grow(
         self, nodes: Sequence[Node], n: int | Sequence[int], config: GenerationConfig, step: StepLength | None

@@ -15,9 +15,9 @@ from inference_kit.records.events import CandidateWhole, Event, NodeWritten, Wat
 class Teller:
     """Tells `watcher` of events; `describe` makes a node as it is stored, `answer_of` finds a reply's answer."""
 
-    watcher: Watcher | None
-    describe: Callable[[Node], TreeNode]
-    answer_of: Callable[[Node], str | None]
+    watcher: Watcher | None = None
+    describe: Callable[[Node], TreeNode] | None = None
+    answer_of: Callable[[Node], str | None] | None = None
 
     @property
     def wants_pieces(self) -> bool:
@@ -31,7 +31,7 @@ class Teller:
 
     def tell_written(self, node: Node, *, distinct: bool = True) -> None:
         """Tell of a node, and of a candidate where it ends one; a node that may be merged with others ends none yet."""
-        if self.watcher:
+        if self.watcher and self.describe:
             self.watcher.tell(NodeWritten(self.describe(node)))
             if distinct:
                 self.tell_whole(node)
@@ -43,5 +43,5 @@ class Teller:
 
     def tell_candidate(self, node: Node) -> None:
         """Tell of a whole solution."""
-        if self.watcher:
+        if self.watcher and self.answer_of:
             self.watcher.tell(CandidateWhole(node.path, node.whole_text, self.answer_of(node)))
