@@ -5,30 +5,40 @@ Promises: each completion is written with its own seed and counted once; what a 
 once; of a prompt that one request holds for several completions, the first of them has all the tokens.
 """
 
-import re
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, TypeVar, cast
 
 from loguru import logger
 
 from inference_kit.errors import EngineError, NoRoom, UserError
 from inference_kit.flow import merged
+from inference_kit.models.http.adaptation import LENGTHS, WRONG_REQUEST, Adaptation, asks_for_details
 from inference_kit.models.http.kinds import OTHER, Server, ServerKind, name_model_flag
 from inference_kit.models.http.refusals import Refused
-from inference_kit.models.http.replies import FirstTokens, Reply, TokenLogprob, read_first_tokens, read_reply
+from inference_kit.models.http.replies import (
+    FirstTokens,
+    Reply,
+    TokenLogprob,
+    read_count,
+    read_first_tokens,
+    read_reply,
+)
 from inference_kit.models.http.requests import Api, RequestBuilder
+from inference_kit.models.http.room import Room, read_room
 from inference_kit.models.http.session import MOST_BYTES, HttpSession, LineReader
 from inference_kit.models.http.stop_probe import StopProbe
 from inference_kit.models.http.streams import EventReader, parse_answer
+from inference_kit.models.http.untrusted_json import as_object
 from inference_kit.records import Completion, GenerationConfig, Prompt
 
 Result = TypeVar("Result")
 Item = TypeVar("Item")
-WRONG_REQUEST = (400, 422)
-"""How a server answers to what it does not take, such as n."""
+MOST_ASKS = 6
+"""How often a request asks for fewer tokens."""
 BYTES_OF_A_TOKEN, BYTES_OF_A_TOKEN_IN_DETAIL = 1 << 10, 1 << 13
 """What an answer may hold for each token asked for, on top of what every answer may."""
 
@@ -53,12 +63,17 @@ class CompletionClient:
         session: Its connections.
         api: chat or completions.
         n_per_request: Completions in one request; 0 is as many as share one on this kind of server.
+        own_fields: Further fields of each request.
     """
 
-    def __init__(self, session: HttpSession, api: Api, n_per_request: int) -> None:
+    def __init__(
+        self, session: HttpSession, api: Api, n_per_request: int, own_fields: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
         self._session, self._api, self._n_per_request = session, api, n_per_request
         self._path = "/chat/completions" if api == "chat" else "/completions"
-        self._gives_logprobs = self._counts_tokens = True
+        self._own_fields = own_fields
+        self._adaptation = Adaptation(session.base_url, own_fields)
+        self._counts_tokens = True
         self._trusted = api == "completions"
         self._stop_probe = StopProbe(session.base_url)
 
@@ -91,7 +106,7 @@ class CompletionClient:
         """Begin a task; a partial answer only where the server can go on with it."""
         if prompt.prefix:
             self._check_continuation(server.kind)
-        return _Task(RequestBuilder(server, self._api, self._gives_logprobs), prompt, config)
+        return _Task(RequestBuilder(server, self._api, self._own_fields), prompt, config)
 
     def _check_continuation(self, kind: ServerKind) -> None:
         """Refuse a partial answer where the server would begin anew; say once where that is not known."""
@@ -161,8 +176,8 @@ class CompletionClient:
         async with aclosing(self._stream(task.requests, body, begin)) as items:
             async for found in items:
                 if isinstance(found, Reply):
-                    await self._check_reply(found, task, seeds)
-                    for place, completion in zip(places, found.completions, strict=False):
+                    reply = await self._check_reply(found, task, seeds)
+                    for place, completion in zip(places, reply.completions, strict=False):
                         yield place, completion
                 else:
                     yield places[found[0]], found[1]
@@ -202,23 +217,23 @@ class CompletionClient:
             return read_reply(data, len(seeds), task.config)
 
         reply = await self._post(task.requests, task.requests.build(task.prompt, task.config, seeds), read)
-        await self._check_reply(reply, task, seeds)
-        return reply.completions
+        return (await self._check_reply(reply, task, seeds)).completions
 
-    async def _check_reply(self, reply: Reply, task: _Task, seeds: Sequence[int]) -> None:
-        """Say once where tokens are not counted, and see whether the ends of steps are kept."""
+    async def _check_reply(self, reply: Reply, task: _Task, seeds: Sequence[int]) -> Reply:
+        """Say once where tokens are not counted, and see whether the ends of steps are kept, which is counted too."""
         if not reply.counted and self._counts_tokens:
             self._counts_tokens = False
             logger.warning("{} does not count tokens: they are estimated from the text", self._session.base_url)
-        if task.config.boundary and task.requests.kind is OTHER:
+        if not task.config.boundary or task.requests.kind is not OTHER:
+            return reply
 
-            async def write_on(place: int) -> Completion:
-                """Write one completion again, past the end of the step."""
-                endless = replace(task.config, boundary="", logprobs=False, token_details=False)
-                [completion] = await self._write(replace(task, config=endless), seeds[place : place + 1])
-                return completion
+        async def write_on(place: int) -> Completion:
+            """Write one completion again, past the end of the step."""
+            endless = replace(task.config, boundary="", logprobs=False, token_details=False)
+            [completion] = await self._write(replace(task, config=endless), seeds[place : place + 1])
+            return completion
 
-            await self._stop_probe.check(reply.completions, task.config.boundary, write_on)
+        return reply.count(await self._stop_probe.check(reply.completions, task.config.boundary, write_on))
 
     async def _ask_first_tokens(self, task: _Task) -> FirstTokens:
         """Ask for the likeliest first tokens of the reply."""
@@ -227,64 +242,110 @@ class CompletionClient:
 
     async def _post(self, requests: RequestBuilder, body: dict[str, Any], read: Callable[[Any], Result]) -> Result:
         """Post a request, and where the server refuses a part of it, the request without that."""
-        most_bytes = self._limit_bytes(requests, body)
-        try:
-            return await self._session.post(self._path, body, read, most_bytes=most_bytes, parse=parse_answer)
-        except Refused as refusal:
-            return await self._post(requests, self._relax(requests, body, refusal), read)
+        asked = _Asked(self._adaptation.apply(body), _limit_bytes(requests, body))
+        while True:
+            try:
+                return asked.count(
+                    await self._session.post(
+                        self._path, asked.body, read, most_bytes=asked.most_bytes, parse=parse_answer
+                    )
+                )
+            except Refused as refusal:
+                await self._relax(requests.server, asked, refusal)
 
     async def _stream(
         self, requests: RequestBuilder, body: dict[str, Any], begin: Callable[[], LineReader[Item]]
     ) -> AsyncGenerator[Item, None]:
         """Post a streamed request like `_post`."""
-        most_bytes = self._limit_bytes(requests, body)
-        try:
-            async with aclosing(self._session.stream_lines(self._path, body, begin, most_bytes=most_bytes)) as items:
-                async for item in items:
-                    yield item
-            return
-        except Refused as refusal:
-            relaxed = self._relax(requests, body, refusal)
-        async with aclosing(self._stream(requests, relaxed, begin)) as items:
-            async for item in items:
-                yield item
+        asked = _Asked(self._adaptation.apply(body), _limit_bytes(requests, body))
+        while True:
+            lines = self._session.stream_lines(self._path, asked.body, begin, most_bytes=asked.most_bytes)
+            try:
+                async with aclosing(lines) as items:
+                    async for item in items:
+                        yield asked.count(item)
+                return
+            except Refused as refusal:
+                await self._relax(requests.server, asked, refusal)
 
-    def _limit_bytes(self, requests: RequestBuilder, body: dict[str, Any]) -> int:
-        """Return what the answer to a request may hold."""
-        size = BYTES_OF_A_TOKEN_IN_DETAIL if self._is_detailed(body) else BYTES_OF_A_TOKEN
-        asked: int = body["n"] * body[requests.kind.max_tokens]
-        return MOST_BYTES + asked * size
-
-    def _is_detailed(self, body: dict[str, Any]) -> bool:
-        """Tell whether a request asks for the likeliest tokens in the place of each."""
-        return bool(body.get("top_logprobs") or (self._api == "completions" and body.get("logprobs")))
-
-    def _relax(self, requests: RequestBuilder, body: dict[str, Any], refusal: Refused) -> dict[str, Any]:
-        """Ask for less: no log-probabilities, or fewer tokens, where that is what a server has refused.
+    async def _relax(self, server: Server, asked: "_Asked", refusal: Refused) -> None:
+        """Ask for less: without a field, or for fewer tokens, where that is what a server has refused.
 
         Raises:
             UserError: where nothing can be left out.
         """
-        field = requests.kind.max_tokens
-        if "logprobs" in body and not self._is_detailed(body) and "logprob" in refusal.message.lower():
-            if self._gives_logprobs:
-                self._gives_logprobs = False
-                logger.warning("{} gives no log-probabilities: {}", self._session.base_url, refusal.message)
-            return {name: body[name] for name in body if "logprobs" not in name}
-        if 0 < (room := _read_room(refusal.message)) < body[field]:
-            return body | {field: room}
-        raise self._explain(requests.server, refusal) from refusal
+        adapted = self._adaptation.learn(asked.body, refusal)
+        if adapted is not None:
+            asked.body = adapted
+            return
+        length = next(name for name in LENGTHS if name in asked.body)
+        most = asked.body[length]
+        room = read_room(refusal.message, most) if refusal.status in WRONG_REQUEST else None
+        if room is None or room.tokens < 1 or most < 2 or asked.n_asks == MOST_ASKS:
+            raise self._explain(server, refusal, room) from refusal
+        asked.n_asks += 1
+        fewer = min(room.tokens, most - 1)
+        if not room.exact and (asked.n_asks > 1 or fewer == most - 1):
+            # The server has not counted the whole prompt; it does where it reads it, for the least of replies.
+            prompt_tokens = await self._measure_prompt(server, asked, length)
+            measured = room.context - prompt_tokens if prompt_tokens else 0
+            fewer = measured if 0 < measured < most else most // 2
+        asked.body = asked.body | {length: fewer}
 
-    def _explain(self, server: Server, refusal: Refused) -> UserError:
+    async def _measure_prompt(self, server: Server, asked: "_Asked", length: str) -> int:
+        """Measure a prompt by a reply of one token, once for each request; 0 where that does not tell.
+
+        Raises:
+            UserError: where not even that fits.
+        """
+        if asked.read_tokens:
+            return 0
+        little = {name: value for name, value in asked.body.items() if name not in ("stream", "stream_options", "n")}
+        try:
+            asked.read_tokens = await self._session.post(self._path, little | {length: 1}, _read_prompt_tokens)
+        except Refused as refusal:
+            raise self._explain(server, refusal, read_room(refusal.message, 1)) from refusal
+        return asked.read_tokens
+
+    def _explain(self, server: Server, refusal: Refused, room: Room | None) -> UserError:
         """Say how to mend a request that the server refuses."""
         if refusal.status == 404:
             asked = f"It was asked for model {server.model!r} and serves {server.shown}"
             fix = f"{asked}; choose with {name_model_flag(self._session.flag)}."
             return UserError(refusal.what, where=self._session.base_url + self._path, fix=fix)
-        if "context" in refusal.message and "length" in refusal.message:
+        if room is not None or ("context" in refusal.message and "length" in refusal.message):
             fix = "Shorten the prompt, or use a model with a longer context."
             return NoRoom(f"the prompt is too long: {refusal.message}", fix=fix)
         return refusal
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A request as it is asked now, and what its answer may hold.
+
+    `n_asks` counts how often it has asked for fewer tokens, and `read_tokens` what was read to know how many.
+    """
+
+    body: dict[str, Any]
+    most_bytes: int
+    n_asks: int = 0
+    read_tokens: int = 0
+
+    def count(self, found: Item) -> Item:
+        """Count what was read besides into a reply, which is paid for as well."""
+        return cast("Item", found.count(self.read_tokens)) if isinstance(found, Reply) else found
+
+
+def _read_prompt_tokens(answer: Any) -> int:
+    """Read the size of a prompt; 0 where it is not told."""
+    return read_count(as_object(answer, "the answer"), "prompt_tokens") or 0
+
+
+def _limit_bytes(requests: RequestBuilder, body: Mapping[str, Any]) -> int:
+    """Return what the answer to a request may hold."""
+    size = BYTES_OF_A_TOKEN_IN_DETAIL if asks_for_details(body) else BYTES_OF_A_TOKEN
+    asked: int = body.get("n", 1) * body[requests.kind.max_tokens]
+    return MOST_BYTES + asked * size
 
 
 async def _ask_for_all_or_one(
@@ -302,10 +363,3 @@ async def _ask_for_all_or_one(
     async with aclosing(ask(places[:1])) as answers:  # raises again where n is not to blame
         async for found in answers:
             yield found
-
-
-def _read_room(message: str) -> int:
-    """Read how many tokens a prompt leaves in the context, as far as a refusal tells; 0 where it does not."""
-    context = re.search(r"maximum context length (?:is|of) (\d{1,9})", message)
-    prompt = re.search(r"(\d{1,9}) (?:input tokens|in the messages|of text input|tokens from the input)", message)
-    return max(0, int(context[1]) - int(prompt[1])) if context and prompt else 0

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.http.address import parse_address
 from inference_kit.models.http.blocking import run_blocking
-from inference_kit.models.http.refusals import Refused, Unreachable
+from inference_kit.models.http.refusals import Denied, Refused, Unreachable
 from inference_kit.models.http.session import HttpSession, ServerSettings
 from inference_kit.models.http.untrusted_json import Malformed
 
@@ -22,7 +22,7 @@ EXTENSIONS = frozenset({"top_k", "min_p", "repetition_penalty"})
 """Settings that the official protocol does not have."""
 COUNTING = frozenset({"frequency_penalty", "presence_penalty"})
 """Settings that count what was written, where servers do not count a partial answer."""
-NO_LIST = frozenset({404, 405, 501})
+NO_LIST = frozenset({403, 404, 405, 501})
 """How a server answers that does not list its models."""
 PROBE = ServerSettings(request_seconds=20.0, max_retries=2)
 """How a server is probed before a run: long enough for a stumble, short enough for a wrong address."""
@@ -102,8 +102,10 @@ async def contact(
         models = await ask_and_close(session, "/models", _read_models)
     except Unreachable:
         raise
-    except EngineError as error:
-        if model is None or not isinstance(error, Refused) or error.status not in NO_LIST:
+    except (EngineError, Denied) as error:
+        if isinstance(error, Denied) and (model is None or error.status not in NO_LIST):
+            raise
+        if model is None or not isinstance(error, Refused | Denied) or error.status not in NO_LIST:
             raise UserError(
                 f"the server does not say what it serves ({error.what})",
                 where=f"{base_url}/models",

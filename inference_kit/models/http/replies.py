@@ -6,7 +6,7 @@ Promises: an answer that is not what the protocol says raises `Malformed`; token
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from inference_kit.errors import EngineError
@@ -46,6 +46,13 @@ class Reply:
 
     completions: tuple[Completion, ...]
     counted: bool
+
+    def count(self, read_tokens: int) -> "Reply":
+        """Count what was read besides to get this reply, which is paid for as well."""
+        if not read_tokens:
+            return self
+        first, *others = self.completions
+        return replace(self, completions=(replace(first, prompt_tokens=first.prompt_tokens + read_tokens), *others))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,7 @@ def read_reply(data: Any, n: int, config: GenerationConfig, said: Sequence[Said]
         (as_object(each, "a choice") for each in choices), key=lambda each: as_count(each.get("index")) or 0
     )
     logprobs = [read_logprobs(each.get("logprobs")) for each in choices]
-    written, read = _read_count(data, "completion_tokens"), _read_count(data, "prompt_tokens")
+    written, read = read_count(data, "completion_tokens"), read_count(data, "prompt_tokens")
     said = said or [_read_text(each) for each in choices]
     sizes = _count_each(written, [len(each) for each in logprobs], [each.text for each in said])
     return Reply(
@@ -114,7 +121,7 @@ def read_first_tokens(data: Any) -> FirstTokens:
             fix="Choose another method; a judge can sample its verdicts instead (--reward-n-verdicts).",
         )
     likeliest_first = sorted(tokens[0].top, key=lambda top: top[1], reverse=True)
-    return FirstTokens(tuple(likeliest_first), _read_count(data, "prompt_tokens") or 0)
+    return FirstTokens(tuple(likeliest_first), read_count(data, "prompt_tokens") or 0)
 
 
 def read_logprobs(logprobs: Any) -> tuple[TokenLogprob, ...]:
@@ -251,7 +258,7 @@ def _count_each(total: int | None, counts: Sequence[int], texts: Sequence[str]) 
     return [total * (place + 1) // n - total * place // n for place in range(n)]
 
 
-def _read_count(data: Mapping[str, Any], name: str) -> int | None:
+def read_count(data: Mapping[str, Any], name: str) -> int | None:
     """Read a count of the answer's `usage`, None where the server does not tell it."""
     return as_count(as_object(data.get("usage") or {}, "usage").get(name))
 

@@ -7,8 +7,8 @@ its place; a partial answer is sent exactly as it stands.
 
 import base64
 import mimetypes
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,11 +25,11 @@ TOP_K_OFF = -1
 
 @dataclass(frozen=True, slots=True)
 class RequestBuilder:
-    """Builds requests to one server; `gives_logprobs` is false where it refused to give them."""
+    """Builds requests to one server; `own_fields` are those that the user has added."""
 
     server: Server
     api: Api
-    gives_logprobs: bool = True
+    own_fields: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def kind(self) -> ServerKind:
@@ -39,17 +39,19 @@ class RequestBuilder:
     def build(self, prompt: Prompt, config: GenerationConfig, seeds: Sequence[int]) -> dict[str, Any]:
         """Build a request for a completion with each seed; where there are several, each is one above the last."""
         body = {"model": self.server.model, **self._build_prompt(prompt), **self._build_sampling(config)}
-        body |= {self.kind.max_tokens: config.max_new_tokens, "n": len(seeds), "seed": seeds[0]}
+        body |= {self.kind.max_tokens: config.max_new_tokens, "seed": seeds[0]}
+        if len(seeds) > 1:
+            body["n"] = len(seeds)
         stops = [text for text in (config.boundary, *config.stop) if text]
         if stops:
             body["stop"] = stops
         if config.boundary:
             body["include_stop_str_in_output"] = True
         details = config.token_details or config.branch_first
-        if details or (config.logprobs and self.gives_logprobs):
+        if details or config.logprobs:
             top = TOP_TOKENS if details else 0
             body |= {"logprobs": True, "top_logprobs": top} if self.api == "chat" else {"logprobs": top}
-        return body
+        return {**body, **self.own_fields} if self.own_fields else body
 
     def _build_prompt(self, prompt: Prompt) -> dict[str, Any]:
         """Build the fields for the prompt; a partial answer is the last message, to be continued by the server."""
@@ -63,8 +65,8 @@ class RequestBuilder:
 
     def _build_sampling(self, config: GenerationConfig) -> dict[str, Any]:
         """Build the fields for sampling."""
-        sampling: dict[str, Any] = {"temperature": config.temperature, "top_p": config.top_p}
-        for name in ("min_p", "repetition_penalty", "frequency_penalty", "presence_penalty"):
+        sampling: dict[str, Any] = {"temperature": config.temperature}
+        for name in ("top_p", "min_p", "repetition_penalty", "frequency_penalty", "presence_penalty"):
             value = getattr(config, name)
             if self.kind.wants_all or value != getattr(NEUTRAL, name):
                 sampling[name] = value

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Protocol, TypeVar
 from inference_kit.errors import EngineError, UserError, named
 from inference_kit.models.http.fairness import FairQueue
 from inference_kit.models.http.rate_limit import RateLimit
-from inference_kit.models.http.refusals import RETRIED, Refusal, Refused, Unreachable, read_refusal
+from inference_kit.models.http.refusals import RETRIED, Denied, Refusal, Refused, Unreachable, read_refusal
 from inference_kit.models.http.retries import LONGEST_THROTTLE_SECONDS, TIMEOUT_WEIGHT, Failure, NoConnection, Retries
 from inference_kit.models.http.untrusted_json import Malformed, parse_json, shorten
 from inference_kit.registry import Above
@@ -279,8 +279,8 @@ class HttpSession:
 
     def _raise_for(self, refusal: Refusal) -> NoReturn:
         """Raise what a refusal means."""
-        if refusal.status == 429 and refusal.code == "insufficient_quota":
-            raise UserError(str(refusal), where=self.base_url, fix="Top the account up; what is finished is kept.")
+        if refusal.is_spent:
+            raise self._explain_spent(refusal)
         if refusal.throttles:
             if refusal.wait_seconds > LONGEST_THROTTLE_SECONDS:
                 what = f"{refusal}; it asks to wait {refusal.wait_seconds:.0f} seconds"
@@ -288,9 +288,30 @@ class HttpSession:
             raise Failure(str(refusal), throttled=True, wait_seconds=refusal.wait_seconds)
         if refusal.status in RETRIED:
             raise Failure(str(refusal))
-        if refusal.status == 401:
+        if refusal.status == 401 or (refusal.status == 403 and not refusal.is_of_prompt and not refusal.is_of_model):
             raise self._explain_key(refusal)
-        raise Refused(str(refusal), where=self.base_url, fix="", status=refusal.status, message=refusal.message)
+        if refusal.status // 100 == 3:
+            there = refusal.location or "another address"
+            raise UserError(
+                f"HTTP {refusal.status}: the server sends to {there}, and a key is sent nowhere but where it belongs",
+                where=self.base_url,
+                fix=f"Give that address as {self.flag}, without what follows /v1.",
+            )
+        raise Refused(
+            str(refusal),
+            where=self.base_url,
+            fix="",
+            status=404 if refusal.is_of_model else refusal.status,
+            message=refusal.message,
+            fields=refusal.fields,
+        )
+
+    def _explain_spent(self, refusal: Refusal) -> UserError:
+        """Build the error for an account that has nothing left."""
+        if refusal.wait_seconds > LONGEST_THROTTLE_SECONDS:
+            what = f"{refusal}; it asks to wait {refusal.wait_seconds:.0f} seconds"
+            return UserError(what, where=self.base_url, fix="Run the same command then; what is finished is kept.")
+        return UserError(str(refusal), where=self.base_url, fix="Top the account up; what is finished is kept.")
 
     def _check_error(self, answer: Any) -> None:
         """Raise what an error means that came as if it were an answer; one without a status may pass."""
@@ -304,10 +325,13 @@ class HttpSession:
 
     def _explain_key(self, refusal: Refusal) -> UserError:
         """Build the error for a key that the server does not take."""
-        if self._given_key:
-            return UserError(f"{refusal} (the key given)", where=self.base_url, fix="Give the right key.")
-        key = f"the key in ${self.key_env}" if self._read_key() else f"no key: ${self.key_env} is empty"
-        return UserError(f"{refusal} ({key})", where=self.base_url, fix=f"Put the right key into ${self.key_env}.")
+        key, fix = "the key given", "Give the right key."
+        if not self._given_key:
+            key = f"the key in ${self.key_env}" if self._read_key() else f"no key: ${self.key_env} is empty"
+            fix = f"Put the right key into ${self.key_env}."
+        if refusal.status == 403:
+            fix = "Give the key what it needs, or choose another model."
+        return Denied(f"{refusal} ({key})", where=self.base_url, fix=fix, status=refusal.status)
 
     def _explain(self, failure: Failure, often: str) -> EngineError:
         """Build the error for a request that is given up."""

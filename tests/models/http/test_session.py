@@ -74,7 +74,7 @@ def test_what_may_pass_is_asked_again(spoil: Callable[[], web.StreamResponse | s
     assert len(server.asked) == 4
 
 
-@pytest.mark.parametrize("status", [400, 403, 404, 422])
+@pytest.mark.parametrize("status", [400, 404, 422])
 def test_what_cannot_pass_is_asked_once(status: int) -> None:
     said = web.json_response({"error": {"message": "no such thing"}}, status=status)
     with (
@@ -151,7 +151,7 @@ def test_throttling_does_not_use_up_the_tries() -> None:
 
 def test_a_server_that_asks_for_an_hour_is_left_alone() -> None:
     busy = web.Response(status=429, headers={"Retry-After": "3600"})
-    with MockServer(fault=lambda *_: busy) as server, pytest.raises(EngineError, match="asks to wait 3600 seconds"):
+    with MockServer(fault=lambda *_: busy) as server, pytest.raises(UserError, match="asks to wait 3600 seconds"):
         run(models, server.url)
 
 
@@ -220,7 +220,7 @@ def test_once_a_server_is_gone_the_others_do_not_wait_for_it() -> None:
 
 def test_a_server_that_redirects_is_not_followed() -> None:
     there = web.Response(status=307, headers={"Location": "http://example.org/"})
-    with MockServer(fault=lambda *_: there) as server, pytest.raises(Refused, match="HTTP 307"):
+    with MockServer(fault=lambda *_: there) as server, pytest.raises(UserError, match="HTTP 307"):
         run(models, server.url)
 
 
@@ -272,6 +272,44 @@ def test_an_error_in_the_place_of_an_answer_is_told_in_its_own_words() -> None:
         pytest.raises(EngineError, match=r"Provider returned.*tried 5 times"),
     ):
         run(models, server.url)
-    with MockServer(fault=gateway(402)) as server, pytest.raises(EngineError, match="402: Provider returned error"):
+    with MockServer(fault=gateway(402)) as server, pytest.raises(UserError, match="402: Provider returned error"):
         run(models, server.url)
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (401, "no such key"),
+        (402, "Insufficient credits. Add more."),
+        (403, "Your key has no access to this model."),
+        (429, "You exceeded your current quota, please check your plan and billing details."),
+        (429, "Requests per day: limit 50, used 50."),
+        (429, "Come back tomorrow."),
+        (429, "Daily limit reached, retry in 30s"),
+    ],
+)
+def test_what_meets_every_request_ends_the_run(status: int, said: str) -> None:
+    refusal = web.json_response({"error": {"message": said}}, status=status)
+    with MockServer(fault=lambda *_: refusal) as server, pytest.raises(UserError, match=said[:12]) as refused:
+        run(models, server.url)
+    assert not isinstance(refused.value, EngineError)
+    assert len(server.asked) == 1
+
+
+def test_a_ban_of_one_prompt_is_not_one_of_the_key() -> None:
+    said = web.json_response({"error": {"message": "Your input was flagged by moderation"}}, status=403)
+    with MockServer(fault=lambda *_: said) as server, pytest.raises(Refused, match="flagged"):
+        run(models, server.url)
+
+
+@pytest.mark.parametrize("said", ["Quota of requests per minute reached.", "Quota exceeded. Please retry in 5ms."])
+def test_a_quota_that_passes_soon_is_waited_for(said: str) -> None:
+    with MockServer(fault=first_times(2, lambda: web.json_response({"error": said}, status=429))) as server:
+        assert run(models, server.url)[0]["id"] == "mock"
+
+
+def test_a_redirect_names_where_it_leads() -> None:
+    there = web.Response(status=308, headers={"Location": "https://elsewhere.test/v1/models"})
+    with MockServer(fault=lambda *_: there) as server, pytest.raises(UserError, match=r"308.*elsewhere.test/v1.*Give"):
+        run(models, server.url)
