@@ -22,8 +22,8 @@ EXTENSIONS = frozenset({"top_k", "min_p", "repetition_penalty"})
 """Settings that the official protocol does not have."""
 COUNTING = frozenset({"frequency_penalty", "presence_penalty"})
 """Settings that count what was written, where servers do not count a partial answer."""
-NO_LIST = frozenset({403, 404, 405, 501})
-"""How a server answers that does not list its models."""
+NO_LIST = frozenset({404, 405, 501})
+"""How a server answers that does not list its models; one may also forbid it."""
 PROBE = ServerSettings(request_seconds=20.0, max_retries=2)
 """How a server is probed before a run: long enough for a stumble, short enough for a wrong address."""
 WITHOUT_SERVER = "What is finished can be seen without it: main.py evaluate."
@@ -103,9 +103,10 @@ async def contact(
     except Unreachable:
         raise
     except (EngineError, Denied) as error:
-        if isinstance(error, Denied) and (model is None or error.status not in NO_LIST):
+        forbidden = isinstance(error, Denied)
+        if forbidden and model is None:
             raise
-        if model is None or not isinstance(error, Refused | Denied) or error.status not in NO_LIST:
+        if model is None or not (forbidden or (isinstance(error, Refused) and error.status in NO_LIST)):
             raise UserError(
                 f"the server does not say what it serves ({error.what})",
                 where=f"{base_url}/models",

@@ -54,11 +54,7 @@ class Refused(EngineError):
 
 
 class Denied(UserError):
-    """The server refuses whatever it is asked, and would refuse every other request; `status` is its own."""
-
-    def __init__(self, what: str, *, where: str, fix: str, status: int) -> None:
-        super().__init__(what, where=where, fix=fix)
-        self.status = status
+    """The server forbids what it is asked, and would forbid every other request (403)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -329,9 +329,10 @@ class HttpSession:
         if not self._given_key:
             key = f"the key in ${self.key_env}" if self._read_key() else f"no key: ${self.key_env} is empty"
             fix = f"Put the right key into ${self.key_env}."
+        what = f"{refusal} ({key})"
         if refusal.status == 403:
-            fix = "Give the key what it needs, or choose another model."
-        return Denied(f"{refusal} ({key})", where=self.base_url, fix=fix, status=refusal.status)
+            return Denied(what, where=self.base_url, fix="Give the key what it needs, or choose another model.")
+        return UserError(what, where=self.base_url, fix=fix)
 
     def _explain(self, failure: Failure, often: str) -> EngineError:
         """Build the error for a request that is given up."""
