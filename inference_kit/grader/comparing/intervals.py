@@ -24,7 +24,7 @@ class Piece:
     @property
     def is_empty(self) -> bool:
         """Whether no number lies in it."""
-        return self.low > self.high or (self.low == self.high and self.low_open)
+        return self.low > self.high or (self.low == self.high and (self.low_open or self.high_open))
 
 
 Pieces = tuple[Piece, ...]
@@ -92,4 +92,4 @@ def are_same(first: Pieces, second: Pieces) -> bool:
 
 def are_close(a: float, b: float) -> bool:
     """Say whether two computed numbers are one."""
-    return a == b or abs(a - b) <= SAME * min(abs(a), abs(b))
+    return a == b or (math.isfinite(a - b) and abs(a - b) <= SAME * min(abs(a), abs(b)))

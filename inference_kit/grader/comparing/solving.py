@@ -1,13 +1,14 @@
 """Solve inequalities in one variable: `x > 2`, `1 <= x < 3`, `2x + 1 > 5`, `|x - 1| < 3`.
 
 Why: they describe intervals, and an answer may be given as either.
-Promises: pure; bounded: linear ones only, of which the difference of both sides is computed at four places.
+Promises: pure; bounded: linear ones only, of which the difference of both sides is computed at five places.
 """
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 
-from inference_kit.grader.comparing.intervals import Pieces, are_close, build_interval, complement, intersect
+from inference_kit.grader.comparing.intervals import Pieces, build_interval, complement, intersect
 from inference_kit.grader.proving.points import compute_real
 from inference_kit.grader.values import Apply, Relation, Sym, Value, list_symbols, negate, to_num
 
@@ -16,8 +17,9 @@ TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "!=": "!=", "=": "="}
 WITHIN = {"<": "<", "<=": "<=", ">": "<=", ">=": "<"}
 """The sign between |x| and a bound below which x lies where the sign holds; for > and >= where it does not hold."""
 
-PLACES = (0, 1, 2, 5)
-NO_DIFFERENCE = 1e-12
+CONFIRMING = (-2, 5, Fraction(37, 11))
+"""Places at which a straight line is told from |x|, from floor(x), and from a polynomial with whole roots."""
+
 NEARLY_LINEAR = 1e-9
 
 
@@ -106,32 +108,32 @@ def _solve_absolute(inner: Value, sign: str, bound: Value) -> Solution | None:
 def _solve_linear(left: Value, right: Value, sign: str) -> Solution | None:
     """Solve left `sign` right, where d(x) = left - right is linear in its only variable x.
 
-    Then d(x) = d(0) + s x with s = d(1) - d(0), which d(2) and d(5) confirm, and the bound is -d(0) / s. Dividing by a
+    Then d(x) = d(0) + s x with s = d(1) - d(0), which other places confirm, and the bound is -d(0) / s. Dividing by a
     negative s turns the sign.
     """
     names = list_symbols(left, right)
     if len(names) != 1:
         return None
-    differences = [_subtract_at(left, right, names[0], place) for place in PLACES]
-    at_0, at_1, at_2, at_5 = differences
-    if at_0 is None or at_1 is None or at_2 is None or at_5 is None:
+    at_0, at_1 = (_subtract_at(left, right, names[0], place) for place in (0, 1))
+    if at_0 is None or at_1 is None or at_0 == at_1:
         return None
     slope = at_1 - at_0
-    if slope == 0 or not (are_close(at_2, at_0 + 2 * slope) or abs(at_2 - at_0 - 2 * slope) <= NO_DIFFERENCE):
-        return None
-    if abs(at_5 - at_0 - 5 * slope) > NEARLY_LINEAR * (abs(at_0) + abs(slope)):
-        return None
+    for place in CONFIRMING:
+        difference = _subtract_at(left, right, names[0], place)
+        expected = at_0 + float(place) * slope
+        if difference is None or abs(difference - expected) > NEARLY_LINEAR * (abs(at_0) + abs(slope)):
+            return None
     bound = -at_0 / slope + 0.0  # makes 0.0 of -0.0
     return Solution(Sym(names[0]), _build_ray(sign if slope > 0 else turn_sign(sign), bound))
 
 
-def _subtract_at(left: Value, right: Value, name: str, place: int) -> float | None:
+def _subtract_at(left: Value, right: Value, name: str, place: int | Fraction) -> float | None:
     """Return left - right with a number for the variable."""
     first, second = (compute_real(_substitute(side, name, place)) for side in (left, right))
     return None if first is None or second is None else first - second
 
 
-def _substitute(value: Value, name: str, place: int) -> Value:
+def _substitute(value: Value, name: str, place: int | Fraction) -> Value:
     if value == Sym(name):
         return to_num(place)
     if isinstance(value, Apply):

@@ -121,6 +121,8 @@ EQUAL = {
         [1,2]\cup[2,3] | [1,3]
         \mathbb{R}\setminus\{0\} | x\ne 0
         \{x\mid x>0\} | (0,\infty)
+        [0,1)\cap[1,2] | \emptyset
+        2|x|<6 | |x|<3
     """,
     "matrices and vectors": r"""
         \begin{pmatrix}1&2\\3&4\end{pmatrix} | \left[\begin{array}{cc}1&2\\3&4\\\end{array}\right]
@@ -179,6 +181,8 @@ DIFFERENT = {
         1,2,3 | 1,2
         \pm 2 | 2
         x\ne 3 | x=3
+        2|x|<6 | x<3
+        \lfloor x\rfloor>2 | x>2
         a=1,b=2 | a=2,b=1
         \begin{pmatrix}1&2\\3&4\end{pmatrix} | \begin{pmatrix}1&3\\2&4\end{pmatrix}
         \{0\} | \emptyset
