@@ -19,7 +19,7 @@ from inference_kit.context.rules import Rules
 from inference_kit.context.seeds import problem_random
 from inference_kit.context.steps import StepLength, split_steps
 from inference_kit.context.telling import Teller
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, named
 from inference_kit.flow import all_of
 from inference_kit.grader import GraderPool, extract
 from inference_kit.records import (
@@ -175,7 +175,9 @@ class Context:
     async def score(self, nodes: Sequence[Node]) -> list[float]:
         """Score the text from the root to each node; the aggregate of its step scores, 0 where there is no text."""
         if not self.has_scores:
-            raise UserError("this method scores steps, and there is no reward model", fix="Add --reward-model NAME.")
+            raise UserError(
+                "this method scores steps, and there is no reward model", fix=f"Add {named('reward_model')} NAME."
+            )
         texts = {node.path: self.steps_of(node) for node in nodes if node.path not in self._step_scores}
         missing = [steps for steps in dict.fromkeys(texts.values()) if steps and steps not in self._scored]
         found = await all_of([self.calls.score(self.problem, steps) for steps in missing])

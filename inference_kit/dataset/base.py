@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from inference_kit.dataset.fields import Row, missing_field, read_index
 from inference_kit.dataset.files import LocatedRow
 from inference_kit.dataset.sources import Source, resolve_source
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, named
 from inference_kit.records import Index, Message, Problem
 from inference_kit.records.indices import canonical_index
 from inference_kit.templates import fill, load_prompt, strip_template
@@ -108,7 +108,7 @@ class Dataset(ABC):
     @cached_property
     def template(self) -> str:
         """The text of the prompt template."""
-        template = load_prompt(self.prompt_template, where="--prompt-template")
+        template = load_prompt(self.prompt_template, where=named("prompt_template"))
         if not any(f"{{{name}}}" in template for name in QUESTION_NAMES):
             raise UserError(
                 "the prompt template has no {question}",

@@ -9,7 +9,7 @@ from typing import Any
 
 from inference_kit.dataset.base import Dataset
 from inference_kit.dataset.fields import read_text
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, named
 from inference_kit.records import Problem
 
 
@@ -23,7 +23,7 @@ class GSM8K(Dataset):
         _, mark, final = read_text(row, "answer").rpartition("####")
         if not mark or not final.strip():
             raise UserError(
-                "field 'answer' has no answer after '####'", fix="Is --dataset the right one for this file?"
+                "field 'answer' has no answer after '####'", fix=f"Is {named('dataset')} the right one for this file?"
             )
         gold = final.strip().replace(",", "")
         return Problem(self.index_of(row, number), self.messages(read_text(row, "question")), gold, "number")

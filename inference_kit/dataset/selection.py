@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, named
 from inference_kit.records import Index, Problem
 from inference_kit.records.indices import canonical_index
 
@@ -37,7 +37,7 @@ class Shard:
         found = PART.fullmatch(text.strip())
         shard = cls(int(found[1]), int(found[2])) if found else cls(0, 0)
         if not 1 <= shard.number <= shard.of:
-            raise UserError(f"expected i/k with i from 1 to k, got {text!r}", where="--shard", fix="Such as 2/4.")
+            raise UserError(f"expected i/k with i from 1 to k, got {text!r}", where=named("shard"), fix="Such as 2/4.")
         return shard
 
     def __str__(self) -> str:
@@ -81,7 +81,7 @@ def _select_named(problems: Iterator[Problem], asked: str) -> Iterator[Problem]:
     if missing or not names:
         raise UserError(
             f"no problem has index {min(missing, key=names.index)}" if missing else "no index is named",
-            where="--index",
+            where=named("index"),
             fix="Name indices of the data set, such as 3,7,10-20.",
         )
 

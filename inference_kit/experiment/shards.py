@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from inference_kit.dataset.selection import Shard
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, named
 from inference_kit.experiment.stored import StoredRun, stored_runs
 from inference_kit.records import Record
 from inference_kit.records.indices import canonical_index
@@ -101,7 +101,7 @@ def _in_turn(parts: Sequence[_Part]) -> Iterator[Record]:
         yield from (record for record in records if record is not None)
 
 
-_SPLIT_AGAIN = "Run all shards by the same command but for --shard."
+_SPLIT_AGAIN = f"Run all shards by the same command but for {named('shard')}."
 _COPY_ALL = "Copy its whole folder, config.json too."
 
 
@@ -169,7 +169,7 @@ def _gone_on(parts: Sequence[_Part], path: Path) -> StoredRun:
         raise UserError(
             f"a run that was not split is there already, and is not the one that the shards make ({why})",
             where=str(path),
-            fix="Move it away, or go on with it by the same command without --shard.",
+            fix=f"Move it away, or go on with it by the same command without {named('shard')}.",
         )
     return whole
 

@@ -116,7 +116,7 @@ class Engine:
         if room is not None and config.max_new_tokens >= room:
             raise UserError(
                 f"max_new_tokens {config.max_new_tokens} does not fit the model's context of {room} tokens",
-                where="--max-new-tokens",
+                where=named("max_new_tokens"),
                 fix=f"Choose less than {room}; the prompt needs room too.",
             )
 

@@ -7,7 +7,7 @@ Source: Wu et al. 2024, "Inference scaling laws", arXiv:2408.00724.
 from math import exp
 
 from inference_kit.context import Context
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, named
 from inference_kit.records import Node
 from inference_kit.search.tools import round_half_up, write_to_end
 
@@ -22,7 +22,7 @@ async def rebase(context: Context, *, n: int = 16, balance_temperature: float = 
     """
     if balance_temperature <= 0:
         raise UserError(
-            f"balance_temperature must be above 0, got {balance_temperature}", where="--balance-temperature"
+            f"balance_temperature must be above 0, got {balance_temperature}", where=named("balance_temperature")
         )
     solutions: list[Node] = []
     nodes, shares = [context.root], [n]

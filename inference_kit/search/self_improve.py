@@ -35,8 +35,8 @@ async def self_improve(
         critique_template: Asks for the critique: a text with {input} and {response}, or a template's name or path.
         improve_template: Asks for the next version: may also hold {critique}.
     """
-    ask_critique = resolve_template(critique_template, "--critique-template")
-    ask_better = resolve_template(improve_template, "--improve-template")
+    ask_critique = resolve_template(critique_template, "critique_template")
+    ask_better = resolve_template(improve_template, "improve_template")
     versions = await context.complete([context.root], 1)
     scores: list[float | None] = [await _score(context, versions[0])]
     with suppress(BudgetSpent):  # the versions so far stay

@@ -8,6 +8,7 @@ from math import floor
 from typing import Annotated
 
 from inference_kit.context import Context
+from inference_kit.errors import named
 from inference_kit.records import Node
 from inference_kit.templates import load_prompt
 
@@ -60,17 +61,17 @@ async def write_to_end(context: Context, nodes: Sequence[Node]) -> list[Node]:
     return rest
 
 
-def resolve_template(template: str, flag: str) -> str:
+def resolve_template(template: str, setting: str) -> str:
     """Return the text of a prompt template that is given as a text, a name or a path.
 
     Args:
         template: A text where it holds a `{name}` or a line break, else a name or a path.
-        flag: Of the setting, for the error.
+        setting: Its name, for the error.
 
     Raises:
         UserError: where there is no such template.
     """
-    return template if {"{", "\n"} & set(template) else load_prompt(template, where=flag)
+    return template if {"{", "\n"} & set(template) else load_prompt(template, where=named(setting))
 
 
 def round_half_up(number: float) -> int:

@@ -25,7 +25,7 @@ async def tournament(
         comparisons: Verdicts on each order of a pair; one is greedy, more are sampled.
         judge_template: Asks for a verdict: a text with {question}, {a} and {b}, or a template's name or path.
     """
-    template = resolve_template(judge_template, "--judge-template")
+    template = resolve_template(judge_template, "judge_template")
     solutions = await context.complete([context.root], n)
     await context.score_if_possible(solutions)
     standing, beaten = list(solutions), list[Node]()

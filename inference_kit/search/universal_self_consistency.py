@@ -23,7 +23,7 @@ async def universal_self_consistency(
         n: Solutions, shown in an order drawn by the seed.
         consistency_template: Asks which: a text with {n}, {question} and {responses}, or a template's name or path.
     """
-    template = resolve_template(consistency_template, "--consistency-template")
+    template = resolve_template(consistency_template, "consistency_template")
     solutions = await context.complete([context.root], n)
     shown = list(range(n))
     context.rng.shuffle(shown)

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, named
 
 ESCAPE = "backslashreplace"
 """How a lone surrogate, which UTF-8 cannot hold, is written: as `\\ud800`, which JSON reads back."""
@@ -31,7 +31,7 @@ _DISK_ERRORS: dict[int | None, tuple[str, str]] = {
     errno.ENOTDIR: ("a part of the path is a file, not a folder", "Check the path."),
     errno.EEXIST: ("a file of this name is in the way of a folder", "Check the path."),
     errno.EISDIR: ("this is a folder", "Name a file."),
-    errno.ENAMETOOLONG: ("the name is too long", "Choose a shorter --exp-name or path."),
+    errno.ENAMETOOLONG: ("the name is too long", f"Choose a shorter {named('exp_name')} or path."),
     errno.EIO: ("the disk reports an error", "Choose another place; everything finished is kept."),
 }
 

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, named
 from inference_kit.store.atomic import disk_error
 
 NAME = ".lock"
@@ -49,7 +49,7 @@ class FolderLock:
             raise UserError(
                 f"locked by PID {holder}, which is writing here",
                 where=str(self.path.parent),
-                fix="Wait for it, stop it, or choose another --exp-name.",
+                fix=f"Wait for it, stop it, or choose another {named('exp_name')}.",
             ) from error
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, named
 from inference_kit.records import SCHEMA
 from inference_kit.store.atomic import write_atomically
 
@@ -55,7 +55,7 @@ def check_same_run(folder: Path, method: str, depends_on: Mapping[str, Any]) -> 
         raise UserError(
             f"the stored run has other settings ({'; '.join(changed)})",
             where=str(folder),
-            fix=f"Use --overwrite to start anew, another --exp-name to keep both, or {old} to go on.",
+            fix=f"Use {named('overwrite')} to start anew, another {named('exp_name')} to keep both, or {old} to go on.",
         )
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, named
 from inference_kit.registry import unknown
 
 CHAT_FOLDER = Path(__file__).parent / "chat"
@@ -50,11 +50,13 @@ def load_chat_template(name: str | None, path: str | None) -> ChatTemplate | Non
     """
     if name and path:
         raise UserError(
-            "two chat templates are given", where="--chat-template", fix="Leave out --template or --chat-template."
+            "two chat templates are given",
+            where=named("chat_template"),
+            fix=f"Leave out {named('template')} or {named('chat_template')}.",
         )
     if name:
         if name not in list_chat_templates():
-            raise unknown(name, list_chat_templates(), "chat template", where="--template")
+            raise unknown(name, list_chat_templates(), "chat template", where=named("template"))
         return _read(CHAT_FOLDER / f"{name}.jinja", name)
     return _read(Path(path).expanduser(), path) if path else None
 

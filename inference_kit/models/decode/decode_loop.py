@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
-from inference_kit.errors import EngineError, first_line
+from inference_kit.errors import EngineError, first_line, named
 from inference_kit.models.decode.kv_cache import Layers, SlotCache
 from inference_kit.models.decode.masks import build_mask
 from inference_kit.models.decode.prefix_cache import Ids, PrefixCache
@@ -253,7 +253,7 @@ class DecodeLoop:
             misfit = self.live.pop() if self.live else self.waiting.popleft()
             misfit.error = EngineError(
                 f"out of memory with a single row of {len(misfit.prompt_ids)} prompt tokens",
-                fix="Use a smaller --max-new-tokens or a smaller dtype.",
+                fix=f"Use a smaller {named('max_new_tokens')} or a smaller dtype.",
             )
             self._reset()
             return [misfit]

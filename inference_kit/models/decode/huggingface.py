@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, named
 from inference_kit.models.base import choose_concurrency
 from inference_kit.models.batching import Loop, Pump
 from inference_kit.models.decode.decode_loop import DecodeLoop
@@ -191,16 +191,16 @@ class HuggingFace(LocalModel):
     def _check_shares(self) -> None:
         """Refuse settings that do not go together with tensor parallel, and a size that does not fit."""
         others = {
-            "--device-map": self._placement.device_map,
-            "--quantization-bit": self._bits,
-            "--adapter-path": self.adapters,
+            "device_map": self._placement.device_map,
+            "quantization_bit": self._bits,
+            "adapter_path": self.adapters,
         }
-        for flag, given in others.items():
+        for name, given in others.items():
             if given:
                 raise UserError(
-                    f"tensor_parallel_size does not go together with {flag[2:].replace('-', '_')}",
-                    where="--tensor-parallel-size",
-                    fix="Leave one of them out, or use --model vllm.",
+                    f"tensor_parallel_size does not go together with {name}",
+                    where=named("tensor_parallel_size"),
+                    fix=f"Leave one of them out, or use {named('model')} vllm.",
                 )
         check_size(self._tensor_parallel, self._placement.device, self.weights.config)
 

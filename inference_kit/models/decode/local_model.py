@@ -13,7 +13,7 @@ from typing import Any
 
 from loguru import logger
 
-from inference_kit.errors import EngineError, NoRoom, UserError
+from inference_kit.errors import EngineError, NoRoom, UserError, named
 from inference_kit.models.base import Engine
 from inference_kit.models.decode.detokenize import Detokenizer
 from inference_kit.models.local.adapters import Adapter, resolve_adapters, warn_of_other_bases
@@ -115,8 +115,9 @@ class LocalModel(Engine):
             if name.endswith(HEADS_WITHOUT_TEXT):
                 raise UserError(
                     f"{self.weights.name} is a {name}, which does not write text",
-                    where="--model-path",
-                    fix="Give a model whose name ends in ForCausalLM; one that scores solutions is a --reward-model.",
+                    where=named("model_path"),
+                    fix="Give a model whose name ends in ForCausalLM; one that scores solutions is a "
+                    f"{named('reward_model')}.",
                 )
         warn_of_other_bases(self.weights, self.adapters)
         if left_out := [name for name in NOT_APPLIED if self.weights.generation.get(name) not in NEUTRAL_VALUES]:
@@ -150,7 +151,7 @@ class LocalModel(Engine):
         """That of what was given where it has one, else the base model's; its chat template is the one set."""
         lenders = [self._given, self.weights]
         if self._base_model:
-            lenders.append(Weights(self._base_model, flag="--base-model", fetch=self.fetch))
+            lenders.append(Weights(self._base_model, setting="base_model", fetch=self.fetch))
         lender = next((weights for weights in lenders if weights.has_tokenizer), self.weights)
         tokenizer = load_tokenizer(lender, trust_remote_code=self._trust_remote_code)
         set_chat_template(tokenizer, self._template, self.weights.name)
@@ -178,7 +179,7 @@ class LocalModel(Engine):
         if any(message.images for message in prompt.messages):
             raise EngineError(
                 f"the messages hold images, and {type(self).__name__} reads text only",
-                fix="Use --model vision with a model that reads images, or a server.",
+                fix=f"Use {named('model')} vision with a model that reads images, or a server.",
             )
         rendered = render_chat(self.tokenizer, prompt.messages)
         ids = self._encode(rendered)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from inference_kit.errors import EngineError
+from inference_kit.errors import EngineError, named
 from inference_kit.models.decode.prefix_cache import Ids
 from inference_kit.models.decode.sampling import (
     TokenDetails,
@@ -91,7 +91,7 @@ def append_tokens(sequences: Sequence[SequenceState], logits: "Tensor", end_ids:
         if math.isnan(logprob):
             sequence.error = EngineError(
                 "the model's logits are not numbers",
-                fix="Its number format overflows: use --dtype bfloat16 or float32.",
+                fix=f"Its number format overflows: use {named('dtype')} bfloat16 or float32.",
             )
         elif token in end_ids:
             sequence.finish_reason = "stop"

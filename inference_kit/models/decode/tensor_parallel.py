@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inference_kit.errors import EngineError, UserError
+from inference_kit.errors import EngineError, UserError, named
 from inference_kit.models.decode.decode_loop import DecodeLoop
 from inference_kit.models.decode.detokenize import Detokenizer
 from inference_kit.models.decode.masks import set_attention
@@ -102,15 +102,15 @@ def check_size(size: int, device: str, config: Any) -> None:
     if place == "cuda" and size > torch.cuda.device_count():
         raise UserError(
             f"{size} GPUs are wanted and {torch.cuda.device_count()} are here",
-            where="--tensor-parallel-size",
+            where=named("tensor_parallel_size"),
             fix="Lower it, or look at CUDA_VISIBLE_DEVICES.",
         )
     heads = config.get("num_key_value_heads") or config.get("num_attention_heads") or size
     if heads % size:
         raise UserError(
             f"{heads} key-value heads cannot be shared out between {size}",
-            where="--tensor-parallel-size",
-            fix="Choose a number that divides them, or --device-map auto.",
+            where=named("tensor_parallel_size"),
+            fix=f"Choose a number that divides them, or {named('device_map')} auto.",
         )
 
 

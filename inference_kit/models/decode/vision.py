@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
-from inference_kit.errors import EngineError, UserError, first_line
+from inference_kit.errors import EngineError, UserError, first_line, named
 from inference_kit.models.base import Capabilities, Engine
 from inference_kit.models.batching import Batcher
 from inference_kit.models.decode.detokenize import Detokenizer
@@ -42,7 +42,9 @@ class Vision(HuggingFace):
         super().check(config)
         if "vision_config" not in self.weights.whole_config:
             raise UserError(
-                f"{self.weights.name} reads text only", where="--model vision", fix="Use --model huggingface or auto."
+                f"{self.weights.name} reads text only",
+                where=f"{named('model')} vision",
+                fix=f"Use {named('model')} huggingface or auto.",
             )
 
     def render(self, messages: Sequence[Message]) -> str:
@@ -182,7 +184,7 @@ def _halve(places: Sequence[int], n_tried: int, shortage: str) -> list[Sequence[
     if n_tried == 1:
         raise EngineError(
             f"out of memory with a single completion ({shortage})",
-            fix="Use a smaller --max-new-tokens, smaller images, or a smaller dtype.",
+            fix=f"Use a smaller {named('max_new_tokens')}, smaller images, or a smaller dtype.",
         )
     half = (len(places) + 1) // 2
     logger.warning("out of memory; going on with {} completions at once ({})", half, shortage)

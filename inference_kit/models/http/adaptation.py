@@ -12,7 +12,7 @@ from typing import Any
 
 from loguru import logger
 
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, named
 from inference_kit.models.http.refusals import Refused
 
 SPARED = frozenset({"temperature", "top_p", "seed", "stop", "logprobs", "top_logprobs", "stream_options"})
@@ -99,7 +99,7 @@ class Adaptation:
 
     def _explain(self, name: str, refusal: Refused) -> UserError:
         """Say that the server does not take a setting that was asked for."""
-        fix = "Leave it out of --extra-body." if name in self._own_fields else "Leave it at its default."
+        fix = f"Leave it out of {named('extra_body')}." if name in self._own_fields else "Leave it at its default."
         if name in ("include_stop_str_in_output", "continue_final_message", "add_generation_prompt"):
             fix = "Such a server cannot write steps: use best_of_n or self_consistency."
         return UserError(f"the server does not take {name}: {refusal.message}", where=self._address, fix=fix)

@@ -17,7 +17,7 @@ from loguru import logger
 from inference_kit.errors import EngineError, NoRoom, UserError
 from inference_kit.flow import merged
 from inference_kit.models.http.adaptation import LENGTHS, WRONG_REQUEST, Adaptation, asks_for_details
-from inference_kit.models.http.kinds import OTHER, Server, ServerKind, name_model_flag
+from inference_kit.models.http.kinds import OTHER, Server, ServerKind, name_model_setting
 from inference_kit.models.http.refusals import Refused
 from inference_kit.models.http.replies import (
     FirstTokens,
@@ -311,7 +311,7 @@ class CompletionClient:
         """Say how to mend a request that the server refuses."""
         if refusal.status == 404:
             asked = f"It was asked for model {server.model!r} and serves {server.shown}"
-            fix = f"{asked}; choose with {name_model_flag(self._session.flag)}."
+            fix = f"{asked}; choose with {name_model_setting(self._session.setting)}."
             return UserError(refusal.what, where=self._session.base_url + self._path, fix=fix)
         if room is not None or ("context" in refusal.message and "length" in refusal.message):
             fix = "Shorten the prompt, or use a model with a longer context."

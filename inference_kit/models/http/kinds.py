@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from inference_kit.errors import EngineError, UserError
+from inference_kit.errors import EngineError, UserError, named
 from inference_kit.models.http.address import parse_address
 from inference_kit.models.http.blocking import run_blocking
 from inference_kit.models.http.refusals import Denied, Refused, Unreachable
@@ -90,14 +90,20 @@ class Server:
 
 
 async def contact(
-    base_url: str, model: str | None, *, key_env: str, key: str = "", kind: str = "auto", flag: str = "--model-path"
+    base_url: str,
+    model: str | None,
+    *,
+    key_env: str,
+    key: str = "",
+    kind: str = "auto",
+    setting: str = "model_path",
 ) -> Server:
     """Ask the server at `base_url` what it is and whether it serves `model`, the first one where that is None.
 
     Raises:
         UserError: where it cannot be reached, is no such server, wants another key, or does not serve the model.
     """
-    session = HttpSession(base_url, key_env=key_env, key=key, server=PROBE, flag=flag)
+    session = HttpSession(base_url, key_env=key_env, key=key, server=PROBE, setting=setting)
     try:
         models = await ask_and_close(session, "/models", _read_models)
     except Unreachable:
@@ -110,7 +116,7 @@ async def contact(
             raise UserError(
                 f"the server does not say what it serves ({error.what})",
                 where=f"{base_url}/models",
-                fix=f"The address usually ends in /v1; or name the model with {name_model_flag(flag)}.",
+                fix=f"The address usually ends in /v1; or name the model with {name_model_setting(setting)}.",
             ) from error
         models = []
     owners = [str(each.get("owned_by")) for each in models]
@@ -123,7 +129,7 @@ async def contact(
     if not chosen:
         raise UserError("the server serves no model", where=base_url)
     if names and chosen not in names and its_kind.lists_all:
-        fix = f"It serves {server.shown}; choose with {name_model_flag(flag)}."
+        fix = f"It serves {server.shown}; choose with {name_model_setting(setting)}."
         raise UserError(f"model {chosen!r} is not served", where=base_url, fix=fix)
     return server
 
@@ -143,9 +149,9 @@ async def ask_and_close(session: HttpSession, path: str, read: Callable[[Any], R
         await session.close()
 
 
-def name_model_flag(flag: str) -> str:
-    """Name the flag that chooses a server's model, by the one that gives its address."""
-    return flag.replace("model-path", "api-model")
+def name_model_setting(setting: str) -> str:
+    """Name the setting that chooses a server's model, by the one that gives its address."""
+    return named(setting.replace("model_path", "api_model"))
 
 
 def detect_protocol(url: str) -> Protocol:

@@ -16,7 +16,7 @@ from typing import Any
 
 from loguru import logger
 
-from inference_kit.errors import EngineError, NoRoom, UserError
+from inference_kit.errors import EngineError, NoRoom, UserError, named
 from inference_kit.flow import as_finished, merged
 from inference_kit.models.base import Capabilities, Engine, choose_concurrency
 from inference_kit.models.http.address import parse_address
@@ -75,7 +75,7 @@ class Ollama(Engine):
         server: ServerSettings = ServerSettings(server_concurrency=8, request_seconds=1800.0),
     ) -> None:
         if num_ctx < 1:
-            raise UserError(f"num_ctx must be at least 1, got {num_ctx}", where="--num-ctx")
+            raise UserError(f"num_ctx must be at least 1, got {num_ctx}", where=named("num_ctx"))
         self.separator, self.concurrency = separator, choose_concurrency(server.server_concurrency)
         self._address = parse_address(model_path, default_path="").removesuffix("/v1").removesuffix("/api")
         self._api_model, self._num_ctx, self._keep_alive = api_model, num_ctx, keep_alive
@@ -199,12 +199,12 @@ class Ollama(Engine):
     def _explain(self, refusal: Refused) -> UserError:
         """Say how to mend a request that Ollama refuses."""
         if refusal.status == 404:
-            return UserError(refusal.what, where=self._address, fix="See `ollama list`, and --api-model.")
+            return UserError(refusal.what, where=self._address, fix=f"See `ollama list`, and {named('api_model')}.")
         if "context" in refusal.message:
             return NoRoom(
                 f"the prompt does not fit the context of {self._num_ctx} tokens ({refusal.message})",
                 where=self._address,
-                fix="Raise --num-ctx, or shorten the prompt.",
+                fix=f"Raise {named('num_ctx')}, or shorten the prompt.",
             )
         return refusal
 
@@ -226,7 +226,7 @@ class Ollama(Engine):
             raise EngineError(
                 f"the prompt has {read} tokens or more, and the context {self._num_ctx}",
                 where=self._address,
-                fix="Raise --num-ctx, or shorten the prompt.",
+                fix=f"Raise {named('num_ctx')}, or shorten the prompt.",
             )
         if written is None and self._counts_tokens:
             self._counts_tokens = False
@@ -260,10 +260,10 @@ class Ollama(Engine):
         try:
             models = await ask_and_close(session, "/api/tags", _read_models)
         except Unreachable as error:
-            fix = f"Start it with `ollama serve`, or change --model-path. {WITHOUT_SERVER}"
+            fix = f"Start it with `ollama serve`, or change {named('model_path')}. {WITHOUT_SERVER}"
             raise UserError(error.what, where=self._address, fix=fix) from error
         except EngineError as error:
-            fix = "Is it Ollama? For other servers there is --model openai."
+            fix = f"Is it Ollama? For other servers there is {named('model')} openai."
             raise UserError(error.what, where=f"{self._address}/api/tags", fix=fix) from error
         wanted = {self._api_model, f"{self._api_model}:latest"}
         found = [each for each in models if self._api_model is None or each.name in wanted]

@@ -13,6 +13,7 @@ from contextlib import aclosing
 from typing import Annotated
 
 from inference_kit.budget import Prices
+from inference_kit.errors import named
 from inference_kit.models.base import Capabilities, Engine, choose_concurrency
 from inference_kit.models.http.address import parse_address
 from inference_kit.models.http.blocking import run_blocking
@@ -44,7 +45,7 @@ class OpenAI(Engine):
         self,
         model_path: str,
         api_key: str = "",  # instead of the variable's; no setting, because keys do not belong on a command line
-        flag: str = "--model-path",  # what gave the address, for messages
+        setting: str = "model_path",  # what gave the address, for messages
         *,
         separator: str = "\n\n",
         api_model: str | None = None,
@@ -57,11 +58,11 @@ class OpenAI(Engine):
         completion_price: Annotated[float | None, 0] = None,
     ) -> None:
         if server_kind not in ("auto", *KINDS):
-            raise unknown(server_kind, ("auto", *KINDS), "kind of server", where="--server-kind")
+            raise unknown(server_kind, ("auto", *KINDS), "kind of server", where=named("server_kind"))
         self.separator, self.concurrency = separator, choose_concurrency(server.server_concurrency)
         if prompt_price is not None or completion_price is not None:
             self.prices = Prices(prompt_price or 0.0, completion_price or 0.0)
-        self._address, self._flag = parse_address(model_path, flag=flag), flag
+        self._address, self._setting = parse_address(model_path, setting=setting), setting
         self._api_model, self._key_env, self._api, self._kind = api_model, api_key_env, api, server_kind
         self._api_key = api_key
         self._session = HttpSession(
@@ -69,7 +70,7 @@ class OpenAI(Engine):
             key_env=api_key_env,
             key=api_key,
             server=server,
-            flag=flag,
+            setting=setting,
         )
         self._client = CompletionClient(self._session, api, n_per_request)
         self._lock = threading.Lock()
@@ -150,7 +151,7 @@ class OpenAI(Engine):
         """Ask the server what it says of itself, once; blocking."""
         with self._lock:
             if self._server is None:
-                names = {"key_env": self._key_env, "key": self._api_key, "kind": self._kind, "flag": self._flag}
+                names = {"key_env": self._key_env, "key": self._api_key, "kind": self._kind, "setting": self._setting}
                 asked = contact(self._address, self._api_model, **names)
                 self._server = run_blocking(asked)
             return self._server

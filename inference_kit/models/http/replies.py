@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from inference_kit.errors import EngineError
+from inference_kit.errors import EngineError, named
 from inference_kit.models.http.endings import read_ending
 from inference_kit.models.http.untrusted_json import Malformed, as_count, as_list, as_object, as_text, shorten
 from inference_kit.records import Completion, FinishReason, GenerationConfig, Token
@@ -118,7 +118,7 @@ def read_first_tokens(data: Any) -> FirstTokens:
     if not tokens or not tokens[0].top:
         raise EngineError(
             "the server does not tell the likeliest tokens",
-            fix="Choose another method; a judge can sample its verdicts instead (--reward-n-verdicts).",
+            fix=f"Choose another method; a judge can sample its verdicts instead ({named('reward_n_verdicts')}).",
         )
     likeliest_first = sorted(tokens[0].top, key=lambda top: top[1], reverse=True)
     return FirstTokens(tuple(likeliest_first), read_count(data, "prompt_tokens") or 0)

@@ -96,7 +96,7 @@ class HttpSession:
         key_env: The environment variable that holds the key; without one, or where it is empty, no key is sent.
         key: The key itself, in the place of the variable's.
         server: How many requests at once, how long to wait, how often to ask again.
-        flag: The flag that gave the address, for messages.
+        setting: The setting that gave the address, for messages.
     """
 
     def __init__(
@@ -106,9 +106,9 @@ class HttpSession:
         key_env: str = "",
         key: str = "",
         server: ServerSettings = ServerSettings(),
-        flag: str = "--model-path",
+        setting: str = "model_path",
     ) -> None:
-        self.base_url, self.key_env, self.flag = base_url, key_env, flag
+        self.base_url, self.key_env, self.setting = base_url, key_env, setting
         self._given_key = key
         self._settings = server
         self._connections: _Connections | None = None
@@ -295,7 +295,7 @@ class HttpSession:
             raise UserError(
                 f"HTTP {refusal.status}: the server sends to {there}, and a key is sent nowhere but where it belongs",
                 where=self.base_url,
-                fix=f"Give that address as {self.flag}, without what follows /v1.",
+                fix=f"Give that address as {named(self.setting)}, without what follows /v1.",
             )
         raise Refused(
             str(refusal),
@@ -337,7 +337,9 @@ class HttpSession:
     def _explain(self, failure: Failure, often: str) -> EngineError:
         """Build the error for a request that is given up."""
         if isinstance(failure, NoConnection):
-            return Unreachable(f"{failure}; {often}", where=self.base_url, fix=f"Start it, or change {self.flag}.")
+            return Unreachable(
+                f"{failure}; {often}", where=self.base_url, fix=f"Start it, or change {named(self.setting)}."
+            )
         return EngineError(f"{failure}; {often}", where=self.base_url)
 
     def _fail_for(self, error: Malformed) -> Failure:

@@ -16,7 +16,7 @@ from typing import Any
 
 from loguru import logger
 
-from inference_kit.errors import UserError, first_line
+from inference_kit.errors import UserError, first_line, named
 from inference_kit.models.local.hub import Fetch, fetch_from_huggingface, is_local
 from inference_kit.models.local.weights import ADAPTER_CONFIG, Weights, digest_samples, read_json_object
 
@@ -28,7 +28,7 @@ class Adapter:
     """A LoRA adapter by its folder or hub id."""
 
     path: str
-    flag: str = "--adapter-path"
+    setting: str = "adapter_path"
     fetch: Fetch = fetch_from_huggingface
 
     @cached_property
@@ -38,15 +38,19 @@ class Adapter:
         Raises:
             UserError: naming what is missing and what is there.
         """
-        folder = Path(self.path).expanduser() if is_local(self.path) else self.fetch(self.path, None, None, self.flag)
+        folder = (
+            Path(self.path).expanduser() if is_local(self.path) else self.fetch(self.path, None, None, self.setting)
+        )
         if not folder.is_dir():
-            raise UserError("no such folder", where=self.path, fix=f"Set {self.flag} to a folder with an adapter.")
+            raise UserError(
+                "no such folder", where=self.path, fix=f"Set {named(self.setting)} to a folder with an adapter."
+            )
         if not (folder / ADAPTER_CONFIG).is_file() or not self._find_weight_files(folder):
             there = ", ".join(sorted(each.name for each in folder.iterdir())[:8]) or "nothing"
             raise UserError(
                 "no adapter in this folder",
                 where=self.path,
-                fix=f"It holds {there}; {self.flag} wants {ADAPTER_CONFIG} and {WEIGHTS[0]}.",
+                fix=f"It holds {there}; {named(self.setting)} wants {ADAPTER_CONFIG} and {WEIGHTS[0]}.",
             )
         return folder
 
@@ -94,13 +98,13 @@ def resolve_adapters(
     adapters = [Adapter(name, fetch=given.fetch) for name in names]
     if not given.is_adapter:
         return given, tuple(adapters)
-    first = Adapter(given.path, given.flag, given.fetch)
+    first = Adapter(given.path, given.setting, given.fetch)
     base = base_model or first.base
     if not base:
         raise UserError(
-            "this adapter does not say which model it belongs to", where=given.path, fix="Set --base-model."
+            "this adapter does not say which model it belongs to", where=given.path, fix=f"Set {named('base_model')}."
         )
-    return Weights(base, flag="--base-model", fetch=given.fetch), (first, *adapters)
+    return Weights(base, setting="base_model", fetch=given.fetch), (first, *adapters)
 
 
 def warn_of_other_bases(base: Weights, adapters: Sequence[Adapter]) -> None:
@@ -191,6 +195,6 @@ def _explain_misfit(base: Weights, adapter: Adapter, reason: str) -> UserError:
     made_for = f"It was made for {adapter.base}: set that as" if adapter.base else "Set the model it was made for as"
     return UserError(
         f"adapter {adapter.name} does not fit {base.name}: {reason}",
-        where=adapter.flag,
-        fix=f"{made_for} {'--base-model' if adapter.flag == '--model-path' else '--model-path'}.",
+        where=named(adapter.setting),
+        fix=f"{made_for} {named('base_model' if adapter.setting == 'model_path' else 'model_path')}.",
     )

@@ -6,7 +6,7 @@ Promises: an architecture that keeps something else is refused by name.
 
 from typing import Any, NoReturn
 
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, named
 
 NOT_KEYS_AND_VALUES = ("mamba", "mamba2", "rwkv", "falcon_mamba", "recurrent_gemma", "bloom", "mpt", "xlstm")
 """Architectures with a recurrent state, or with positions that only a two-dimensional mask can tell (ALiBi)."""
@@ -36,6 +36,6 @@ def refuse_architecture(config: Any, reason: str) -> NoReturn:
     kind = config.get_text_config().model_type
     raise UserError(
         f"architecture {kind!r} does not keep plain keys and values for each token ({reason})",
-        where="--model-path",
+        where=named("model_path"),
         fix="This engine cannot run it; use a server or vLLM.",
     )

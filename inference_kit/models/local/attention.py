@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, named
 
 FLASH = {
     "flash_attention_2": ("flash_attn", "pip install flash-attn --no-build-isolation"),
@@ -29,20 +29,20 @@ def choose_attention(wanted: str, config: Mapping[str, Any]) -> str | None:
     if wanted not in KERNELS:
         raise UserError(
             f"unknown attn_implementation {wanted!r}",
-            where="--attn-implementation",
+            where=named("attn_implementation"),
             fix=f"Known: {', '.join(KERNELS)}; sdpa takes PyTorch's own fused kernels.",
         )
     if wanted in FLASH and find_spec(FLASH[wanted][0]) is None:
         module, command = FLASH[wanted]
         raise UserError(
             f"attn_implementation {wanted} needs the package {module}, which is not installed",
-            where="--attn-implementation",
+            where=named("attn_implementation"),
             fix=f"Install it ({command}; it needs a CUDA GPU), or use auto or sdpa.",
         )
     if wanted == "sdpa" and capped:
         raise UserError(
             "sdpa cannot cap attention scores, as this model needs",
-            where="--attn-implementation",
+            where=named("attn_implementation"),
             fix="Use auto or eager.",
         )
     if wanted == "auto":
@@ -61,6 +61,6 @@ def check_flash(kernel: str | None, device: str, dtype: Any) -> None:
     if kernel in FLASH and (not device.startswith("cuda") or dtype == torch.float32):
         raise UserError(
             f"{kernel} runs on CUDA in bfloat16 or float16 only, and this model is on {device} in {dtype}",
-            where="--attn-implementation",
+            where=named("attn_implementation"),
             fix="Use auto or sdpa.",
         )

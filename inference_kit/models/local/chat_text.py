@@ -10,7 +10,7 @@ from typing import Any
 
 from loguru import logger
 
-from inference_kit.errors import EngineError, UserError
+from inference_kit.errors import EngineError, UserError, named
 from inference_kit.records import Message
 from inference_kit.templates.chat_templates import ChatTemplate
 
@@ -79,6 +79,6 @@ def render_chat(tokenizer: Any, messages: Sequence[Message], *, add_generation_p
     except (TemplateError, *MISHAPS) as error:
         raise EngineError(
             f"the chat template refuses these messages: {str(error) or type(error).__name__}",
-            fix="Leave the system message out, or use another template (--template).",
+            fix=f"Leave the system message out, or use another template ({named('template')}).",
         ) from error
     return text

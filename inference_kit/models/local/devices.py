@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, named
 
 Dtype = Literal["auto", "bfloat16", "float16", "float32"]
 """What a setting may call the numbers of the weights."""
@@ -42,7 +42,7 @@ def choose_device(wanted: str) -> str:
         return there[0]
     numbered = [f"{kind}:{place}" for kind, number in kinds for place in range(number)]
     if wanted not in (*there, *numbered):
-        raise UserError(f"device {wanted!r} is not here", where="--device", fix=f"Available: {', '.join(there)}.")
+        raise UserError(f"device {wanted!r} is not here", where=named("device"), fix=f"Available: {', '.join(there)}.")
     return wanted
 
 
@@ -54,7 +54,7 @@ def choose_dtype(wanted: str, device: str, config: Mapping[str, Any]) -> Any:
     if wanted in types:
         return types[wanted]
     if wanted != "auto":
-        raise UserError(f"unknown dtype {wanted!r}", where="--dtype", fix=f"Known: auto, {', '.join(types)}.")
+        raise UserError(f"unknown dtype {wanted!r}", where=named("dtype"), fix=f"Known: auto, {', '.join(types)}.")
     own = str(config.get("dtype") or config.get("torch_dtype") or "bfloat16")
     return torch.float32 if device == "cpu" else types.get(own, torch.bfloat16)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
-from inference_kit.errors import UserError, first_line
+from inference_kit.errors import UserError, first_line, named
 
 SMALL_PATTERNS = ("*.json", "*.jinja", "*.model")
 """What is fetched to know a model without its weights."""
@@ -18,10 +18,10 @@ SMALL_PATTERNS = ("*.json", "*.jinja", "*.model")
 SECONDS_TO_ANSWER = 10.0
 
 Fetch = Callable[[str, str | None, Sequence[str] | None, str], Path]
-"""Fetches (id, revision, patterns or None for all files, the flag that gave the id) into a folder, which it returns."""
+"""Fetches (id, revision, patterns or None for all files, the setting with the id) into a folder, which it returns."""
 
 
-def fetch_from_huggingface(repository: str, revision: str | None, patterns: Sequence[str] | None, flag: str) -> Path:
+def fetch_from_huggingface(repository: str, revision: str | None, patterns: Sequence[str] | None, setting: str) -> Path:
     """Fetch a model of Hugging Face by its id, and return the folder.
 
     Raises:
@@ -37,7 +37,7 @@ def fetch_from_huggingface(repository: str, revision: str | None, patterns: Sequ
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         reason = f"{constants.ENDPOINT} does not answer within {SECONDS_TO_ANSWER:g} s" if silent else first_line(error)
         command = f"hf download {repository} --local-dir FOLDER"
-        raise _explain_not_fetched(repository, "hub id", command, flag, reason) from error
+        raise _explain_not_fetched(repository, "hub id", command, setting, reason) from error
 
 
 def _is_silent(address: str) -> bool:
@@ -53,7 +53,7 @@ def _is_silent(address: str) -> bool:
         return False
 
 
-def fetch_from_modelscope(repository: str, revision: str | None, patterns: Sequence[str] | None, flag: str) -> Path:
+def fetch_from_modelscope(repository: str, revision: str | None, patterns: Sequence[str] | None, setting: str) -> Path:
     """Fetch a model of ModelScope by its id, and return the folder; what is here already needs no network.
 
     Raises:
@@ -65,7 +65,7 @@ def fetch_from_modelscope(repository: str, revision: str | None, patterns: Seque
     except ImportError as error:
         raise UserError(
             "the package modelscope is not installed",
-            where="--model modelscope",
+            where=f"{named('model')} modelscope",
             fix="Install it (pip install -r requirements-modelscope.txt), or give a local folder.",
         ) from error
 
@@ -81,7 +81,7 @@ def fetch_from_modelscope(repository: str, revision: str | None, patterns: Seque
             return snapshot(here=False)
     except (HubError, OSError, ValueError) as error:
         command = f"modelscope download {repository} --local_dir FOLDER"
-        raise _explain_not_fetched(repository, "ModelScope id", command, flag, first_line(error)) from error
+        raise _explain_not_fetched(repository, "ModelScope id", command, setting, first_line(error)) from error
 
 
 def is_local(path: str) -> bool:
@@ -89,9 +89,10 @@ def is_local(path: str) -> bool:
     return path.startswith((".", "/", "~")) or Path(path).expanduser().exists()
 
 
-def _explain_not_fetched(repository: str, kind: str, command: str, flag: str, reason: str) -> UserError:
+def _explain_not_fetched(repository: str, kind: str, command: str, setting: str, reason: str) -> UserError:
     return UserError(
         f"{repository!r} is no folder here and could not be fetched as a {kind} ({reason})",
-        where=flag,
-        fix=f"Check the id and the network; or fetch it elsewhere ({command}) and give that folder as {flag} FOLDER.",
+        where=named(setting),
+        fix=f"Check the id and the network; or fetch it elsewhere ({command}) and give that folder as {named(setting)} "
+        "FOLDER.",
     )

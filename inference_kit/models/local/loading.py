@@ -13,7 +13,7 @@ from typing import Any
 
 from loguru import logger
 
-from inference_kit.errors import UserError, first_line
+from inference_kit.errors import UserError, first_line, named
 from inference_kit.models.local.attention import check_flash, choose_attention
 from inference_kit.models.local.devices import Placement, choose_device, choose_dtype, is_out_of_memory
 from inference_kit.models.local.quantization import build_quantization_config, check_quantization
@@ -146,8 +146,8 @@ def _explain(error: Exception, folder: Path, place: str) -> UserError:
     return UserError(
         f"the weights do not fit into the memory of {place} ({first_line(error)})",
         where=str(folder),
-        fix="Spread them over all GPUs with --device-map auto, or use --dtype bfloat16, --quantization-bit 4, or a "
-        "smaller model.",
+        fix=f"Spread them over all GPUs with {named('device_map')} auto, or use {named('dtype')} bfloat16, "
+        f"{named('quantization_bit')} 4, or a smaller model.",
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, named
 
 PACKAGES = {
     "bitsandbytes": ("bitsandbytes",),
@@ -33,18 +33,22 @@ def check_quantization(bits: int, config: Mapping[str, Any]) -> str | None:
     own = (config.get("quantization_config") or {}).get("quant_method")
     if bits not in BITS:
         raise UserError(
-            f"quantization_bit must be 0 (off), 4 or 8, got {bits}", where="--quantization-bit", fix="Use one of these."
+            f"quantization_bit must be 0 (off), 4 or 8, got {bits}",
+            where=named("quantization_bit"),
+            fix="Use one of these.",
         )
     if bits and own:
         raise UserError(
-            f"these weights are quantised already ({own})", where="--quantization-bit", fix="Leave the setting out."
+            f"these weights are quantised already ({own})",
+            where=named("quantization_bit"),
+            fix="Leave the setting out.",
         )
     kind: str | None = "bitsandbytes" if bits else own
     missing = [package for package in PACKAGES.get(kind or "", ()) if find_spec(package) is None]
     if missing:
         raise UserError(
             f"{kind} weights need the package {' and '.join(missing)}, which is not installed",
-            where="--quantization-bit" if bits else "--model-path",
+            where=named("quantization_bit") if bits else named("model_path"),
             fix=f"Install it (pip install {' '.join(missing)}), or use weights that are not quantised.",
         )
     return kind

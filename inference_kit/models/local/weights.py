@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from inference_kit.errors import EngineError, UserError
+from inference_kit.errors import EngineError, UserError, named
 from inference_kit.models.local.hub import SMALL_PATTERNS, Fetch, fetch_from_huggingface, is_local
 
 SMALL_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "tokenizer.model")
@@ -38,7 +38,7 @@ class Weights:
 
     path: str
     revision: str | None = None
-    flag: str = "--model-path"
+    setting: str = "model_path"
     fetch: Fetch = fetch_from_huggingface
 
     @property
@@ -52,7 +52,9 @@ class Weights:
         folder = Path(self.path).expanduser() if self.is_local else self._fetch(SMALL_PATTERNS)
         if not folder.is_dir():
             raise UserError(
-                "no such folder", where=self.path, fix=f"Set {self.flag} to a folder with weights, or a hub id."
+                "no such folder",
+                where=self.path,
+                fix=f"Set {named(self.setting)} to a folder with weights, or a hub id.",
             )
         return folder
 
@@ -79,8 +81,8 @@ class Weights:
             raise UserError(
                 "no config.json in this folder",
                 where=self.path,
-                fix=f"It holds {there}; {self.flag} wants config.json, weights (*.safetensors) and tokenizer.json, "
-                f"or {ADAPTER_CONFIG} and an adapter.",
+                fix=f"It holds {there}; {named(self.setting)} wants config.json, weights (*.safetensors) and "
+                f"tokenizer.json, or {ADAPTER_CONFIG} and an adapter.",
             )
         return folder
 
@@ -95,7 +97,8 @@ class Weights:
             raise UserError(
                 "no weights in this folder",
                 where=str(folder),
-                fix=f"Looked for *.safetensors and pytorch_model*.bin; set {self.flag} to the folder that has them.",
+                fix=f"Looked for *.safetensors and pytorch_model*.bin; set {named(self.setting)} to the folder that "
+                "has them.",
             )
         index = next((folder / name for name in INDEX_FILES if (folder / name).is_file()), None)
         if index is not None and not (folder / "model.safetensors").is_file():
@@ -213,7 +216,7 @@ class Weights:
         return read_json_object(self.folder / name)
 
     def _fetch(self, patterns: Sequence[str] | None) -> Path:
-        return self.fetch(self.path, self.revision, patterns, self.flag)
+        return self.fetch(self.path, self.revision, patterns, self.setting)
 
 
 def read_json_object(path: Path) -> Mapping[str, Any]:

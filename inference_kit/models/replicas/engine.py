@@ -15,7 +15,7 @@ from typing import Any
 
 from loguru import logger
 
-from inference_kit.errors import EngineError, UserError
+from inference_kit.errors import EngineError, UserError, named
 from inference_kit.flow import all_of
 from inference_kit.models.base import Capabilities, Engine
 from inference_kit.models.replicas.local_processes import LocalProcesses
@@ -35,8 +35,8 @@ def replicate_engine(make: EngineFactory, n: int, distributed: str) -> Engine:
         UserError: for fewer than one copy, or an unknown place.
     """
     if n < 1:
-        raise UserError(f"replicas must be at least 1, got {n}", where="--replicas")
-    launcher = lookup(LAUNCHERS, distributed, "place for replicas", where="--distributed")
+        raise UserError(f"replicas must be at least 1, got {n}", where=named("replicas"))
+    launcher = lookup(LAUNCHERS, distributed, "place for replicas", where=named("distributed"))
     return make() if n == 1 and launcher is LocalProcesses else Replicas(make, n, launcher())
 
 

@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, named
 from inference_kit.models.replicas.replica import KEPT, Answer, EngineFactory, ReplicaLost, Request
 from inference_kit.processes.child import ChildLost, ChildProcess
 from inference_kit.processes.client import Client, NotLoaded
@@ -52,7 +52,7 @@ def pack_factory(make: EngineFactory) -> Packed:
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise UserError(
             f"this model cannot be made in another process ({error})",
-            where="--replicas",
+            where=named("replicas"),
             fix="Register a partial of an engine class that stands in a module.",
         ) from error
 
@@ -114,4 +114,4 @@ class ReplicaProcess:
         await self._client.close(CLOSING_SECONDS if self._client.has_answered else 0.0)
 
     def _describe(self, reason: str) -> ReplicaLost:
-        return ReplicaLost(f"{self.name} has died ({reason})", where="--replicas", fix=KEPT)
+        return ReplicaLost(f"{self.name} has died ({reason})", where=named("replicas"), fix=KEPT)

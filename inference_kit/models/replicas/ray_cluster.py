@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from inference_kit.errors import UserError, first_line
+from inference_kit.errors import UserError, first_line, named
 from inference_kit.models.base import Engine
 from inference_kit.models.replicas.replica import KEPT, Answer, EngineFactory, ReplicaLost, Request, answer_request
 from inference_kit.processes.messages import Raised, wrap_error
@@ -34,7 +34,7 @@ class RayCluster:
         if importlib.util.find_spec("ray") is None:
             raise UserError(
                 "Ray is not installed",
-                where="--distributed ray",
+                where=f"{named('distributed')} ray",
                 fix=f"Run: {sys.executable} -m pip install -r requirements-ray.txt.",
             )
         address = os.environ.get("RAY_ADDRESS", "")
@@ -42,7 +42,7 @@ class RayCluster:
         if "://" in address:
             raise UserError(
                 f"RAY_ADDRESS is {address}, and Ray's client protocol cannot carry answers as they come",
-                where="--distributed ray",
+                where=f"{named('distributed')} ray",
                 fix="Start the run on a machine of the cluster, with RAY_ADDRESS=HOST:PORT of its head.",
             )
         if port.isdecimal():
@@ -62,7 +62,7 @@ class RayCluster:
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise UserError(
                 f"Ray cannot be started: {first_line(error)}",
-                where="--distributed ray",
+                where=f"{named('distributed')} ray",
                 fix="Look at RAY_ADDRESS; a cluster that asks for a token finds it in RAY_AUTH_TOKEN.",
             ) from error
         machines = [machine["Resources"] for machine in ray.nodes() if machine["Alive"]]
@@ -71,7 +71,7 @@ class RayCluster:
         if cores < 1:
             raise UserError(
                 f"{n} replicas need {n} cores, and the cluster has {sum(all_cores)}",
-                where="--replicas",
+                where=named("replicas"),
                 fix="Lower it, or add machines.",
             )
         host = ray.remote(RayHost).options(
@@ -95,7 +95,7 @@ def _try_to_connect(host: str, port: int) -> None:
     except OSError as error:
         raise UserError(
             f"no Ray cluster answers at {host}:{port} ({error})",
-            where="--distributed ray",
+            where=f"{named('distributed')} ray",
             fix="Look at RAY_ADDRESS; `ray start --head` starts a cluster, and without RAY_ADDRESS the run does.",
         ) from error
 
@@ -172,7 +172,9 @@ class RayReplica:
         except (RayActorError, ObjectLostError) as error:
             finished = True
             reason = first_line(error).rstrip(".")
-            raise ReplicaLost(f"{self.name} has died ({reason})", where="--distributed ray", fix=KEPT) from error
+            raise ReplicaLost(
+                f"{self.name} has died ({reason})", where=f"{named('distributed')} ray", fix=KEPT
+            ) from error
         finally:
             if not finished and ray.is_initialized():  # else Ray would start a cluster to ask it
                 ray.cancel(replies)

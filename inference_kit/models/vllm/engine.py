@@ -14,7 +14,7 @@ from contextlib import aclosing
 from functools import cached_property
 from typing import Annotated, Any
 
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, named
 from inference_kit.flow import merged
 from inference_kit.models.base import Capabilities
 from inference_kit.models.decode.detokenize import Detokenizer
@@ -102,12 +102,12 @@ class VLLM(LocalModel):
     def check(self, config: GenerationConfig) -> None:
         """Refuse what this model cannot do, and say at once where vLLM or the weights are missing."""
         super().check(config)
-        require_vllm("--model vllm")
+        require_vllm(f"{named('model')} vllm")
         if len(self.adapters) > 1:
             raise UserError(
                 f"vLLM puts one adapter on a model, and {len(self.adapters)} are given",
-                where="--adapter-path",
-                fix="Merge them first, or use --model huggingface, which adds them up.",
+                where=named("adapter_path"),
+                fix=f"Merge them first, or use {named('model')} huggingface, which adds them up.",
             )
         if self.weights.is_local:
             self.weights.fetch_all()
@@ -149,7 +149,7 @@ class VLLM(LocalModel):
         with self._lock:
             if self._started is None:
                 self._started = VllmProcess(
-                    self.weights.name, "--model vllm", self._build_arguments(), self._adapter_folder
+                    self.weights.name, f"{named('model')} vllm", self._build_arguments(), self._adapter_folder
                 )
             text = self.build_detokenizer(prompt)
         return self._started, text, self.limit_tokens(len(text.prompt_ids), config)
@@ -180,7 +180,7 @@ class VLLM(LocalModel):
         return int(json.loads(text)["r"])
 
 
-def read_engine_args(pairs: Sequence[str], flag: str = "--engine-args") -> dict[str, Any]:
+def read_engine_args(pairs: Sequence[str], setting: str = "engine_args") -> dict[str, Any]:
     """Read `key=value` texts; a value that is JSON counts as that, and any other as text.
 
     Raises:
@@ -190,7 +190,7 @@ def read_engine_args(pairs: Sequence[str], flag: str = "--engine-args") -> dict[
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name.strip():
-            raise UserError(f"expected key=value, got {pair!r}", where=flag)
+            raise UserError(f"expected key=value, got {pair!r}", where=named(setting))
         try:
             found[name.strip().replace("-", "_")] = json.loads(value)
         except ValueError:

@@ -16,7 +16,7 @@ from typing import Any
 
 from loguru import logger
 
-from inference_kit.errors import EngineError, UserError
+from inference_kit.errors import EngineError, UserError, named
 from inference_kit.models.vllm.messages import EngineSettings, Failed, Loaded, Pool, Refused, UnknownArgument, Write
 from inference_kit.processes.child import HOME, ChildLost, ChildProcess
 from inference_kit.processes.client import ChildClosed, Client, NotLoaded
@@ -133,7 +133,7 @@ class VllmProcess:
 
     def _describe_load_failure(self, cause: Any) -> UserError:
         if isinstance(cause, UnknownArgument):
-            return unknown(cause.name, cause.known, "engine argument of vLLM", where="--engine-args")
+            return unknown(cause.name, cause.known, "engine argument of vLLM", where=named("engine_args"))
         return self._describe_no_load(self._explain(cause.reason))
 
     def _describe_no_load(self, cause: str) -> UserError:
@@ -141,13 +141,17 @@ class VllmProcess:
             return UserError(
                 f"vLLM has too little memory for {self._name}: {cause}",
                 where=self._flag,
-                fix="Lower --max-model-len or --gpu-memory-utilization (two engines on one GPU share it), or use "
-                "--quantization or --tensor-parallel-size.",
+                fix=f"Lower {named('max_model_len')} or {named('gpu_memory_utilization')} (two engines on one GPU "
+                f"share it), or use {named('quantization')} or {named('tensor_parallel_size')}.",
             )
         return UserError(f"vLLM does not load {self._name}: {cause}", where=self._flag, fix="--debug shows its log.")
 
     def _describe_death(self, cause: str) -> UserError:
-        fix = "Lower --max-model-len, or max_num_seqs by --engine-args." if MEMORY.search(cause) else ""
+        fix = (
+            f"Lower {named('max_model_len')}, or max_num_seqs by {named('engine_args')}."
+            if MEMORY.search(cause)
+            else ""
+        )
         return UserError(
             f"the vLLM engine of {self._name} has died: {cause}",
             where=self._flag,

@@ -12,7 +12,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Annotated, Any
 
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, named
 from inference_kit.models.local.devices import Placement
 from inference_kit.models.local.weights import Weights
 from inference_kit.records import Problem
@@ -51,7 +51,7 @@ class ImplicitPRM(TransformerRewardModel):
         cache_bytes: Annotated[int, 0] = CACHE_BYTES,
     ) -> None:
         if beta <= 0:
-            raise UserError(f"beta must be positive, got {beta}", where="--reward-beta")
+            raise UserError(f"beta must be positive, got {beta}", where=named("reward_beta"))
         super().__init__(
             model_path,
             placement=placement,
@@ -59,7 +59,7 @@ class ImplicitPRM(TransformerRewardModel):
             cache_bytes=cache_bytes,
         )
         self.separator, self.beta, self.per_step = separator, beta, per_step
-        self._reference = Weights(reference_path, flag="--reward-reference-path")
+        self._reference = Weights(reference_path, setting="reward_reference_path")
 
     @property
     def score_settings(self) -> tuple[Any, ...]:
@@ -72,7 +72,7 @@ class ImplicitPRM(TransformerRewardModel):
         if own != other:
             raise UserError(
                 f"the vocabularies of model and reference model differ ({own} and {other} entries)",
-                where="--reward-reference-path",
+                where=named("reward_reference_path"),
                 fix="Give the model that this one was trained from.",
             )
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, named
 from inference_kit.records import Problem
 from inference_kit.reward_models.local.encoded_text import EncodedText
 from inference_kit.reward_models.local.forward import BatchedForward
@@ -40,7 +40,7 @@ class QwenPRM(TransformerRewardModel):
             raise UserError(
                 f"the head tells {outputs} classes apart, and {self.kind} reads one of two",
                 where=self._weights.path,
-                fix="Try --reward-model token_prm." if outputs == 3 else "Choose another format.",
+                fix=f"Try {named('reward_model')} token_prm." if outputs == 3 else "Choose another format.",
             )
 
     def check_tokens(self) -> None:

@@ -8,7 +8,7 @@ TRL's `PRMTrainer`, after Uesato et al. 2022, arXiv:2211.14275.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, named
 from inference_kit.models.local.devices import Placement
 from inference_kit.records import Problem
 from inference_kit.registry import flatten_settings
@@ -53,7 +53,9 @@ class TokenPRM(TransformerRewardModel):
             cache_bytes=cache_bytes,
         )
         if good_labels and neutral_is_good:
-            raise UserError("good labels are named, and neutral ones are to count too", where="--reward-good-labels")
+            raise UserError(
+                "good labels are named, and neutral ones are to count too", where=named("reward_good_labels")
+            )
         self.separator, self._good_labels, self._neutral_is_good = separator, tuple(good_labels), neutral_is_good
 
     @property
@@ -107,7 +109,7 @@ class TokenPRM(TransformerRewardModel):
             if name not in numbers:
                 raise UserError(
                     f"the head has no label {name!r}",
-                    where="--reward-good-labels",
+                    where=named("reward_good_labels"),
                     fix=f"It has {', '.join(labels)}.",
                 )
         return sorted({numbers[name] for name in self._good_labels})

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Annotated
 
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, named
 from inference_kit.models.base import Engine
 from inference_kit.models.decode.huggingface import HuggingFace
 from inference_kit.models.http.openai import OpenAI
@@ -55,7 +55,7 @@ class Judge(RewardModel):
         max_batch_size: int = 16,
     ) -> None:
         if n_verdicts < 0:
-            raise UserError(f"n_verdicts must not be negative, got {n_verdicts}", where="--reward-n-verdicts")
+            raise UserError(f"n_verdicts must not be negative, got {n_verdicts}", where=named("reward_n_verdicts"))
         self.separator, self.max_batch_size = separator, max_batch_size
         self._path, self._template_name = model_path, template
         self._n_verdicts, self._verdict_tokens = n_verdicts, verdict_tokens
@@ -128,15 +128,15 @@ class Judge(RewardModel):
     @cached_property
     def _model(self) -> "LocalJudge | Engine":
         if "://" in self._path:
-            flag = "--reward-model-path"
-            return OpenAI(self._path, flag=flag, api_model=self._api_model, api_key_env=self._api_key_env)
+            keys = {"api_model": self._api_model, "api_key_env": self._api_key_env}
+            return OpenAI(self._path, setting="reward_model_path", **keys)
         if self._n_verdicts:
             return HuggingFace(self._path, placement=self._placement, max_batch_size=self.max_batch_size)
         return self.local
 
     @cached_property
     def _template(self) -> str:
-        text = load_prompt(self._template_name, where="--reward-template")
+        text = load_prompt(self._template_name, where=named("reward_template"))
         for name in PLACEHOLDERS:
             if f"{{{name}}}" not in text:
                 raise UserError(

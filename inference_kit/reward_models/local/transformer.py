@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
-from inference_kit.errors import EngineError, UserError, first_line
+from inference_kit.errors import EngineError, UserError, first_line, named
 from inference_kit.models.local.chat_text import render_chat
 from inference_kit.models.local.devices import Placement, is_out_of_memory
 from inference_kit.models.local.loading import load_model, load_tokenizer
@@ -58,7 +58,7 @@ class TransformerRewardModel(RewardModel, ABC):
         cache_bytes: Annotated[int, 0] = CACHE_BYTES,
     ) -> None:
         self.max_batch_size, self.cache_bytes = max_batch_size, cache_bytes
-        self._weights = Weights(model_path, flag="--reward-model-path")
+        self._weights = Weights(model_path, setting="reward_model_path")
         self._placement = placement
         self._lock = threading.Lock()
 
@@ -117,8 +117,8 @@ class TransformerRewardModel(RewardModel, ABC):
         raise EngineError(
             f"the reward model is out of memory with {len(texts)} texts of up to "
             f"{max(len(text.ids) for text in texts)} tokens ({reason})",
-            fix="Use a smaller --reward-max-batch-size or --reward-cache-bytes, --reward-dtype bfloat16 or another "
-            "--reward-device.",
+            fix=f"Use a smaller {named('reward_max_batch_size')} or {named('reward_cache_bytes')}, "
+            f"{named('reward_dtype')} bfloat16 or another {named('reward_device')}.",
         )
 
     def try_encoding(self, problem: Problem, steps: Sequence[str]) -> EncodedText | TooLong:
@@ -140,7 +140,7 @@ class TransformerRewardModel(RewardModel, ABC):
         if context is not None and len(text.ids) > context:
             raise TooLong(
                 f"the reward model would read {len(text.ids)} tokens and its context is {context}",
-                fix="Use a reward model with a longer context, or a smaller --max-new-tokens.",
+                fix=f"Use a reward model with a longer context, or a smaller {named('max_new_tokens')}.",
             )
         self._weights.check_ids(text.ids)
         return text
@@ -166,7 +166,9 @@ class TransformerRewardModel(RewardModel, ABC):
                 f"the weights are a {architectures[0]}, and {self.kind} reads one whose name ends in "
                 f"{' or '.join(self.heads)}",
                 where=self._weights.path,
-                fix=f"Try --reward-model {other}." if other else "Choose the format that the weights were made for.",
+                fix=f"Try {named('reward_model')} {other}."
+                if other
+                else "Choose the format that the weights were made for.",
             )
         if self._weights.is_local:
             self._weights.fetch_all()

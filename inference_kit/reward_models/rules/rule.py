@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from inference_kit.errors import EngineError, UserError
+from inference_kit.errors import EngineError, UserError, named
 from inference_kit.records import Problem
 from inference_kit.reward_models.base import RewardModel
 
@@ -22,7 +22,9 @@ class Rule(RewardModel):
         path, _, self._name = model_path.rpartition(":")
         if not path.endswith(".py") or not self._name:
             raise UserError(
-                f"{model_path!r} names no function", where="--reward-model-path", fix="Write path/to/file.py:function."
+                f"{model_path!r} names no function",
+                where=named("reward_model_path"),
+                fix="Write path/to/file.py:function.",
             )
         self._path = Path(path).expanduser()
 
@@ -73,5 +75,7 @@ class Rule(RewardModel):
             return self._path.read_bytes()
         except OSError as error:
             raise UserError(
-                f"cannot be read: {error.strerror}", where=str(self._path), fix="Set --reward-model-path to your file."
+                f"cannot be read: {error.strerror}",
+                where=str(self._path),
+                fix=f"Set {named('reward_model_path')} to your file.",
             ) from error

@@ -33,7 +33,7 @@ class HTTP(RemoteRewardModel):
         max_batch_size: int = 64,
         server: ServerSettings = ServerSettings(server_concurrency=32, request_seconds=300.0),
     ) -> None:
-        self._address = parse_address(model_path, flag="--reward-model-path")
+        self._address = parse_address(model_path, setting="reward_model_path")
         super().__init__(
             self._address,
             separator=separator,

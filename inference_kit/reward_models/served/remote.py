@@ -15,7 +15,7 @@ from typing import Any
 
 from loguru import logger
 
-from inference_kit.errors import EngineError, UserError
+from inference_kit.errors import EngineError, UserError, named
 from inference_kit.models.http.blocking import run_blocking
 from inference_kit.models.http.kinds import PROBE, ask_and_close
 from inference_kit.models.http.refusals import Refused, Unreachable
@@ -43,9 +43,11 @@ class RemoteRewardModel(RewardModel, ABC):
         server: ServerSettings,
     ) -> None:
         if max_batch_size < 1:
-            raise UserError(f"max_batch_size must be at least 1, got {max_batch_size}", where="--reward-max-batch-size")
+            raise UserError(
+                f"max_batch_size must be at least 1, got {max_batch_size}", where=named("reward_max_batch_size")
+            )
         self.separator, self.max_batch_size = separator, max_batch_size
-        self._session = HttpSession(base_url, key_env=api_key_env, server=server, flag="--reward-model-path")
+        self._session = HttpSession(base_url, key_env=api_key_env, server=server, setting="reward_model_path")
         self._server_concurrency = server.server_concurrency
 
     @abstractmethod
@@ -70,7 +72,7 @@ class RemoteRewardModel(RewardModel, ABC):
 
     async def _probe(self) -> None:
         session = HttpSession(
-            self._session.base_url, key_env=self._session.key_env, server=PROBE, flag=self._session.flag
+            self._session.base_url, key_env=self._session.key_env, server=PROBE, setting=self._session.setting
         )
         try:
             await ask_and_close(session, "/models", lambda _: None)

@@ -55,7 +55,7 @@ class VllmHTTP(RemoteRewardModel):
         api_key_env: str = "REWARD_API_KEY",
         server: ServerSettings = ServerSettings(server_concurrency=64, request_seconds=300.0),
     ) -> None:
-        self._address = parse_address(model_path, flag="--reward-model-path", default_path="").removesuffix("/v1")
+        self._address = parse_address(model_path, setting="reward_model_path", default_path="").removesuffix("/v1")
         super().__init__(
             self._address,
             separator=separator,
@@ -83,7 +83,7 @@ class VllmHTTP(RemoteRewardModel):
     @cached_property
     def _server(self) -> Server:
         return run_blocking(
-            contact(f"{self._address}/v1", self._api_model, key_env=self._key_env, flag="--reward-model-path")
+            contact(f"{self._address}/v1", self._api_model, key_env=self._key_env, setting="reward_model_path")
         )
 
     async def ask(self, items: Sequence[ScoreItem]) -> Sequence[Outcome]:

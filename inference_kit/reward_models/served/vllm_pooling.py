@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Annotated, Any
 
-from inference_kit.errors import UserError
+from inference_kit.errors import UserError, named
 from inference_kit.flow import all_of
 from inference_kit.models.local.devices import Dtype, Placement
 from inference_kit.models.local.weights import Weights
@@ -28,7 +28,7 @@ from inference_kit.reward_models.formats.token_prm import TokenPRM
 from inference_kit.reward_models.local.encoded_text import EncodedText
 from inference_kit.reward_models.local.transformer import TransformerRewardModel
 
-FLAG = "--reward-model vllm_pooling"
+FLAG = f"{named('reward_model')} vllm_pooling"
 
 ToScore = Callable[[Sequence[float]], float]
 """Turns the head's raw outputs at one position into a score in [0, 1]."""
@@ -63,17 +63,17 @@ class VllmPooling(RewardModel):
         engine_args: tuple[str, ...] = (),
         max_batch_size: int = 256,
     ) -> None:
-        self._weights = Weights(model_path, flag="--reward-model-path")
+        self._weights = Weights(model_path, setting="reward_model_path")
         self._given_separator, self._dtype, self.max_batch_size = separator, dtype, max_batch_size
         self._good_labels, self._neutral_is_good = good_labels, neutral_is_good
-        named = {
+        given = {
             "dtype": dtype,
             "gpu_memory_utilization": gpu_memory_utilization,
             "max_model_len": max_model_len,
             "tensor_parallel_size": tensor_parallel_size,
         }
-        self._further = read_engine_args(engine_args, "--reward-engine-args")
-        self._engine_arguments = {name: value for name, value in named.items() if value is not None} | self._further
+        self._further = read_engine_args(engine_args, "reward_engine_args")
+        self._engine_arguments = {name: value for name, value in given.items() if value is not None} | self._further
         self._started: VllmProcess | None = None
         self._lock = threading.Lock()
 

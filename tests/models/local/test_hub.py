@@ -30,7 +30,7 @@ def test_a_hub_that_never_answers_is_waited_for_a_moment(silent_hub: str) -> Non
     """Issue 6: a hub id without network."""
     begin = time.monotonic()
     with pytest.raises(UserError) as caught:
-        fetch_from_huggingface("org/model", None, ("*.json",), "--model-path")
+        fetch_from_huggingface("org/model", None, ("*.json",), "model_path")
     assert time.monotonic() - begin < 5
     assert f"could not be fetched as a hub id ({silent_hub} does not answer within 0.2 s)" in str(caught.value)
     assert "give that folder as --model-path FOLDER" in str(caught.value)
@@ -42,4 +42,4 @@ def test_what_was_fetched_before_is_found_while_the_hub_is_silent(silent_hub: st
     (folder / "refs" / "main").write_text("abc")
     (folder / "snapshots" / "abc").mkdir(parents=True)
     (folder / "snapshots" / "abc" / "config.json").write_text("{}")
-    assert fetch_from_huggingface("org/model", None, ("*.json",), "--model-path") == folder / "snapshots" / "abc"
+    assert fetch_from_huggingface("org/model", None, ("*.json",), "model_path") == folder / "snapshots" / "abc"

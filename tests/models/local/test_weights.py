@@ -71,7 +71,7 @@ def test_the_text_part_of_a_multimodal_configuration_counts(copy: Path) -> None:
 
 def test_without_a_network_a_hub_id_says_how_to_use_a_folder() -> None:
     with pytest.raises(UserError, match=r"hf download nobody/nothing --local-dir FOLDER.*--reward-model-path FOLDER"):
-        _ = Weights("nobody/nothing", flag="--reward-model-path").config
+        _ = Weights("nobody/nothing", setting="reward_model_path").config
 
 
 def test_a_part_that_is_missing_is_named_before_anything_is_read(copy: Path) -> None:
