@@ -122,9 +122,9 @@ class ChildProcess:
             _kill_group(self.pid)
         self._group_ender.join()
 
-    def close(self, seconds: float = 0.0) -> None:
-        """End the child as `end` does, and close the channel; not while a thread receives."""
-        self.end(seconds)
+    def close(self) -> None:
+        """End the child, and close the channel; not while a thread receives."""
+        self.end()
         self._channel.close()
 
     def wait_for_log(self) -> None:

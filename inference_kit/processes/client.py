@@ -48,11 +48,6 @@ class Client:
         """Whether the child has loaded."""
         return self._ready.done() and not self._ready.cancelled() and self._ready.exception() is None
 
-    @property
-    def is_waited_for(self) -> bool:
-        """Whether any caller waits for an answer."""
-        return bool(self._asked)
-
     async def wait_until_ready(self) -> Any:
         """Wait until the child has loaded, and return what it says of itself.
 

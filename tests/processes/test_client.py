@@ -49,7 +49,7 @@ def test_each_caller_gets_its_own_answers_in_any_event_loop() -> None:
     assert asyncio.run(three()) == [["a", "b", "c"], [], ["d", "e"]]
     assert asyncio.run(three()) == [["a", "b", "c"], [], ["d", "e"]]
     asyncio.run(client.close(20.0))
-    assert not client.is_waited_for
+    assert not client._asked
 
 
 def test_an_error_is_about_one_request() -> None:
@@ -70,7 +70,7 @@ def test_who_leaves_takes_the_request_back(tmp_path: Path) -> None:
         answers = client.ask(Said("a wait"))
         assert (await anext(answers)).value == "a"
         await answers.aclose()
-        assert not client.is_waited_for
+        assert not client._asked
         await asyncio.to_thread(wait_for, tmp_path / "mark")
         assert (tmp_path / "mark").read_text(encoding="utf-8") == "cancelled"
 

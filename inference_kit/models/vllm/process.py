@@ -79,11 +79,6 @@ class VllmProcess:
         """The number of its process, which is that of its process group."""
         return self._child.pid
 
-    @property
-    def is_waited_for(self) -> bool:
-        """Whether any caller waits for an answer."""
-        return self._client.is_waited_for
-
     async def wait_until_ready(self) -> Loaded:
         """Wait until it is loaded, and return what it says of itself.
 

@@ -80,6 +80,17 @@ def test_what_is_written_depends_on_nothing_but_prompt_and_seed(engine: VLLM) ->
         assert alone == completions
 
 
+def test_the_shortest_completion_comes_first_and_the_longest_last(engine: VLLM) -> None:
+    """Each is handed on when it is whole; all are begun together."""
+
+    async def lengths() -> list[int]:
+        return [each.tokens async for _, each in engine.generate(ask(QUESTIONS[0], *range(16)), SAMPLED)]
+
+    found = asyncio.run(lengths())
+    assert max(found) - min(found) > 10
+    assert found[0] <= min(found) + 3 and found[-1] >= max(found) - 3
+
+
 @pytest.mark.parametrize("step", [{"boundary": "\n"}, {"max_new_tokens": 7}], ids=["separator", "tokens"])
 def test_steps_add_up_to_the_uninterrupted_answer(engine: VLLM, step: dict[str, Any]) -> None:
     """MAIN-21: a partial answer goes on from its own tokens."""
@@ -161,7 +172,7 @@ def test_a_request_that_nobody_waits_for_is_withdrawn(engine: VLLM) -> None:
 
     assert asyncio.run(given_up())[0].text
     assert engine._started is not None
-    assert not engine._started.is_waited_for
+    assert not engine._started._client._asked
 
 
 @pytest.mark.parametrize(
