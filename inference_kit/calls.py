@@ -55,7 +55,7 @@ class Calls:
 
     def generate(self, prompt: Prompt, config: GenerationConfig) -> AsyncGenerator[tuple[int, Completion], None]:
         """Yield the completions of `complete` as they finish, each with its position."""
-        return self._answers(prompt, config, self.engine.generate)
+        return self._ask(prompt, config, self.engine.generate)
 
     async def stream(
         self, prompt: Prompt, config: GenerationConfig
@@ -65,7 +65,7 @@ class Calls:
         A text that is known already, or that the engine does not stream, is one piece.
         """
         shown: set[int] = set()
-        async with aclosing(self._answers(prompt, config, self.engine.stream)) as answers:
+        async with aclosing(self._ask(prompt, config, self.engine.stream)) as answers:
             async for position, item in answers:
                 if isinstance(item, str):
                     shown.add(position)
@@ -77,7 +77,7 @@ class Calls:
     async def score(self, problem: Problem, steps: Sequence[str]) -> StepScores:
         """Score one solution of `problem`, which is cut into steps."""
         assert self.reward_model is not None
-        identity, key = self.reward_model.identity, call_key(asked=self._key_of_question(problem), steps=steps)
+        identity, key = self.reward_model.identity, call_key(asked=self._digest_question(problem), steps=steps)
         if logged := self._find(identity, key):
             scores = StepScores(tuple(logged.payload["scores"]), logged.payload["tokens"])
             paid = logged.same_run
@@ -87,11 +87,11 @@ class Calls:
         self.usage += Usage(reward_tokens=scores.tokens, reward_calls=1, cached_reward_calls=0 if paid else 1)
         return scores
 
-    async def _answers(
+    async def _ask(
         self, prompt: Prompt, config: GenerationConfig, ask: Ask[Item]
     ) -> AsyncGenerator[tuple[int, Item], None]:
         """Yield what is known, then what the engine answers to the rest; completions are logged and counted first."""
-        asked = self._key_of_prompt(prompt, config)
+        asked = self._digest_prompt(prompt, config)
         places: dict[str, list[int]] = {}
         seed_of: dict[str, int] = {}
         for position, seed in enumerate(prompt.seeds):
@@ -139,19 +139,19 @@ class Calls:
         self.usage += usage
         self.run_budget.count(usage)
 
-    def _key_of_prompt(self, prompt: Prompt, config: GenerationConfig) -> str:
-        """The digest of all that the completions of a prompt have in common, so that sixteen keys cost about one."""
+    def _digest_prompt(self, prompt: Prompt, config: GenerationConfig) -> str:
+        """Digest all that the completions of a prompt have in common, so that sixteen keys cost about one."""
         return call_key(
             engine=self._engine_identity,
             messages=[message.to_json() for message in prompt.messages],
             prefix=prompt.prefix,
             prefix_tokens=prompt.prefix_tokens,
             settings=config.to_json(),
-            **_images_of(prompt.messages),
+            **_digest_images(prompt.messages),
         )
 
-    def _key_of_question(self, problem: Problem) -> str:
-        """The digest of all that the scores of a problem's solutions have in common; kept for the next one."""
+    def _digest_question(self, problem: Problem) -> str:
+        """Digest all that the scores of a problem's solutions have in common, and keep that for the next one."""
         assert self.reward_model is not None
         if self._question is None or self._question[0] is not problem:
             key = call_key(
@@ -199,8 +199,8 @@ class _Reading:
         return new
 
 
-def _images_of(messages: Sequence[Message]) -> dict[str, dict[str, str]]:
-    """What a key says besides of images in files, by their content; nothing where there is none."""
+def _digest_images(messages: Sequence[Message]) -> dict[str, dict[str, str]]:
+    """Name the images that are files by their content; without any, a key says nothing of images."""
     names = [name for message in messages for name in message.images]
     digests = {name: digest for name in names if (digest := digest_file(name))}
     return {"images": digests} if digests else {}

@@ -30,7 +30,7 @@ class Conversation:
         """Answer `text` and images piece by piece; the turn joins the history once the reply is whole."""
         asked = [*self.history, Message("user", text, images)]
         pieces: list[str] = []
-        async with aclosing(self._pieces(tuple(asked))) as stream:
+        async with aclosing(self._write_reply(tuple(asked))) as stream:
             async for piece in stream:
                 pieces.append(piece)
                 yield piece
@@ -40,9 +40,9 @@ class Conversation:
         """Forget the history."""
         self.history = []
 
-    async def _pieces(self, turns: tuple[Message, ...]) -> AsyncGenerator[str, None]:
+    async def _write_reply(self, turns: tuple[Message, ...]) -> AsyncGenerator[str, None]:
         messages = (Message("system", self.system), *turns) if self.system else turns
-        problem = Problem(_digest(messages), messages, answer_kind="text")
+        problem = Problem(_digest_turns(messages), messages, answer_kind="text")
         self.score = None
         if self.vote is None:
             async with aclosing(self.solver.stream(problem)) as stream:
@@ -55,7 +55,7 @@ class Conversation:
         yield chosen.text
 
 
-def _digest(messages: tuple[Message, ...]) -> str:
+def _digest_turns(messages: tuple[Message, ...]) -> str:
     """A turn's index: what was said so far, so that the same conversation gets the same seeds."""
     said = json.dumps([message.to_json() for message in messages])
     return hashlib.sha256(said.encode()).hexdigest()[:16]

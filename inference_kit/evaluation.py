@@ -75,10 +75,10 @@ def judge(records: Iterable[Record], votes: Sequence[Vote], grader: GraderPool) 
     """
     stream = iter(records)
     while batch := list(islice(stream, RECORDS_AT_ONCE)):
-        items = [_to_grade(record, record.candidates) for record in batch]
+        items = [_list_grade_items(record, record.candidates) for record in batch]
         grades = grader.grade_many(chain.from_iterable(items))
         for record, own in zip(batch, items, strict=True):
-            yield record, _judged(record, votes, list(islice(grades, len(own))))
+            yield record, _judge_record(record, votes, list(islice(grades, len(own))))
 
 
 def write_finals(
@@ -109,20 +109,20 @@ def write_finals(
         metrics = {vote: tally.metrics() for vote, tally in tallies.items()}
         for vote, path in paths.items():
             aside.seek(0)
-            entries = (result_entry(record, pickle.load(aside), vote, strict=strict) for record in records())
+            entries = (build_result_entry(record, pickle.load(aside), vote, strict=strict) for record in records())
             write_final(path, {**header, "vote": vote, "metrics": metrics[vote]}, entries)
     return metrics
 
 
-def verdict(record: Record, vote: Vote, grader: GraderPool, *, strict: bool) -> bool | None:
-    """Whether one problem's answer under `vote` is right; None without a gold answer."""
+def judge_answer(record: Record, vote: Vote, grader: GraderPool, *, strict: bool) -> bool | None:
+    """Say whether one problem's answer under `vote` is right; None without a gold answer."""
     if record.gold is None:
         return None
     if not record.candidates:
         return False
-    winner = record.candidates[_winner(record, vote)]
-    [grade] = grader.grade_many(_to_grade(record, [winner]))
-    return _headline(grade, strict=strict)
+    winner = record.candidates[_choose_winner(record, vote)]
+    [grade] = grader.grade_many(_list_grade_items(record, [winner]))
+    return _is_correct(grade, strict=strict)
 
 
 def check_votes(votes: Sequence[Vote], known: Collection[Need]) -> None:
@@ -133,8 +133,8 @@ def check_votes(votes: Sequence[Vote], known: Collection[Need]) -> None:
             raise UserError(f"{name} weighs {_LACKING[need][0]}", where=named("vote"), fix=_LACKING[need][1])
 
 
-def result_entry(record: Record, judged: Judged, vote: Vote, *, strict: bool) -> dict[str, Any]:
-    """One element of a final file's `results`."""
+def build_result_entry(record: Record, judged: Judged, vote: Vote, *, strict: bool) -> dict[str, Any]:
+    """Build one element of a final file's `results`."""
     winner = record.candidates[judged.winners[vote]] if judged.winners else None
     grade = judged.grades.get(vote)
     stored = record.to_json()
@@ -147,7 +147,7 @@ def result_entry(record: Record, judged: Judged, vote: Vote, *, strict: bool) ->
         "gold": record.gold,
         "prediction": winner.answer if winner else None,
         "response": winner.text if winner else None,
-        "correct": _headline(grade, strict=strict) if record.gold is not None else None,
+        "correct": _is_correct(grade, strict=strict) if record.gold is not None else None,
         "grades": {"lenient": grade.correct, "strict": grade.strict, "method": grade.method} if grade else None,
         "similarity": judged.similarity.get(vote),
         "votes": {name: record.candidates[place].answer for name, place in judged.winners.items() if name},
@@ -202,7 +202,7 @@ class Tally:
         self.usage += record.usage
         self.run_seconds = max(self.run_seconds, record.run_seconds)
         if self.own_metrics:
-            entry = result_entry(record, judged, self.vote, strict=self.strict)
+            entry = build_result_entry(record, judged, self.vote, strict=self.strict)
             self._entries.append({key: value for key, value in entry.items() if key != "candidates"})
 
     @property
@@ -211,7 +211,7 @@ class Tally:
         return self.correct["strict" if self.strict else "lenient"]
 
     def metrics(self) -> dict[str, Any]:
-        """The `metrics` of a final file; accuracies are None where no problem has a gold answer."""
+        """Return the `metrics` of a final file; accuracies are None where no problem has a gold answer."""
 
         def share(count: int) -> float | None:
             return count / self.graded if self.graded else None
@@ -235,7 +235,7 @@ class Tally:
             "similarity": self.similarity / self.graded if self.graded else None,
             "candidates": self.candidates,
             "one_step": self.one_step,
-            "pass_at": _pass_at(self.samples),
+            "pass_at": _estimate_pass_at(self.samples),
             "generated_tokens": self.usage.generated_tokens,
             "cached_tokens": self.usage.cached_tokens,
             "prompt_tokens": self.usage.prompt_tokens,
@@ -248,7 +248,7 @@ class Tally:
         } | dict(self.own_metrics(self._entries) if self.own_metrics else {})
 
 
-def _to_grade(record: Record, candidates: Sequence[Candidate]) -> list[GradeItem]:
+def _list_grade_items(record: Record, candidates: Sequence[Candidate]) -> list[GradeItem]:
     if record.gold is None:
         return []
     gold = tuple(record.gold) if isinstance(record.gold, list) else record.gold
@@ -256,11 +256,11 @@ def _to_grade(record: Record, candidates: Sequence[Candidate]) -> list[GradeItem
     return [GradeItem(gold, candidate.text, record.answer_kind, choices) for candidate in candidates]
 
 
-def _judged(record: Record, votes: Sequence[Vote], grades: Sequence[Grade]) -> Judged:
-    unparsed = _mathematical(record) and not all(is_parsed(gold) for gold in _golds(record))
+def _judge_record(record: Record, votes: Sequence[Vote], grades: Sequence[Grade]) -> Judged:
+    unparsed = _is_mathematical(record) and not all(is_parsed(gold) for gold in _list_golds(record))
     if not record.candidates:
         return Judged(unparsed_gold=unparsed)
-    winners = {name: _winner(record, name) for name in votes}
+    winners = {name: _choose_winner(record, name) for name in votes}
     places = set(winners.values())
     boxing = {place for place in places if len(set(find_boxes(record.candidates[place].text))) > MANY_BOXES}
     judged = Judged(
@@ -270,7 +270,7 @@ def _judged(record: Record, votes: Sequence[Vote], grades: Sequence[Grade]) -> J
     )
     if not grades:
         return judged
-    golds, kind = _golds(record), record.answer_kind
+    golds, kind = _list_golds(record), record.answer_kind
     similarity = {
         place: measure_similarity(golds, record.candidates[place].answer, kind, correct=grades[place].correct)
         for place in places
@@ -283,18 +283,18 @@ def _judged(record: Record, votes: Sequence[Vote], grades: Sequence[Grade]) -> J
     )
 
 
-def _golds(record: Record) -> Sequence[str]:
-    """The acceptable answers, none where there is no gold answer."""
+def _list_golds(record: Record) -> Sequence[str]:
+    """List the acceptable answers, none where there is no gold answer."""
     if record.gold is None:
         return []
     return record.gold if isinstance(record.gold, list) else [record.gold]
 
 
-def _mathematical(record: Record) -> bool:
+def _is_mathematical(record: Record) -> bool:
     return record.answer_kind in ("math", "number")
 
 
-def _winner(record: Record, name: Vote) -> int:
+def _choose_winner(record: Record, name: Vote) -> int:
     if name is None:
         return 0
     vote = lookup(VOTES, name, "vote", where=named("vote"))
@@ -303,16 +303,16 @@ def _winner(record: Record, name: Vote) -> int:
     return vote.choose(record.candidates)
 
 
-def _headline(grade: Grade | None, *, strict: bool) -> bool:
+def _is_correct(grade: Grade | None, *, strict: bool) -> bool:
     if grade is None:
         return False
     return grade.strict if strict else grade.correct
 
 
-def _pass_at(samples: Counter[tuple[int, int]]) -> dict[str, float]:
-    """pass@k for k = 1, 2, 4, ... up to the fewest candidates of a problem that has any; a failed problem counts 0.
+def _estimate_pass_at(samples: Counter[tuple[int, int]]) -> dict[str, float]:
+    """Estimate pass@k for k = 1, 2, 4, ... up to the fewest candidates of a problem that has any.
 
-    `samples` counts the problems of so many candidates, so many of them correct.
+    A failed problem counts 0. `samples` counts the problems of so many candidates, so many of them correct.
     """
     most = min((n for n, _ in samples if n), default=0)
     powers = [1 << exponent for exponent in range(most.bit_length())]

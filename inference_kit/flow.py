@@ -50,7 +50,7 @@ async def as_finished(jobs: Sequence[Coroutine[Any, Any, Result]]) -> AsyncGener
         await asyncio.gather(*in_flight, *done, return_exceptions=True)
 
 
-async def merged(sources: Sequence[AsyncGenerator[Item, None]]) -> AsyncGenerator[Item, None]:
+async def merge(sources: Sequence[AsyncGenerator[Item, None]]) -> AsyncGenerator[Item, None]:
     """Read `sources` together and yield their items as they come.
 
     Closing the iterator, or an exception of a source, closes the others and waits for them to end.

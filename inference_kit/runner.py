@@ -3,7 +3,7 @@
 Why: a problem that waits for a reward must not hold up another one's tokens, and a finished one must survive anything.
 Promises: what is stored as finished is not asked again, failed problems are; a problem that fails becomes a record
 with its error and the run goes on; when cancelled, what is in flight is dropped and everything finished is already
-stored; nobody waits for whoever watches, unless that one falls far behind.
+stored; nobody waits for whoever is shown the records, unless that one falls far behind.
 """
 
 import asyncio
@@ -25,11 +25,11 @@ from inference_kit.records.indices import canonical_index
 from inference_kit.solver import Solver
 from inference_kit.store.results import PartialFile
 
-Watch = Callable[[Record], None]
-"""Told of each record after it is stored, one after another on a thread of its own."""
+Show = Callable[[Record], None]
+"""Shown each record after it is stored, one after another on a thread of its own."""
 
-MOST_UNWATCHED = 1000
-"""Stored records that may wait for their watcher."""
+MOST_WAITING = 1000
+"""Stored records that may wait to be shown."""
 
 PAUSE_SECONDS = 0.1
 """Between two looks at what was stored."""
@@ -49,7 +49,7 @@ async def run(
     partial: PartialFile,
     *,
     concurrency: int,
-    watch: Watch,
+    show: Show,
 ) -> Outcome:
     """Solve what `partial` does not hold as finished, and store each record in it.
 
@@ -63,25 +63,25 @@ async def run(
 
     done = failed = 0
     waiting = (problem for problem in problems if canonical_index(problem.index) not in finished)
-    with _rare_collections(), _Watching(watch) as watching:
+    with _collect_rarely(), _Showing(show) as showing:
 
         async def solve(problem: Problem) -> None:
             nonlocal done, failed
             began = time.perf_counter()
-            solution, error = await _solved(problem, solver)
+            solution, error = await _try_to_solve(problem, solver)
             now = time.perf_counter()
             record = Record.of(problem, solution, error, seconds=now - began, run_seconds=worked_before + now - started)
             partial.append(record)
             done, failed = done + 1, failed + (error is not None)
-            await watching.show(record)
+            await showing.add(record)
 
         await for_each(waiting, solve, concurrency)
-        await watching.rest()
+        await showing.finish()
     return Outcome(done, failed)
 
 
 @contextlib.contextmanager
-def _rare_collections() -> Iterator[None]:
+def _collect_rarely() -> Iterator[None]:
     """Have the garbage collector leave alone what is there already, and look at the rest less often.
 
     Why: with hundreds of problems in flight it finds nothing each time, and takes a fifth of a run over HTTP.
@@ -97,21 +97,21 @@ def _rare_collections() -> Iterator[None]:
         gc.unfreeze()
 
 
-class _Watching:
-    """Shows records to a watcher; an error of its is raised where the next record, or the rest, is shown.
+class _Showing:
+    """Shows records on a thread; an error of whoever sees them is raised where the next one is added, or at the end.
 
     Why: verdict, log and progress of many short problems together cost a fraction of what each costs by itself.
     """
 
-    def __init__(self, watch: Watch) -> None:
-        self._watch = watch
+    def __init__(self, show: Show) -> None:
+        self._show = show
         self._stored: SimpleQueue[Record | None] = SimpleQueue()
         self._hurry = threading.Event()
         self._dropped = False
         self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._show_all, name="watching", daemon=True)
+        self._thread = threading.Thread(target=self._show_all, name="showing", daemon=True)
 
-    def __enter__(self) -> "_Watching":
+    def __enter__(self) -> "_Showing":
         self._thread.start()
         return self
 
@@ -121,27 +121,27 @@ class _Watching:
         self._dropped = True
         self._end()
 
-    async def show(self, record: Record) -> None:
-        """Show one more record soon."""
+    async def add(self, record: Record) -> None:
+        """Have one more record shown soon."""
         self._stored.put(record)
-        if self._stored.qsize() > MOST_UNWATCHED:
+        if self._stored.qsize() > MOST_WAITING:
             await asyncio.to_thread(self._catch_up)
         self._check()
 
-    async def rest(self) -> None:
+    async def finish(self) -> None:
         """Wait until all are shown."""
         self._end()
         await asyncio.to_thread(self._thread.join)
         self._check()
 
     def _catch_up(self) -> None:
-        while self._stored.qsize() > MOST_UNWATCHED / 2 and self._thread.is_alive():
+        while self._stored.qsize() > MOST_WAITING / 2 and self._thread.is_alive():
             time.sleep(PAUSE_SECONDS)
 
     def _show_all(self) -> None:
         try:
             while (record := self._stored.get()) and not self._dropped:
-                self._watch(record)
+                self._show(record)
                 if self._stored.empty():
                     self._hurry.wait(PAUSE_SECONDS)
         except Exception as error:  # noqa: BLE001 - raised on the loop's thread
@@ -156,8 +156,8 @@ class _Watching:
             raise self._error
 
 
-async def _solved(problem: Problem, solver: Solver) -> tuple[Solution | None, str | None]:
-    """The solution of a problem, or why there is none."""
+async def _try_to_solve(problem: Problem, solver: Solver) -> tuple[Solution | None, str | None]:
+    """Return the solution of a problem, or why there is none."""
     try:
         return await solver.solve(problem), None
     except EngineError as error:

@@ -75,8 +75,8 @@ class Solver:
         context = Context(problem, calls, self.config, self.grader, self.rules, watcher)
         nodes = await self._find_solutions(context)
         groups = await context.groups(nodes)
-        candidates = tuple(_candidate(context, node, group) for node, group in zip(nodes, groups, strict=True))
-        return Solution(candidates, context.usage, _tree(context, nodes) if self.keep_trees else ())
+        candidates = tuple(_build_candidate(context, node, group) for node, group in zip(nodes, groups, strict=True))
+        return Solution(candidates, context.calls.usage, _build_tree(context, nodes) if self.keep_trees else ())
 
     async def _find_solutions(self, context: Context) -> list[Node]:
         """Run the method; where its budget is spent before, take every whole solution that was written until then."""
@@ -85,10 +85,10 @@ class Solver:
         except BudgetSpent:
             nodes = context.whole_solutions()
             await context.score_if_possible(nodes)
-        return nodes or await _one_solution(context)
+        return nodes or await _write_one_solution(context)
 
 
-async def _one_solution(context: Context) -> list[Node]:
+async def _write_one_solution(context: Context) -> list[Node]:
     """Write the best path there is to its end, so that a problem is never without a candidate."""
     context.lift_budget()
     paths = [node for node in context.nodes if node.parent and not node.finished and node.root is context.root]
@@ -99,7 +99,7 @@ async def _one_solution(context: Context) -> list[Node]:
     return solution
 
 
-def _candidate(context: Context, node: Node, group: int) -> Candidate:
+def _build_candidate(context: Context, node: Node, group: int) -> Candidate:
     scores, answer = context.step_scores(node), context.answer_of(node)
     lineage = node.lineage
     logprobs = [each.logprob for each in lineage]
@@ -120,6 +120,6 @@ def _candidate(context: Context, node: Node, group: int) -> Candidate:
     )
 
 
-def _tree(context: Context, candidates: Sequence[Node]) -> tuple[TreeNode, ...]:
+def _build_tree(context: Context, candidates: Sequence[Node]) -> tuple[TreeNode, ...]:
     place_of = {node.path: place for place, node in reversed([*enumerate(candidates)])}
     return tuple(context.tree_node(node, place_of.get(node.path, -1)) for node in context.nodes)

@@ -24,7 +24,7 @@ import torch  # noqa: E402 - the path above comes first
 from loguru import logger  # noqa: E402
 
 from inference_kit.context.seeds import derive_seed  # noqa: E402
-from inference_kit.evaluation import verdict  # noqa: E402
+from inference_kit.evaluation import judge_answer  # noqa: E402
 from inference_kit.grader import GraderPool  # noqa: E402
 from inference_kit.models.decode.huggingface import HuggingFace  # noqa: E402
 from inference_kit.records import GenerationConfig, Message, Problem, Prompt, Record  # noqa: E402
@@ -103,13 +103,13 @@ def _run_bare(engine: HuggingFace, problems: Sequence[Problem], n: int) -> None:
 
 
 def _run_whole(engine: HuggingFace, problems: Sequence[Problem], n: int, grader: GraderPool) -> None:
-    def watch(record: Record) -> None:
-        verdict(record, "majority_vote", grader, strict=False)
+    def show(record: Record) -> None:
+        judge_answer(record, "majority_vote", grader, strict=False)
 
     with tempfile.TemporaryDirectory() as folder:
         records, calls = PartialFile(Path(folder, "run.jsonl")), CallLog(Path(folder, "calls"), "run")
         solver = Solver(engine, partial(best_of_n, n=n), CONFIG, grader, call_log=calls)
-        asyncio.run(run(problems, solver, records, concurrency=engine.concurrency, watch=watch))
+        asyncio.run(run(problems, solver, records, concurrency=engine.concurrency, show=show))
         records.close()
         calls.close()
 

@@ -244,7 +244,7 @@ def measure(setup: Setup, n_problems: int, slots: int, grader: GraderPool) -> Me
                 solver,
                 partial_file,
                 concurrency=slots,
-                watch=lambda _: None,
+                show=lambda _: None,
             )
         )
         cpu_seconds = time.process_time() - began

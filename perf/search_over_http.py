@@ -88,7 +88,7 @@ def _solve(setup: Setup, engine: OpenAI, reward_model: HTTP, n_problems: int) ->
 
     async def run_all(solver: Solver, records: PartialFile) -> None:
         try:
-            outcome = await run(problems, solver, records, concurrency=256, watch=lambda _: None)
+            outcome = await run(problems, solver, records, concurrency=256, show=lambda _: None)
         finally:
             await engine.close()
             await reward_model.close()

@@ -165,7 +165,7 @@ def _run_whole(
     with tempfile.TemporaryDirectory() as folder:
         records, calls = PartialFile(Path(folder, "run.jsonl")), CallLog(Path(folder, "calls"), "run")
         solver = Solver(engine, method, config, grader, reward_model=reward, call_log=calls)
-        asyncio.run(run(problems, solver, records, concurrency=engine.concurrency, watch=lambda _: None))
+        asyncio.run(run(problems, solver, records, concurrency=engine.concurrency, show=lambda _: None))
         records.close()
         calls.close()
         lines = Path(folder, "run.jsonl").read_text(encoding="utf-8").splitlines()

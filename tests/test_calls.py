@@ -126,8 +126,8 @@ def test_what_another_run_paid_for_costs_no_prompt_tokens(tmp_path: Path) -> Non
     asyncio.run(best_of_n(first, n=4))
     second = context(engine, CallLog(tmp_path, "run-b", fsync_seconds=None))
     asyncio.run(best_of_n(second, n=4))
-    assert first.usage.prompt_tokens == len("What is it?")
-    assert second.usage.prompt_tokens == 0
+    assert first.calls.usage.prompt_tokens == len("What is it?")
+    assert second.calls.usage.prompt_tokens == 0
 
 
 class OneByOne(SeededEngine):
@@ -159,7 +159,7 @@ def usage_after_a_kill(engine: OneByOne, folder: Path) -> tuple[Usage, Usage]:
     engine.completions = -100
     resumed = context(engine, CallLog(folder / "b", "run", fsync_seconds=None))
     asyncio.run(best_of_n(resumed, n=16))
-    return resumed.usage, undisturbed.usage
+    return resumed.calls.usage, undisturbed.calls.usage
 
 
 @pytest.mark.parametrize(("engine", "prompt_tokens"), [(OneByOne, 1600), (AllAtOnce, 100)])
@@ -187,7 +187,7 @@ def test_a_log_of_before_tells_what_its_call_had_read_by_then(logged: int, tmp_p
     engine.ends_after = 100
     resumed = context(engine, older)
     asyncio.run(best_of_n(resumed, n=16))
-    assert resumed.usage == first.usage
+    assert resumed.calls.usage == first.calls.usage
 
 
 def ask_about(image: str, log: CallLog) -> int:
@@ -229,7 +229,7 @@ def test_a_log_that_the_code_of_before_wrote_answers_everything(tmp_path: Path) 
         assert [held.score_of(node) for node in nodes] == [0.2, 0.2, 0.9, 0.2, 0.2]
         counted = Usage(prompt_tokens=11, generated_tokens=40, calls=5, reward_calls=5)
         of_another = Usage(cached_tokens=40, calls=5, cached_calls=5, reward_calls=5, cached_reward_calls=5)
-        assert held.usage == (counted if paid else of_another)
+        assert held.calls.usage == (counted if paid else of_another)
     asyncio.run(greedy(context(engine, CallLog(tmp_path, "run-a", fsync_seconds=None))))
     assert (engine.completions, reward_model.scored) == (0, 0)
     assert [path.name for path in tmp_path.iterdir()] == ["flat_call_log.jsonl"]

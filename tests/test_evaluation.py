@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from inference_kit.errors import UserError
-from inference_kit.evaluation import Tally, Vote, judge, result_entry, verdict
+from inference_kit.evaluation import Tally, Vote, build_result_entry, judge, judge_answer
 from inference_kit.grader import GraderPool
 from inference_kit.records import Candidate, Record
 
@@ -79,7 +79,8 @@ def test_similarity_is_one_for_right_answers_and_less_for_wrong_ones() -> None:
     right, near, far = record(0, ["0.5"], "\\frac12"), record(1, ["x^2+1"], "x^2+2"), record(2, [None], "7")
     with GraderPool() as grader:
         found = [
-            result_entry(each, judged, None, strict=False) for each, judged in judge([right, near, far], [None], grader)
+            build_result_entry(each, judged, None, strict=False)
+            for each, judged in judge([right, near, far], [None], grader)
         ]
     assert found[0]["similarity"] == 1.0
     assert 0.5 < found[1]["similarity"] < 1.0
@@ -106,6 +107,6 @@ def test_a_vote_over_step_scores_needs_them() -> None:
 def test_the_verdict_on_one_problem_is_that_of_its_vote() -> None:
     each = record(0, ["1", "1", "2"], "2", [0.1, 0.2, 0.9])
     with GraderPool() as grader:
-        assert verdict(each, "best_last", grader, strict=False) is True
-        assert verdict(each, "majority_vote", grader, strict=False) is False
-        assert verdict(record(0, ["1"], None), None, grader, strict=False) is None
+        assert judge_answer(each, "best_last", grader, strict=False) is True
+        assert judge_answer(each, "majority_vote", grader, strict=False) is False
+        assert judge_answer(record(0, ["1"], None), None, grader, strict=False) is None

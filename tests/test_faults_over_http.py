@@ -46,7 +46,7 @@ def solve(
             call_log=calls,
         )
         try:
-            return await run(problems(count), solver, records, concurrency=64, watch=lambda _: None)
+            return await run(problems(count), solver, records, concurrency=64, show=lambda _: None)
         finally:
             await engine.close()
             calls.close()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from inference_kit.flow import as_finished, for_each, merged
+from inference_kit.flow import as_finished, for_each, merge
 
 
 def test_no_more_than_the_limit_is_in_flight_and_the_stream_is_read_no_further_ahead() -> None:
@@ -95,7 +95,7 @@ def counter(name: str, n: int, waits: int, closed: list[str]) -> AsyncGenerator[
 
 def test_merged_sources_are_read_together_and_each_in_its_order() -> None:
     async def read() -> list[str]:
-        return [item async for item in merged([counter("a", 2, 9, []), counter("b", 3, 1, [])])]
+        return [item async for item in merge([counter("a", 2, 9, []), counter("b", 3, 1, [])])]
 
     items = asyncio.run(read())
     assert items == ["b0", "b1", "b2", "a0", "a1"]
@@ -105,7 +105,7 @@ def test_merged_sources_are_read_together_and_each_in_its_order() -> None:
 def test_closing_what_is_merged_closes_its_sources(n_sources: int) -> None:
     async def read_one() -> list[str]:
         closed: list[str] = []
-        async with aclosing(merged([counter(str(n), 100, 1, closed) for n in range(n_sources)])) as items:
+        async with aclosing(merge([counter(str(n), 100, 1, closed) for n in range(n_sources)])) as items:
             await anext(items)
         return closed
 
@@ -120,7 +120,7 @@ def test_a_source_that_fails_ends_the_others() -> None:
     async def read() -> list[str]:
         closed: list[str] = []
         with pytest.raises(ZeroDivisionError):
-            async for _ in merged([failing(), counter("a", 100, 1, closed)]):
+            async for _ in merge([failing(), counter("a", 100, 1, closed)]):
                 pass
         return closed
 

@@ -34,7 +34,7 @@ def solve(
                 solver,
                 partial,
                 concurrency=concurrency,
-                watch=lambda _: None,
+                show=lambda _: None,
             )
         )
     partial.close()
@@ -90,26 +90,26 @@ def test_a_record_is_on_disk_before_anyone_is_told(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     stored: list[bool] = []
 
-    def watch(record: Record) -> None:
+    def show(record: Record) -> None:
         stored.append(f'"index": {record.index},' in path.read_text())
 
     with GraderPool() as grader:
         solver = Solver(SeededEngine(), best_of_n, GenerationConfig(), grader)
         partial = PartialFile(path, fsync_seconds=None)
-        asyncio.run(run(problems(4), solver, partial, concurrency=2, watch=watch))
+        asyncio.run(run(problems(4), solver, partial, concurrency=2, show=show))
     assert stored == [True] * 4
 
 
 def test_an_error_of_the_watcher_ends_the_run(tmp_path: Path) -> None:
     """What was stored until then stays."""
 
-    def watch(record: Record) -> None:
+    def show(record: Record) -> None:
         raise UserError("nobody can look")
 
     with GraderPool() as grader:
         solver = Solver(SeededEngine(), best_of_n, GenerationConfig(), grader)
         partial = PartialFile(tmp_path / "a.jsonl", fsync_seconds=None)
         with pytest.raises(UserError, match="nobody can look"):
-            asyncio.run(run(problems(4), solver, partial, concurrency=2, watch=watch))
+            asyncio.run(run(problems(4), solver, partial, concurrency=2, show=show))
         partial.close()
     assert PartialFile(tmp_path / "a.jsonl").read_all()

@@ -16,7 +16,7 @@ from loguru import logger
 
 from inference_kit.budget import RunBudget
 from inference_kit.errors import RunStopped, UserError, named
-from inference_kit.evaluation import verdict, write_finals
+from inference_kit.evaluation import judge_answer, write_finals
 from inference_kit.experiment.entry import list_dependencies, make_entry, make_header
 from inference_kit.experiment.files import RunFiles
 from inference_kit.experiment.progress import Progress
@@ -85,7 +85,7 @@ class Run:
 
         try:
             async with asyncio.timeout(options.max_seconds):
-                await run(select_problems(self.parts), self.solver, self.stored, concurrency=concurrency, watch=see)
+                await run(select_problems(self.parts), self.solver, self.stored, concurrency=concurrency, show=see)
         except TimeoutError as error:
             raise RunStopped(f"{named('max_seconds')} {options.max_seconds:g} is over") from error
 
@@ -112,7 +112,7 @@ class Run:
 
     def _see(self, record: Record) -> None:
         graded = self.parts.options.evaluate is not False
-        correct = verdict(record, self.parts.votes[0], self.grader, strict=self._strict) if graded else None
+        correct = judge_answer(record, self.parts.votes[0], self.grader, strict=self._strict) if graded else None
         outcome = record.error or {True: "right", False: "wrong", None: "no gold answer"}[correct]
         logger.debug("problem {}: {}, {:.1f} s", record.index, outcome, record.seconds)
         self.progress.add(record, correct)

@@ -7,7 +7,7 @@ from typing import Any
 
 from inference_kit.config import nearest_existing
 from inference_kit.errors import UserError
-from inference_kit.evaluation import judge, result_entry
+from inference_kit.evaluation import build_result_entry, judge
 from inference_kit.experiment.files import CALLS, name_final_file
 from inference_kit.grader import GraderPool
 from inference_kit.records import Index, Record
@@ -62,7 +62,7 @@ def entries_of(path: Path, grader: GraderPool) -> Iterator[Mapping[str, Any]]:
         raise UserError(f"{len(runs)} runs are in this folder", where=str(path), fix="Name one of its files.")
     [run] = runs
     for record, judged in judge(run.records(), run.votes[:1], grader):
-        yield result_entry(record, judged, run.votes[0], strict=False)
+        yield build_result_entry(record, judged, run.votes[0], strict=False)
 
 
 def _of_final(path: Path) -> StoredRun:

@@ -39,9 +39,9 @@ def test_a_larger_n_pays_only_for_the_difference(tmp_path: Path) -> None:
     sixteen = asyncio.run(best_of_n(second, n=16))
     assert engine.completions == 16
     assert sixteen[:4] == four
-    assert (second.usage.cached_calls, second.usage.calls) == (4, 16)
-    assert second.usage.cached_tokens == 4 * 8
-    assert second.usage.generated_tokens == 12 * 8
+    assert (second.calls.usage.cached_calls, second.calls.usage.calls) == (4, 16)
+    assert second.calls.usage.cached_tokens == 4 * 8
+    assert second.calls.usage.generated_tokens == 12 * 8
 
 
 def test_a_resumed_run_reports_what_an_undisturbed_one_would(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_a_resumed_run_reports_what_an_undisturbed_one_would(tmp_path: Path) -> 
     resumed = context(engine, CallLog(tmp_path, "run-a", fsync_seconds=None), Likes())
     asyncio.run(best_of_n(resumed, n=5))
     assert engine.completions == 5
-    assert resumed.usage == undisturbed.usage
+    assert resumed.calls.usage == undisturbed.calls.usage
 
 
 def test_equal_solutions_are_scored_once() -> None:
@@ -110,8 +110,8 @@ def test_what_is_asked_twice_is_generated_and_counted_once(tmp_path: Path) -> No
         both = asyncio.run(held.complete([a, b], 2, temperature=0.0))
         again = asyncio.run(held.complete([a], 1, temperature=0.0))
         assert len({node.text for node in both + again}) == 1
-        assert engine.completions == held.usage.calls == 1
-        assert held.usage.generated_tokens == 8
+        assert engine.completions == held.calls.usage.calls == 1
+        assert held.calls.usage.generated_tokens == 8
 
 
 def test_equal_solutions_of_two_rounds_are_scored_and_counted_once() -> None:
@@ -119,7 +119,7 @@ def test_equal_solutions_of_two_rounds_are_scored_and_counted_once() -> None:
     held = context(SeededEngine(answers=1), reward_model=reward_model)
     for _ in range(2):
         asyncio.run(held.score(asyncio.run(held.complete([held.root], 3))))
-    assert reward_model.scored == held.usage.reward_calls == 1
+    assert reward_model.scored == held.calls.usage.reward_calls == 1
 
 
 @pytest.mark.parametrize(("max_tokens", "written"), [(1, 4), (8 * 4, 4), (8 * 4 + 1, 8), (8 * 9, 12), (8 * 99, 16)])
@@ -140,4 +140,4 @@ def test_a_budget_of_calls_is_never_overrun(max_calls: int) -> None:
     held = context(SeededEngine(), rules=Rules(max_calls=max_calls))
     with pytest.raises(BudgetSpent):
         asyncio.run(best_of_n(held, n=16))
-    assert (held.usage.calls, held.calls_left, len(held.whole_solutions())) == (max_calls, 0, max_calls)
+    assert (held.calls.usage.calls, held.calls_left, len(held.whole_solutions())) == (max_calls, 0, max_calls)

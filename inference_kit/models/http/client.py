@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 from loguru import logger
 
 from inference_kit.errors import EngineError, NoRoom, UserError
-from inference_kit.flow import merged
+from inference_kit.flow import merge
 from inference_kit.models.http.adaptation import LENGTHS, WRONG_REQUEST, Adaptation, asks_for_details
 from inference_kit.models.http.kinds import OTHER, Server, ServerKind, name_model_setting
 from inference_kit.models.http.refusals import Refused
@@ -130,7 +130,7 @@ class CompletionClient:
         missing = set(range(task.prompt.n))
         while missing:
             batches = self._plan_batches(task, sorted(missing))
-            async with aclosing(merged([_ask_for_all_or_one(ask, batch) for batch in batches])) as answers:
+            async with aclosing(merge([_ask_for_all_or_one(ask, batch) for batch in batches])) as answers:
                 async for place, item in answers:
                     if isinstance(item, Completion):
                         missing.remove(place)

@@ -17,7 +17,7 @@ from typing import Any
 from loguru import logger
 
 from inference_kit.errors import EngineError, NoRoom, UserError, named
-from inference_kit.flow import as_finished, merged
+from inference_kit.flow import as_finished, merge
 from inference_kit.models.base import Capabilities, Engine, choose_concurrency
 from inference_kit.models.http.address import parse_address
 from inference_kit.models.http.blocking import run_blocking
@@ -123,7 +123,7 @@ class Ollama(Engine):
         """Write the completions of one prompt, each in a request of its own, and show their texts while they grow."""
         model = await asyncio.to_thread(self._find_model)
         texts = [self._stream_one(model.name, prompt, config, position) for position in range(prompt.n)]
-        async with aclosing(merged(texts)) as answers:
+        async with aclosing(merge(texts)) as answers:
             async for found in answers:
                 yield found
 

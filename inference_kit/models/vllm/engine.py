@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Annotated, Any
 
 from inference_kit.errors import UserError, named
-from inference_kit.flow import merged
+from inference_kit.flow import merge
 from inference_kit.models.base import Capabilities
 from inference_kit.models.decode.detokenize import Detokenizer
 from inference_kit.models.decode.local_model import LocalModel, ModelSettings
@@ -134,7 +134,7 @@ class VLLM(LocalModel):
         process, text, room = await asyncio.to_thread(self._prepare, prompt, config)
         writer = Writer(process, text, self.add_template_stops(config), room, self.end_ids)
         texts = [writer.stream(place, seed) for place, seed in enumerate(prompt.seeds)]
-        async with aclosing(merged(texts)) as found_so_far:
+        async with aclosing(merge(texts)) as found_so_far:
             async for found in found_so_far:
                 yield found
 
