@@ -89,6 +89,7 @@ def write_finals(
     *,
     strict: bool = False,
     own_metrics: OwnMetrics | None = None,
+    write: bool = True,
 ) -> dict[Vote, dict[str, Any]]:
     """Judge a run and write one final file for each vote in `paths`; return each vote's metrics.
 
@@ -99,6 +100,10 @@ def write_finals(
             run need not be in memory.
         paths: Where the file of each vote goes.
         header: What the files say before their metrics and results.
+        grader: Compares answers.
+        strict: Only the last box counts.
+        own_metrics: Those of the data set's own class.
+        write: Where false, no file is written, and only the metrics are returned.
     """
     tallies = {vote: Tally(vote, strict=strict, own_metrics=own_metrics) for vote in paths}
     with TemporaryFile() as aside:
@@ -107,7 +112,7 @@ def write_finals(
             for tally in tallies.values():
                 tally.add(record, judged)
         metrics = {vote: tally.metrics() for vote, tally in tallies.items()}
-        for vote, path in paths.items():
+        for vote, path in paths.items() if write else ():
             aside.seek(0)
             entries = (build_result_entry(record, pickle.load(aside), vote, strict=strict) for record in records())
             write_final(path, {**header, "vote": vote, "metrics": metrics[vote]}, entries)
@@ -245,7 +250,12 @@ class Tally:
             "reward_calls": self.usage.reward_calls - self.usage.cached_reward_calls,
             "cached_reward_calls": self.usage.cached_reward_calls,
             "seconds": self.run_seconds,
-        } | dict(self.own_metrics(self._entries) if self.own_metrics else {})
+        } | self._compute_own_metrics()
+
+    def _compute_own_metrics(self) -> dict[str, Any]:
+        """Return the data set's own metrics and, as `own_metrics`, their names; nothing where it has none."""
+        own = dict(self.own_metrics(self._entries)) if self.own_metrics else {}
+        return own | {"own_metrics": list(own)} if own else {}
 
 
 def _list_grade_items(record: Record, candidates: Sequence[Candidate]) -> list[GradeItem]:

@@ -2,7 +2,7 @@
 
 Why: the grader is useful without the rest of the house, and one pair explained settles an argument.
 Promises: one line out for each line in, in the same order; a malformed line stops everything before a result is
-written.
+written. How many are correct is on standard error, so that standard output holds result lines only.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from typing import Any
 from inference_kit.errors import UserError
 from inference_kit.grader import GradeItem, GraderPool
 from inference_kit.grader.explain import explain
+from inference_kit.report.tables import format_percent
 from inference_kit.setup.registries import Registries
 from inference_kit.store.atomic import write_atomically
 
@@ -52,19 +53,28 @@ def execute(arguments: argparse.Namespace, registries: Registries) -> int:
             return 0
         if arguments.file is None:
             raise UserError("no file given", where="grade", fix="Name a FILE.jsonl, or use --explain GOLD RESPONSE.")
-        _grade_file(pool, arguments.file, arguments.output, strict=arguments.strict)
+        correct, total = _grade_file(pool, arguments.file, arguments.output, strict=arguments.strict)
+        share = f"accuracy {format_percent(correct / total if total else None)}"
+        print(f"{correct}/{total} correct, {share}", file=sys.stderr)
     return 0
 
 
-def _grade_file(pool: GraderPool, name: str, output: Path | None, *, strict: bool) -> None:
-    """Write a result line for each line of the file, which is read and checked as a whole first."""
+def _grade_file(pool: GraderPool, name: str, output: Path | None, *, strict: bool) -> tuple[int, int]:
+    """Write a result line for each line of the file, which is read and checked as a whole first.
+
+    Returns:
+        How many are correct, and of how many.
+    """
+    correct = 0
     lines = list(_lines(name))
     items = (GradeItem(gold, response, strict=strict) for _, gold, response in lines)
     grades = pool.grade_many(items)
     with write_atomically(output) if output else nullcontext(sys.stdout) as file:
         for (identity, _, _), grade in zip(lines, grades, strict=True):
+            correct += grade.correct
             shown = {"id": identity, "correct": grade.correct, "extracted": grade.extracted, "method": grade.method}
             file.write(json.dumps(shown, ensure_ascii=False).encode("utf-8", "replace").decode() + "\n")
+    return correct, len(lines)
 
 
 def _lines(name: str) -> Iterator[tuple[Any, str | tuple[str, ...], str]]:
@@ -75,8 +85,9 @@ def _lines(name: str) -> Iterator[tuple[Any, str | tuple[str, ...], str]]:
                 sys.stdin if name == "-" else stack.enter_context(Path(name).open(encoding="utf-8", errors="replace"))
             )
             for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield _line(line, f"{name}:{number}")
+                text = line.removeprefix("\ufeff") if number == 1 else line  # a byte order mark
+                if text.strip():
+                    yield _line(text, f"{name}:{number}")
     except OSError as error:
         raise UserError(error.strerror or "cannot be read", where=name, fix="Name a file of JSON lines.") from error
 

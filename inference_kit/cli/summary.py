@@ -6,18 +6,17 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from inference_kit.report.tables import ACCURACY_HEADERS, build_accuracy_row, format_percent, format_table
+from inference_kit.report.tables import format_accuracies, format_percent
 from inference_kit.search import METHODS
 
 
 def show_summary(summary: Mapping[str, Any]) -> str:
     """The table of accuracies, what they cost, where the files are, and what to do next."""
     metrics, this_time = summary["metrics"], summary["this_time"]
-    rows = [build_accuracy_row("greedy (stored)", summary["greedy"])] if summary["greedy"] else []
-    rows += [build_accuracy_row(name, each) for name, each in summary["votes"].items()]
+    rows = [("greedy (stored)", summary["greedy"])] if summary["greedy"] else []
+    rows += summary["votes"].items()
     most = max(map(int, metrics["pass_at"]), default=0)
-    if most > 1:
-        rows.append([f"pass@{most} (any is right)", format_percent(metrics["pass_at"][str(most)]), "", "", "", ""])
+    passed = [f"pass@{most} (any is right)", format_percent(metrics["pass_at"].get(str(most))), "", "", "", ""]
     cost = (
         f"{metrics['generated_tokens']:,} tokens generated and {metrics['cached_tokens']:,} taken from earlier runs, "
         f"{metrics['reward_tokens']:,} read by the reward model; {metrics['engine_calls']:,} engine calls, "
@@ -33,7 +32,7 @@ def show_summary(summary: Mapping[str, Any]) -> str:
     lines = [
         title,
         "",
-        format_table(ACCURACY_HEADERS, rows),
+        format_accuracies(rows, [passed] if most > 1 else []),
         "",
         cost,
         now,
@@ -61,6 +60,8 @@ def _remarks(summary: Mapping[str, Any]) -> list[str]:
             f"note:  the step separator {summary['separator']!r} stands in none of {metrics['candidates']} candidates, "
             "so every answer is one step; set --separator to what ends a step of this model"
         )
+    if summary["greedy_note"]:
+        found.append(f"note:  {summary['greedy_note']}")
     if metrics["lenient_accuracy"] != metrics["strict_accuracy"]:
         found.append(
             f"note:  lenient accuracy {format_percent(metrics['lenient_accuracy'])} (any box counts), "

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from loguru import logger
@@ -30,7 +31,7 @@ from inference_kit.solver import Solver
 from inference_kit.store.atomic import make_folder
 from inference_kit.store.call_log import CallLog
 from inference_kit.store.lock import FolderLock
-from inference_kit.store.results import PartialFile
+from inference_kit.store.results import PartialFile, read_metrics
 from inference_kit.store.run_config import check_same_run, write_entry
 from inference_kit.voting import VOTES
 
@@ -92,14 +93,30 @@ class Run:
     def conclude(self) -> dict[str | None, dict[str, Any]]:
         """Vote, grade and write the final files; return the metrics of each vote."""
         assert self.parts.dataset, "a run has a data set"
+        paths = {vote: self.files.final(vote) for vote in self.parts.votes}
+        for path in paths.values():
+            self._say_what_is_replaced(path)
         return write_finals(
             lambda: self.stored.read_in_order(self.survey.indices),
-            {vote: self.files.final(vote) for vote in self.parts.votes},
+            paths,
             make_header(self.parts),
             self.grader,
             strict=self._strict,
             own_metrics=self.parts.dataset.own_metrics,
         )
+
+    def _say_what_is_replaced(self, path: Path) -> None:
+        """Warn where a final file of more problems is about to be replaced."""
+        held, now = read_metrics(path).get("total", 0), len(self.survey.indices)
+        if held > now:
+            logger.warning(
+                "{} held {} problems and now holds these {}; all records are in {}; `evaluate {}` judges them again",
+                path,
+                held,
+                now,
+                self.stored.path,
+                self.stored.path,
+            )
 
     @property
     def n_finished(self) -> int:

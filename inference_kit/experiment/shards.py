@@ -51,8 +51,15 @@ class _Part:
         return entry
 
 
-def whole_runs(paths: Sequence[Path]) -> list[StoredRun]:
-    """The runs at `paths`, shards that stand in folders merged; a shard's own file is a run like any other.
+def whole_runs(
+    paths: Sequence[Path], unreadable: list[UserError] | None = None, *, write: bool = True
+) -> list[StoredRun]:
+    """Return the runs at `paths`, shards that stand in folders merged; a shard's own file is a run like any other.
+
+    Args:
+        paths: Files and folders.
+        unreadable: Gets the error of each file that cannot be read; without it the first one is raised.
+        write: Where false, shards are read as a whole, which is not written.
 
     Raises:
         UserError: where shards do not make a whole.
@@ -60,7 +67,7 @@ def whole_runs(paths: Sequence[Path]) -> list[StoredRun]:
     runs: dict[Path, StoredRun] = {}
     parts: defaultdict[tuple[str, str, int], dict[Path, _Part]] = defaultdict(dict)
     for path in paths:
-        for run in stored_runs(path):
+        for run in stored_runs(path, unreadable):
             found = FOLDER.fullmatch(run.stem.parent.name)
             if path.is_file() or not found:
                 runs[run.stem.resolve()] = run
@@ -70,12 +77,12 @@ def whole_runs(paths: Sequence[Path]) -> list[StoredRun]:
             key = (found["whole"], run.stem.name, shard.of)
             parts[key][run.stem.resolve()] = _Part(run, shard, whole)
     for each in parts.values():
-        merged = _merged(sorted(each.values(), key=lambda part: part.shard.number))
+        merged = _merged(sorted(each.values(), key=lambda part: part.shard.number), write=write)
         runs[merged.stem.resolve()] = merged
     return list(runs.values())
 
 
-def _merged(parts: Sequence[_Part]) -> StoredRun:
+def _merged(parts: Sequence[_Part], *, write: bool) -> StoredRun:
     """The whole run, in a folder beside that of its first part: written now, or gone on from what was merged before."""
     first = parts[0]
     _check_numbers(parts)
@@ -85,6 +92,8 @@ def _merged(parts: Sequence[_Part]) -> StoredRun:
     twice = [index for index, count in Counter(order).items() if count > 1]
     if twice:
         raise UserError(f"problem {twice[0]!r} is in two shards", where=str(first.folder), fix=_SPLIT_AGAIN)
+    if not write:
+        return StoredRun(lambda: _in_turn(parts), first.run.header, first.whole, first.run.votes)
     path = first.whole.with_name(f"{first.whole.name}.jsonl")
     make_folder(path.parent)
     with FolderLock(path.parent):

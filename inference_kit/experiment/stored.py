@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from loguru import logger
+
 from inference_kit.config import nearest_existing
 from inference_kit.errors import UserError
 from inference_kit.evaluation import build_result_entry, judge
@@ -14,7 +16,7 @@ from inference_kit.records import Index, Record
 from inference_kit.records.indices import canonical_index
 from inference_kit.search import METHODS
 from inference_kit.store.results import PartialFile, read_final
-from inference_kit.store.run_config import read_entries
+from inference_kit.store.run_config import read_entries, read_entry
 from inference_kit.voting import VOTES
 
 
@@ -26,30 +28,49 @@ class StoredRun:
     header: Mapping[str, Any]
     stem: Path
     votes: tuple[str | None, ...]
+    wanted: int | None = None
+    """How many problems the run is of, where that is known."""
 
     def file(self, vote: str | None) -> Path:
         """Where the final file of a vote stands."""
         return name_final_file(self.stem, vote)
 
 
-def stored_runs(path: Path) -> list[StoredRun]:
-    """The runs at `path`: of a final `.json`, of a partial `.jsonl`, or every run in and below a folder.
+def stored_runs(path: Path, unreadable: list[UserError] | None = None) -> list[StoredRun]:
+    """Return the runs at `path`: of a final `.json`, of a partial `.jsonl`, or every run in and below a folder.
+
+    Args:
+        path: A file or a folder.
+        unreadable: Gets the error of each file that cannot be read; without it the first one is raised.
 
     Raises:
         UserError: where nothing is there, or a file is not one of ours.
     """
+    runs: list[StoredRun] = []
+    for read, file in _find_files(path):
+        try:
+            runs.append(read(file))
+        except UserError as error:
+            if unreadable is None:
+                raise
+            unreadable.append(error)
+    return runs
+
+
+def _find_files(path: Path) -> list[tuple[Callable[[Path], StoredRun], Path]]:
+    """Return each file of a run at `path`, and what reads it."""
     if not path.exists():
         raise UserError("no such file or folder", where=str(path), fix=nearest_existing(path))
     if path.suffix == ".json":
-        return [_of_final(path)]
+        return [(_of_final, path)]
     if path.is_file():
-        return [_of_partial(path)]
+        return [(_of_partial, path)]
     files = sorted(each for each in path.rglob("*.jsonl") if CALLS not in each.parts)
     if not files:
         raise UserError(
             "no results in this folder", where=str(path), fix="Results are .json and .jsonl files of a run."
         )
-    return [_of_partial(each) for each in files]
+    return [(_of_partial, each) for each in files]
 
 
 def entries_of(path: Path, grader: GraderPool) -> Iterator[Mapping[str, Any]]:
@@ -71,7 +92,7 @@ def _of_final(path: Path) -> StoredRun:
     vote = header["vote"]
     stem = path.with_name(path.stem.removesuffix(f"-{vote}") if vote else path.stem)
     shown = {key: value for key, value in header.items() if key not in ("schema", "vote", "metrics")}
-    return StoredRun(lambda: records, shown, stem, (vote,))
+    return StoredRun(lambda: records, shown, stem, (vote,), _read_wanted(path.parent, header))
 
 
 def _of_partial(path: Path) -> StoredRun:
@@ -92,7 +113,14 @@ def _of_partial(path: Path) -> StoredRun:
         alone = method is not None and method.one_solution
         votes = [None] if alone else ["best_last" if scored else "majority_vote"]
     order = _order(stem, votes, partial)
-    return StoredRun(lambda: partial.read_in_order(order), header, stem, tuple(votes))
+    wanted = _read_wanted(path.parent, header)
+    return StoredRun(lambda: partial.read_in_order(order), header, stem, tuple(votes), wanted)
+
+
+def _read_wanted(folder: Path, header: Mapping[str, Any]) -> int | None:
+    """Read how many problems the last command of a run asked for."""
+    wanted = read_entry(folder, str(header["method"])).get("problems")
+    return wanted if isinstance(wanted, int) else None
 
 
 def _order(stem: Path, votes: list[str | None], partial: PartialFile) -> list[Index]:
@@ -101,7 +129,11 @@ def _order(stem: Path, votes: list[str | None], partial: PartialFile) -> list[In
     for vote in votes:
         final = name_final_file(stem, vote)
         if final.exists():
-            known = [entry["index"] for entry in read_final(final)[1]]
+            try:
+                known = [entry["index"] for entry in read_final(final)[1]]
+            except UserError as error:
+                logger.info("{}: the file is made anew", error)
+                continue
             there = set(map(canonical_index, known))
             return [*known, *(index for index in stored if canonical_index(index) not in there)]
     return sorted(stored) if all(isinstance(index, int) for index in stored) else stored

@@ -1,8 +1,8 @@
 """Comparison of two result files of one data set, problem by problem.
 
 Why: two accuracies hide which problems changed; a table of right and wrong on both sides shows them.
-Promises: results are joined on `index`. Problems that only one side has are counted and left out. Different data sets
-are refused.
+Promises: results are joined on `index`. A failed problem is not correct, and is told apart from a wrong answer.
+Problems of one side only, and those without a gold answer, are counted and left out. Different data sets are refused.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +27,9 @@ class Comparison:
     both_wrong: list[tuple[Entry, Entry]] = field(default_factory=list)
     unmatched_a: int = 0
     unmatched_b: int = 0
+    failed_a: int = 0
+    failed_b: int = 0
+    ungraded: int = 0
 
     @property
     def matched(self) -> int:
@@ -43,6 +46,9 @@ class Comparison:
             "both_wrong": [_summarize(*pair) for pair in self.both_wrong],
             "unmatched_a": self.unmatched_a,
             "unmatched_b": self.unmatched_b,
+            "failed_a": self.failed_a,
+            "failed_b": self.failed_b,
+            "ungraded": self.ungraded,
         }
 
 
@@ -63,12 +69,19 @@ def compare_results(a: Iterable[Entry], b: Iterable[Entry]) -> Comparison:
             raise UserError(
                 f"problem {entry['index']!r} differs between the two files", fix="Compare one data set only."
             )
+        if entry["correct"] is None or other["correct"] is None:
+            found.ungraded += 1
+            continue
+        found.failed_a += _has_failed(entry)
+        found.failed_b += _has_failed(other)
         if entry["correct"] and other["correct"]:
             found.both_right += 1
         else:
             cells = {(True, False): found.only_a, (False, True): found.only_b, (False, False): found.both_wrong}
             cells[bool(entry["correct"]), bool(other["correct"])].append((entry, other))
     found.unmatched_b = len(others)
+    if not found.matched and found.ungraded:
+        raise UserError("no problem of the two files has a gold answer", fix="Evaluate results that can be graded.")
     if not found.matched:
         raise UserError("the two files have no problem in common", fix="Compare results of the same data set.")
     return found
@@ -96,6 +109,10 @@ def format_comparison(found: Comparison, names: tuple[str, str], *, shown: int) 
         "",
         format_table(("", "problems"), counts),
     ]
+    if found.failed_a or found.failed_b:
+        parts += ["", f"failed, which is no wrong answer: {found.failed_a} in A, {found.failed_b} in B"]
+    if found.ungraded:
+        parts += ["", f"left out: {found.ungraded} without a gold answer"]
     if found.unmatched_a or found.unmatched_b:
         parts += ["", f"left out: {found.unmatched_a} only in A, {found.unmatched_b} only in B"]
     lists = {"A right, B wrong": found.only_a, "A wrong, B right": found.only_b, "both wrong": found.both_wrong}
@@ -111,7 +128,7 @@ def _format_pairs(pairs: Sequence[tuple[Entry, Entry]]) -> str:
         [
             str(a["index"]),
             _shorten(a["input"], 60),
-            *(_shorten(value, 20) for value in (a["gold"], a["prediction"], b["prediction"])),
+            *(_shorten(value, 20) for value in (a["gold"], _show_answer(a), _show_answer(b))),
         ]
         for a, b in pairs
     ]
@@ -120,7 +137,16 @@ def _format_pairs(pairs: Sequence[tuple[Entry, Entry]]) -> str:
 
 def _summarize(a: Entry, b: Entry) -> dict[str, Any]:
     shown = {key: a[key] for key in ("index", "input", "gold")}
-    return shown | {"a": a["prediction"], "b": b["prediction"]}
+    failed = {f"{side}_failed": True for side, each in (("a", a), ("b", b)) if _has_failed(each)}
+    return shown | {"a": a["prediction"], "b": b["prediction"]} | failed
+
+
+def _has_failed(entry: Entry) -> bool:
+    return entry.get("error") is not None
+
+
+def _show_answer(entry: Entry) -> Any:
+    return "(failed)" if _has_failed(entry) else entry["prediction"]
 
 
 def _shorten(value: Any, width: int) -> str:

@@ -45,4 +45,28 @@ def build_accuracy_row(name: str, metrics: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def format_accuracies(rows: Sequence[tuple[str, Mapping[str, Any]]], more: Sequence[Sequence[str]] = ()) -> str:
+    """Format the accuracy table of named metrics; a data set's own metrics are columns behind those of the house.
+
+    Args:
+        rows: Each row's name and its metrics.
+        more: Rows below them, as cells under `ACCURACY_HEADERS`.
+    """
+    own = list(dict.fromkeys(name for _, metrics in rows for name in metrics.get("own_metrics", ())))
+    own = [name for name in own if name not in HOUSE_COLUMNS]
+    cells = [[*build_accuracy_row(name, each), *(_format_value(each.get(key)) for key in own)] for name, each in rows]
+    return format_table((*ACCURACY_HEADERS, *own), [*cells, *([*row, *("" for _ in own)] for row in more)])
+
+
+def _format_value(value: Any) -> str:
+    """Format a value of any type for a cell."""
+    if value is None:
+        return "-"
+    text = f"{value:.4g}" if isinstance(value, float) else " ".join(str(value).split())
+    return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
+
+
+WIDEST = 30
+HOUSE_COLUMNS = ("accuracy", "ci95", "correct", "failed")
+"""Metrics that have a column in each table; a data set may replace them by its own."""
 ACCURACY_HEADERS = ("answer by", "accuracy", "95 % interval", "correct", "failed", "tokens/problem")

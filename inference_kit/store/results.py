@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,17 @@ def write_final(path: Path, header: Mapping[str, Any], results: Iterable[Mapping
             file.write(separator + encode(dict(entry)))
             separator = ",\n"
         file.write("\n]}\n")
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """Read the metrics of a final file without its results; empty where it does not say them as this program does."""
+    try:
+        with path.open("rb") as file:
+            head = b"".join(takewhile(lambda line: line != b'"results": [\n', file))
+        metrics = decode(head.rstrip().removesuffix(b",") + b"}")["metrics"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return metrics if isinstance(metrics, dict) else {}
 
 
 def read_final(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -33,6 +33,18 @@ def test_each_line_gets_one_in_the_same_order(tmp_path: Path, capsys: pytest.Cap
     ]
 
 
+def test_the_accuracy_of_the_file_is_on_standard_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Issue 12: also where the file begins with a byte order mark."""
+    lines = [json.dumps({"id": number, "gold": "4", "response": str(number)}) for number in range(8)]
+    file = tmp_path / "lines.jsonl"
+    file.write_text("\ufeff" + "\r\n".join(lines), encoding="utf-8", newline="")
+    assert main(["grade", str(file), "--output", str(tmp_path / "grades.jsonl")], REGISTRIES) == 0
+    output = capsys.readouterr()
+    assert (output.out, output.err) == ("", "1/8 correct, accuracy 12.5 %\n")
+    assert main(["grade", _write(tmp_path / "none.jsonl")], REGISTRIES) == 0
+    assert capsys.readouterr().err == "0/0 correct, accuracy -\n"
+
+
 def test_strict_takes_the_last_box(tmp_path: Path) -> None:
     file = _write(tmp_path / "lines.jsonl", {"id": 1, "gold": "5", "response": r"\boxed{5} no, \boxed{6}"})
     for rule, correct in (("--lenient", True), ("--strict", False)):

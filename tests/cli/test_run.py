@@ -220,6 +220,94 @@ def test_evaluate_of_a_final_file_gives_the_same_file(registries: Registries, tm
     assert path.read_bytes() == before
 
 
+def test_evaluate_may_write_nothing(registries: Registries, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Issue 12."""
+    run(registries, tmp_path / "out", "--no-evaluate")
+    before = sorted(tmp_path.rglob("*"))
+    capsys.readouterr()
+    assert cli.main(["evaluate", str(tmp_path / "out"), "--no-write", "--vote", "all"], registries) == 0
+    assert sorted(tmp_path.rglob("*")) == before
+    assert "nothing was written" in capsys.readouterr().out
+
+
+def test_a_torn_file_ends_nothing_but_itself(
+    registries: Registries, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Issue 12: a final file is made anew; what cannot be made is said, and the rest goes on."""
+    for name in ("a", "b", "c"):
+        run(registries, tmp_path / "out", "--exp-name", name)
+    a, b, c = sorted((tmp_path / "out").glob(f"mine/*/{NAME}-majority_vote.json"))
+    whole = a.read_bytes()
+    a.write_bytes(whole[:1000])
+    (b.parent / "config.json").write_text('{"schema": 1, "meth')
+    (c.parent / "notes.jsonl").write_text("not of a run\n")
+    capsys.readouterr()
+    assert cli.main(["evaluate", str(tmp_path / "out")], registries) == 1
+    output = capsys.readouterr()
+    assert [line.count("12") for line in output.out.splitlines() if "seeded+none" in line and "/12" in line] == [1, 1]
+    assert "config.json" in output.err and "notes.jsonl" in output.err
+    assert a.read_bytes() == whole
+    assert cli.main(["evaluate", str(c.parent / "notes.jsonl")], registries) == 2
+
+
+def test_an_unfinished_run_says_of_how_many(
+    registries: Registries, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Issue 12."""
+    run(registries, tmp_path / "out")
+    [path] = (tmp_path / "out").glob(f"mine/*/{NAME}.jsonl")
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:5]))
+    capsys.readouterr()
+    assert cli.main(["evaluate", str(path)], registries) == 0
+    assert "majority_vote (5 of 12 problems)" in capsys.readouterr().out
+    run(registries, tmp_path / "out")
+    assert cli.main(["evaluate", str(path)], registries) == 0
+    assert "12 problems)" not in capsys.readouterr().out
+
+
+def test_a_larger_final_file_is_not_replaced_without_a_word(
+    registries: Registries, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Issue 12."""
+    run(registries, tmp_path / "out")
+    assert "held" not in capsys.readouterr().err
+    assert run(registries, tmp_path / "out", "--limit", "3", "--log-level", "WARNING") == 0
+    assert f"{NAME}-majority_vote.json held 12 problems and now holds these 3" in capsys.readouterr().err
+    assert run(registries, tmp_path / "out") == 0
+    assert load(tmp_path / "out", f"{NAME}-majority_vote.json")["metrics"]["total"] == 12
+
+
+def test_the_greedy_row_is_of_the_same_problems(
+    registries: Registries, tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Issue 12: fewer of them are counted apart, others are said."""
+    greedy = [
+        "run",
+        "--model",
+        "seeded",
+        "--dataset",
+        "mine",
+        "--work-dir",
+        str(tmp_path / "out"),
+        "--method",
+        "greedy",
+    ]
+    assert cli.main([*greedy, "--limit", "8"], registries) == 0
+    capsys.readouterr()
+    assert run(registries, tmp_path / "out", "--index", "2-5", "--json") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["greedy"]["total"] == 4
+    assert shown["greedy"]["correct"] == 0
+    assert run(registries, tmp_path / "out", "--index", "6-9") == 0
+    output = capsys.readouterr().out
+    assert "greedy (stored)" not in output
+    assert "of other problems (only 2 of these 4 are among them)" in output
+    [path] = (tmp_path / "out").glob("mine/*/mine-greedy.json")
+    path.write_bytes(path.read_bytes()[:500])
+    assert run(registries, tmp_path / "out", "--index", "6-9") == 0
+    assert "stored greedy answers cannot be read" in capsys.readouterr().out
+
+
 def test_no_gold_answers_is_said_and_is_an_error_only_where_accuracy_is_asked_for(
     registries: Registries, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

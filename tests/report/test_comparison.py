@@ -58,3 +58,18 @@ def test_json_has_the_pairs_of_every_list() -> None:
         "both_right": 2,
         "unmatched_a": 0,
     }
+
+
+def test_a_failed_problem_is_told_from_a_wrong_answer_and_one_without_gold_is_left_out() -> None:
+    """Issue 12."""
+    failed = entry(1, False) | {"prediction": None, "error": "the server is gone"}
+    bare = entry(2, False) | {"gold": None, "correct": None}
+    found = compare_results([entry(0, True), failed, bare], [entry(0, True), entry(1, False, "5"), bare])
+    assert (found.matched, found.failed_a, found.failed_b, found.ungraded) == (2, 1, 0, 1)
+    shown = format_comparison(found, ("a", "b"), shown=5)
+    assert "failed, which is no wrong answer: 1 in A, 0 in B" in shown
+    assert "left out: 1 without a gold answer" in shown
+    assert shown.splitlines()[-1].split()[-2:] == ["(failed)", "5"]
+    assert found.to_json()["both_wrong"][0]["a_failed"] is True
+    with pytest.raises(UserError, match="no problem of the two files has a gold answer"):
+        compare_results([bare], [bare])

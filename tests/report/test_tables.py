@@ -3,6 +3,7 @@
 from inference_kit.report.tables import (
     ACCURACY_HEADERS,
     build_accuracy_row,
+    format_accuracies,
     format_interval,
     format_percent,
     format_table,
@@ -29,3 +30,20 @@ def test_a_row_has_what_the_headers_name_and_counts_cached_tokens() -> None:
     row = build_accuracy_row("best_of_n", metrics | {"generated_tokens": 1000, "cached_tokens": 1001})
     assert row == ["best_of_n", "50.0 %", "[10.0, 90.0]", "1/2", "0", "1,000"]
     assert len(row) == len(ACCURACY_HEADERS)
+
+
+def test_a_data_set_s_own_metrics_are_columns_of_their_own() -> None:
+    """Issue 12."""
+    house = {"accuracy": 0.5, "ci95": None, "correct": 1, "total": 4, "graded": 2, "failed": 0}
+    house |= {"generated_tokens": 8, "cached_tokens": 0}
+    own = house | {
+        "shouted": 3,
+        "loudness": 0.123456,
+        "accuracy": 0.25,
+        "own_metrics": ["shouted", "loudness", "accuracy"],
+    }
+    header, _, first, second, third = format_accuracies([("a", own), ("b", house)], [["c", *5 * [""]]]).splitlines()
+    assert header.split()[-2:] == ["shouted", "loudness"]
+    assert first.split() == ["a", "25.0", "%", "-", "1/2", "0", "2", "3", "0.1235"]
+    assert second.split()[-2:] == ["-", "-"]
+    assert third.split() == ["c"]

@@ -24,6 +24,9 @@ from inference_kit.models.http.untrusted_json import Malformed, shorten
 from inference_kit.records import StepScores
 from inference_kit.reward_models.base import RewardModel, ScoreItem
 
+ROUNDING = 1e-3
+"""How far beyond [0, 1] a score may be: half precision rounds so."""
+
 Outcome = StepScores | UserError
 """What became of one item: its scores, or why there are none."""
 
@@ -155,8 +158,11 @@ def read_scores(given: Any, n_steps: int, *, where: str) -> Outcome:
         where: The address, for the error.
 
     Returns:
-        The scores, or the error that says what is wrong with them.
+        The scores, or the error that says what is wrong with them. A score that is not a number (NaN, or the null that
+        some write for it) is NaN, which the base class counts as 0 and reports; rounding beyond 0 or 1 is taken off.
     """
+    if isinstance(given, list):
+        given = [math.nan if each is None else each for each in given]
     if not isinstance(given, list) or not all(map(_is_score, given)):
         return EngineError(
             f"the reward model gave {shorten(repr(given), 80)}", where=where, fix="It must give numbers in [0, 1]."
@@ -186,4 +192,6 @@ def read_list(data: Any, name: str, n_items: int) -> list[Any]:
 
 
 def _is_score(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and 0 <= value <= 1
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isnan(value) or -ROUNDING <= value <= 1 + ROUNDING

@@ -65,7 +65,7 @@ def test_the_address_may_end_as_it_likes(address: str) -> None:
         ({"scores": [[0.5, 0.5, 0.5]]}, "3 scores for 2 steps"),
         ({"scores": []}, "0 items of 1"),
         ({"scores": [[0.5, 1.5]]}, r"\[0.5, 1.5\].*numbers in \[0, 1\]"),
-        ({"scores": [[0.5, float("nan")]]}, "numbers in"),
+        ({"scores": [[0.5, float("inf")]]}, "numbers in"),
         ({"scores": [["good", "bad"]]}, "numbers in"),
         ({"scores": [0.5]}, "numbers in"),
         ({"scores": [[True, True]]}, "numbers in"),
@@ -78,6 +78,20 @@ def test_scores_that_are_wrong_are_an_error_that_shows_them(answer: Any, said: s
     with pytest.raises(EngineError, match=said):
         raise found
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("nothing", [float("nan"), None])
+def test_a_score_that_is_not_a_number_counts_0_and_is_reported(nothing: float | None) -> None:
+    """Issue 12: as docs/reward-models.md says of all; a problem keeps its other candidates."""
+    with answering({"scores": [[0.5, nothing], [nothing, 0.25]]}) as server:
+        model = HTTP(server.url)
+        assert score(model, [["a", "b"], ["c", "d"]]) == [StepScores((0.5, 0.0)), StepScores((0.0, 0.25))]
+    assert model.n_nan == 2
+
+
+def test_rounding_beyond_the_range_is_taken_off() -> None:
+    with answering({"scores": [[1.0000001, -1e-9]]}) as server:
+        assert score(HTTP(server.url), [["a", "b"]]) == [StepScores((1.0, 0.0))]
 
 
 def test_an_outcome_reward_model_gives_one_number() -> None:
