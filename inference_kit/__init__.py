@@ -51,6 +51,13 @@ if TYPE_CHECKING:
     from inference_kit.records import StepScores as StepScores
     from inference_kit.records import Token as Token
     from inference_kit.records import Usage as Usage
+    from inference_kit.records.events import CandidateWhole as CandidateWhole
+    from inference_kit.records.events import NodeMerged as NodeMerged
+    from inference_kit.records.events import NodeNoted as NodeNoted
+    from inference_kit.records.events import NodeScored as NodeScored
+    from inference_kit.records.events import NodeWritten as NodeWritten
+    from inference_kit.records.events import Piece as Piece
+    from inference_kit.records.events import Solved as Solved
     from inference_kit.reward_models import REWARD_MODELS as REWARD_MODELS
     from inference_kit.reward_models.base import RewardModel as RewardModel
     from inference_kit.search import METHODS as METHODS
@@ -82,6 +89,9 @@ EXPORTS = {
     "inference_kit.records": (
         "Candidate", "Completion", "GenerationConfig", "Message", "Node", "Problem", "Prompt", "Record", "Solution",
         "StepScores", "Token", "Usage",
+    ),
+    "inference_kit.records.events": (
+        "CandidateWhole", "NodeMerged", "NodeNoted", "NodeScored", "NodeWritten", "Piece", "Solved",
     ),
     "inference_kit.errors": ("EngineError", "UserError"),
 }  # fmt: skip

@@ -26,6 +26,7 @@ HEADINGS = {
     "solver": "Solving",
     "grader": "Grading",
     "records": "Records",
+    "records.events": "What a watched search tells",
     "errors": "Errors",
 }
 PLAIN = (str, int, float, bool, tuple, type(None))

@@ -38,7 +38,7 @@ class Growth:
     rules: Rules
     teller: Teller
     nodes: list[Node] = field(default_factory=list)
-    _born: Counter[tuple[int, ...]] = field(default_factory=Counter)
+    _n_children: Counter[tuple[int, ...]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.max_tokens, self.max_calls = self.rules.max_tokens, self.rules.max_calls
@@ -79,12 +79,14 @@ class Growth:
         """
         sizes = [n] * len(nodes) if isinstance(n, int) else n
         families: list[list[Node]] = [[] for _ in nodes]
-        for wave in self._waves(sizes, whole=step is None):
+        for wave in self._cut_into_waves(sizes, whole=step is None):
             wanted = Counter(wave[: self.calls_left])
             self.calls.run_budget.check()
             if self.tokens_left == 0 or not wanted:
                 raise BudgetSpent(f"problem {self.problem.index} has spent its budget")
-            grown = await all_of([self._children(nodes[place], size, config, step) for place, size in wanted.items()])
+            grown = await all_of(
+                [self._write_children(nodes[place], size, config, step) for place, size in wanted.items()]
+            )
             for place, children in zip(wanted, grown, strict=True):
                 family = self._merge_equal(children) if step else children
                 families[place] += family
@@ -93,29 +95,34 @@ class Growth:
                 raise BudgetSpent(f"problem {self.problem.index} has spent its calls")
         return families
 
-    def _waves(self, sizes: Sequence[int], *, whole: bool) -> Iterator[list[int]]:
-        """The places of the nodes whose children are written together; all at once, or few where tokens are counted."""
+    def _cut_into_waves(self, sizes: Sequence[int], *, whole: bool) -> Iterator[list[int]]:
+        """Yield the places of the nodes whose children are written together.
+
+        These are all at once, or a few where whole solutions are written and tokens are limited.
+        """
         places = [place for place, size in enumerate(sizes) for _ in range(size)]
         at_once = WAVE if whole and self.max_tokens is not None else max(1, len(places))
         for start in range(0, len(places), at_once):
             yield places[start : start + at_once]
 
-    async def _children(self, node: Node, n: int, config: GenerationConfig, step: StepLength | None) -> list[Node]:
-        room = self._room_behind(node)
+    async def _write_children(
+        self, node: Node, n: int, config: GenerationConfig, step: StepLength | None
+    ) -> list[Node]:
+        room = self._count_room(node)
         step_tokens = step.tokens_behind(node, room) if step else room
         asked_config = config if step_tokens == config.max_new_tokens else replace(config, max_new_tokens=step_tokens)
-        born = self._born[node.path]
-        ordinals = range(born, born + n)
-        self._born[node.path] += n
+        first = self._n_children[node.path]
+        ordinals = range(first, first + n)
+        self._n_children[node.path] += n
         seeds = seeds_of_children(config, self.rules.seed, self.problem.index, node.path, ordinals)
-        prompt = _prompt_behind(node, seeds)
+        prompt = _build_prompt(node, seeds)
         children: dict[int, Node] = {}
         try:
             async for position, item in self._ask(prompt, asked_config):
                 if isinstance(item, str):
                     self.teller.tell(Piece((*node.path, ordinals[position]), item))
                     continue
-                child = _child(node, ordinals[position], end_of_step(item, step_tokens, room))
+                child = _build_child(node, ordinals[position], end_of_step(item, step_tokens, room))
                 children[position] = child
                 self.teller.tell_written(child, distinct=step is None)
         except NoRoom as error:
@@ -145,24 +152,24 @@ class Growth:
 
     def place_below(self, path: tuple[int, ...]) -> tuple[int, ...]:
         """Return the next free place below `path`, which is taken by that."""
-        self._born[path] += 1
-        return (*path, self._born[path] - 1)
+        self._n_children[path] += 1
+        return (*path, self._n_children[path] - 1)
 
-    def _room_behind(self, node: Node) -> int:
-        """Tokens that the solution may still take; one that was cut off and goes on has as many again."""
+    def _count_room(self, node: Node) -> int:
+        """Count the tokens that the solution may still take; one that was cut off and goes on has as many again."""
         written = 0 if node.finish_reason == "length" else node.whole_tokens
         return max(1, self.config.max_new_tokens - written)
 
 
-def _prompt_behind(node: Node, seeds: tuple[int, ...]) -> Prompt:
-    """What the children of a node are asked with."""
+def _build_prompt(node: Node, seeds: tuple[int, ...]) -> Prompt:
+    """Build what the engine is asked for the children of a node."""
     lineage = node.lineage
     known = all(each.token_ids or not each.text for each in lineage)
     prefix_tokens = tuple(token for each in lineage for token in each.token_ids) if known else ()
     return Prompt(node.root.messages, node.whole_text, seeds, prefix_tokens)
 
 
-def _child(parent: Node, ordinal: int, completion: Completion) -> Node:
+def _build_child(parent: Node, ordinal: int, completion: Completion) -> Node:
     return Node(
         completion.text,
         parent,
