@@ -12,6 +12,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from inference_kit.calls import Calls
 from inference_kit.context.growth import Growth
@@ -21,7 +22,6 @@ from inference_kit.context.steps import StepLength, split_steps
 from inference_kit.context.telling import Teller
 from inference_kit.errors import UserError, named
 from inference_kit.flow import all_of
-from inference_kit.grader import GraderPool, extract
 from inference_kit.records import (
     GenerationConfig,
     Message,
@@ -38,6 +38,9 @@ from inference_kit.records.events import (
 )
 from inference_kit.voting import AGGREGATES
 
+if TYPE_CHECKING:
+    from inference_kit.grader import GraderPool
+
 Method = Callable[["Context"], Awaitable[list[Node]]]
 """A search method with its settings bound."""
 
@@ -49,7 +52,7 @@ class Context:
     problem: Problem
     calls: Calls
     config: GenerationConfig
-    grader: GraderPool | None = None
+    grader: "GraderPool | None" = None
     rules: Rules = field(default_factory=Rules)
     watcher: Watcher | None = None
     notes: dict[tuple[int, ...], dict[str, float]] = field(default_factory=dict)
@@ -219,6 +222,8 @@ class Context:
     def answer_of(self, node: Node) -> str | None:
         """The final answer in the reply that ends with `node`."""
         if node.path not in self._answers:
+            from inference_kit.grader import extract  # half of the start of a command that only looks methods up
+
             choices = tuple(self.problem.metadata.get("choices", ()))
             self._answers[node.path] = extract(node.whole_text, self.problem.answer_kind, choices)
         return self._answers[node.path]

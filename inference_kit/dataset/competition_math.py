@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 from inference_kit.dataset.base import Dataset
 from inference_kit.dataset.fields import missing_field, read_gold, read_text
 from inference_kit.errors import UserError
-from inference_kit.grader.finding.boxes import find_boxes
 from inference_kit.records import Problem
 
 
@@ -36,6 +35,8 @@ class MATH(Dataset):
     def _read_last_box(self, row: Mapping[str, Any]) -> str:
         if "solution" not in row:
             raise missing_field("answer", row, (*self.fields, "answer or solution"))
+        from inference_kit.grader.finding.boxes import find_boxes  # a fifth of the start of every command
+
         solution = read_text(row, "solution")
         # `boxes` joins boxes that stand side by side to one list, so it gets the text from the last box on.
         found = find_boxes(solution[max(solution.rfind("\\boxed"), solution.rfind("\\fbox"), 0) :])
