@@ -40,7 +40,7 @@ def draw_tree(problem: Problem, solution: Solution, chosen: int) -> "Tree":
 
     path_of_choice = next((node.path for node in solution.tree if node.candidate == chosen), ())
     drawing = _draw(problem, solution.tree, path_of_choice)
-    drawing.add(Text(_choice(solution.candidates[chosen]), style="bold green"))
+    drawing.add(Text(_describe_choice(solution.candidates[chosen]), style="bold green"))
     return drawing
 
 
@@ -94,33 +94,33 @@ def _draw(problem: Problem, nodes: Iterable[TreeNode], path_of_choice: Path = ()
     from rich.text import Text
     from rich.tree import Tree
 
-    drawing = Tree(Text(f"problem {problem.index}: {_line(problem.question)}", style="bold"))
+    drawing = Tree(Text(f"problem {problem.index}: {_fit_line(problem.question)}", style="bold"))
     branches: dict[Path, Tree] = {(): drawing}
     for node in sorted(nodes, key=lambda each: each.path):
         above = next(node.path[:size] for size in range(len(node.path) - 1, -1, -1) if node.path[:size] in branches)
         on_path = node.path == path_of_choice[: len(node.path)]
-        branches[node.path] = branches[above].add(_label(node, on_path))
+        branches[node.path] = branches[above].add(_build_label(node, on_path))
     return drawing
 
 
-def _label(node: TreeNode, on_path: bool) -> "Text":
+def _build_label(node: TreeNode, on_path: bool) -> "Text":
     from rich.text import Text
 
     facts = [f"score {node.step_scores[-1]:.2f}"] if node.step_scores else []
     facts += [f"{name} {value:.4g}" for name, value in node.notes.items()]
     facts += ["candidate"] if node.candidate >= 0 else []
     facts += ["cut off"] if node.finish_reason == "length" else []
-    label = Text(_line(node.text), style="green" if on_path else "")
+    label = Text(_fit_line(node.text), style="green" if on_path else "")
     return label.append(f"  [{', '.join(facts)}]", style="dim") if facts else label
 
 
-def _choice(candidate: Candidate) -> str:
+def _describe_choice(candidate: Candidate) -> str:
     score = "" if candidate.score is None else f", score {candidate.score:.2f}"
-    return f"chosen: {_line(candidate.answer or 'no answer')}{score}"
+    return f"chosen: {_fit_line(candidate.answer or 'no answer')}{score}"
 
 
-def _line(text: str) -> str:
-    """One line of printable text, shortened."""
+def _fit_line(text: str) -> str:
+    """Make one line of printable text, shortened."""
     line = "".join(character if character.isprintable() else " " for character in text)
     line = " ".join(line.split())
     return line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
