@@ -42,6 +42,7 @@ class Asked:
     body: Body
     headers: Mapping[str, str]
     at: float
+    query: str = ""
 
 
 def stream_events(found: Body) -> Iterator[Body]:
@@ -119,7 +120,7 @@ class MockServer:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.json() if request.can_read_body else {}
-        self.asked.append(Asked(request.path, body, dict(request.headers), time.monotonic()))
+        self.asked.append(Asked(request.path, body, dict(request.headers), time.monotonic(), request.query_string))
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
         try:

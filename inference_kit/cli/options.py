@@ -14,7 +14,7 @@ from inference_kit.config import SYNONYMS
 from inference_kit.errors import UserError, flag_of
 from inference_kit.registry import unknown
 from inference_kit.setup.options import Option
-from inference_kit.setup.values import FALSE, TRUE, read_boolean, read_stops
+from inference_kit.setup.values import FALSE, TRUE, read_boolean, read_object, read_stops
 
 
 class Parser(argparse.ArgumentParser):
@@ -42,6 +42,15 @@ class _AddUp(argparse.Action):
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: Any = None
     ) -> None:
         setattr(namespace, self.dest, (*getattr(namespace, self.dest, ()), *values))
+
+
+class _Merge(argparse.Action):
+    """Stores the fields of all the objects that a flag is given."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: Any = None
+    ) -> None:
+        setattr(namespace, self.dest, {**getattr(namespace, self.dest, {}), **values})
 
 
 def parse(
@@ -101,6 +110,8 @@ def add_options(parser: argparse.ArgumentParser, options: Sequence[Option], *, a
 def _choose_action(option: Option, agree: Collection[str]) -> Any:
     if option.read is read_stops:
         return _AddUp
+    if option.read is read_object:
+        return _Merge
     return _Agree if option.flag in agree else "store"
 
 

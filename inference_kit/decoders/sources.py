@@ -24,7 +24,8 @@ from inference_kit.models.auto import choose_engine
 from inference_kit.models.base import Engine
 from inference_kit.models.decode.huggingface import HuggingFace
 from inference_kit.models.echo import Echo
-from inference_kit.models.http.ollama import ADDRESS, Ollama
+from inference_kit.models.http.address import OLLAMA_ADDRESS
+from inference_kit.models.http.ollama import Ollama
 from inference_kit.models.http.openai import OpenAI
 from inference_kit.models.local.hub import is_local
 from inference_kit.registry import Entry, opened, settings_of
@@ -42,7 +43,7 @@ MODELS: Mapping[str, Entry] = {
     "echo": Echo,
 }
 REWARD_NAMES: Mapping[str, Entry] = {"abacus_prm": partial(Likelihood, str(_BUNDLED / "abacus_prm"), separator="\n")}
-SERVICES = {"openai": "https://api.openai.com/v1", "ollama": ADDRESS}
+SERVICES = {"openai": "https://api.openai.com/v1", "ollama": OLLAMA_ADDRESS}
 """Engines that are servers, and where they are if nothing is said."""
 NO_KEY = "EMPTY"
 """What a server gets that was given no key; most that need none want to see one."""

@@ -69,7 +69,7 @@ def choose_parts(selection: Selection, request: Request, registries: Registries,
         generation["token_details"] = turn_on(generation["token_details"])
     settings["vote"] = show_votes(votes, settings.get("vote"))
     return Parts(
-        model_name=selection.model.name,
+        model_name=_name_model(selection.model, registries, engine, engine_settings),
         reward_model_name=selection.reward_model.name if selection.reward_model else "none",
         dataset_name=selection.dataset.name if selection.dataset else "",
         method_name=selection.method,
@@ -89,6 +89,14 @@ def choose_parts(selection: Selection, request: Request, registries: Registries,
             **_name_settings("dataset", data_settings),
         },
     )
+
+
+def _name_model(model: Named, registries: Registries, engine: Engine, settings: Mapping[str, Resolved]) -> str:
+    """Name the model: as the user does, or the registry, or the server that serves it, or by its path."""
+    told = settings["model_name"].value if "model_name" in settings else None
+    if model.open or (model.name in registries.models and not told):
+        return model.name
+    return engine.served_name or model.name
 
 
 def _read_model_file(selection: Selection, registries: Registries) -> list[Level]:

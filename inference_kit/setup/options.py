@@ -21,6 +21,7 @@ from inference_kit.setup.values import (
     read_integer,
     read_list,
     read_number,
+    read_object,
     read_stops,
 )
 
@@ -55,6 +56,8 @@ class Option:
         """
         if isinstance(value, list) and self.read in (read_list, read_stops):
             return tuple(map(str, value))
+        if isinstance(value, dict) and self.read is read_object:
+            return value
         if isinstance(value, list) and self.name == "index":
             value = ",".join(map(str, value))
         if isinstance(value, list | dict):

@@ -78,6 +78,20 @@ def read_escaped(text: str) -> str:
     return "".join(pieces)
 
 
+def read_object(text: str) -> dict[str, Any]:
+    """Read a JSON object, or `NAME: VALUE`."""
+    name, colon, value = text.partition(":")
+    if not text.lstrip().startswith("{") and colon:
+        return {name.strip(): value.strip()}
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"expected a JSON object, got {text!r}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"expected a JSON object, got {text!r}")
+    return found
+
+
 def read_integer(text: str) -> int:
     """Read an integer."""
     try:
@@ -106,6 +120,7 @@ _READERS: Mapping[Any, Read] = {
     int: read_integer,
     float: read_number,
     tuple: read_list,
+    dict: read_object,
     str: read_escaped,
     Literal: read_escaped,
 }

@@ -99,7 +99,11 @@ class Adaptation:
 
     def _explain(self, name: str, refusal: Refused) -> UserError:
         """Say that the server does not take a setting that was asked for."""
-        fix = f"Leave it out of {named('extra_body')}." if name in self._own_fields else "Leave it at its default."
+        fix = (
+            f"Leave it out of {named('extra_body')}, or of what sets it."
+            if name in self._own_fields
+            else "Leave it at its default."
+        )
         if name in ("include_stop_str_in_output", "continue_final_message", "add_generation_prompt"):
             fix = "Such a server cannot write steps: use best_of_n or self_consistency."
         return UserError(f"the server does not take {name}: {refusal.message}", where=self._address, fix=fix)

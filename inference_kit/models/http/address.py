@@ -1,18 +1,48 @@
 """The address of a server, as users may write it.
 
-Promises: an address with a password or a part behind ? is refused, because addresses end up in files.
+Promises: an address with a password or a key is refused, because addresses end up in files.
 """
 
-from urllib.parse import urlsplit
+import os
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlsplit
 
 from inference_kit.errors import UserError, named
 
+ENDPOINTS = ("/chat/completions", "/completions", "/models", "/api/chat", "/api/generate", "/api/tags")
+"""What the address of one endpoint ends with, where that of the server is meant."""
+OLLAMA_ADDRESS, OLLAMA_PORT = "http://localhost:11434", 11434
+_SECRET = re.compile(r"key|token|secret|sig|pass|auth|code|cred", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A server's address without a slash at its end, and the query that belongs to each of its requests."""
+
+    url: str
+    query: str = ""
+
 
 def parse_address(address: str, *, setting: str = "model_path", default_path: str = "/v1") -> str:
-    """Parse the address of a server, and return it without a slash at its end; `default_path` stands in for no path.
+    """Parse the address of a server that takes no query, and return it without a slash at its end.
 
     Raises:
         UserError: where it is no address, or holds a password, which would end up in files.
+    """
+    endpoint = parse_endpoint(address, setting=setting, default_path=default_path)
+    if endpoint.query:
+        raise UserError(
+            "the address has a part behind ?", where=named(setting), fix="It looks like http://HOST:PORT/v1."
+        )
+    return endpoint.url
+
+
+def parse_endpoint(address: str, *, setting: str = "model_path", default_path: str = "/v1") -> Endpoint:
+    """Parse the address of a server, or of one of its endpoints; `default_path` stands in for no path.
+
+    Raises:
+        UserError: where it is no address, or holds a password or a key, which would end up in files.
     """
     try:
         parts = urlsplit(address.strip())
@@ -27,11 +57,43 @@ def parse_address(address: str, *, setting: str = "model_path", default_path: st
         )
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         raise _explain_no_address(address, setting)
-    if parts.query or parts.fragment:
+    if parts.fragment or any(_SECRET.search(name) for name, _ in parse_qsl(parts.query, keep_blank_values=True)):
         raise UserError(
-            "the address has a part behind ? or #", where=named(setting), fix="It looks like http://HOST:PORT/v1."
+            "the address has a key behind ?, or a part behind #",
+            where=named(setting),
+            fix=f"Keep keys in the environment: {named('api_key_env')}, or {named('header')} 'NAME: $VARIABLE'.",
         )
-    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/') or default_path}"
+    path = parts.path.rstrip("/")
+    for end in ENDPOINTS:
+        path = path.removesuffix(end)
+    return Endpoint(f"{parts.scheme}://{parts.netloc}{path or default_path}", parts.query)
+
+
+def find_openai_address(setting: str) -> str:
+    """Find the address of a server that nobody has given: in OPENAI_BASE_URL.
+
+    Raises:
+        UserError: where that is not set.
+    """
+    for name in ("OPENAI_BASE_URL", "OPENAI_API_BASE"):
+        if address := os.environ.get(name, "").strip():
+            return address
+    fix = f"Give {named(setting)} http://HOST:PORT/v1, or set OPENAI_BASE_URL."
+    raise UserError("the server's address is missing", where=named(setting), fix=fix)
+
+
+def find_ollama_address() -> str:
+    """Find the address of Ollama that nobody has given: in OLLAMA_HOST, as Ollama itself reads it, or its usual one."""
+    host = os.environ.get("OLLAMA_HOST", "").strip()
+    if not host:
+        return OLLAMA_ADDRESS
+    scheme, _, place = host.rpartition("://")
+    name, colon, port = place.partition("/")[0].rpartition(":") if not place.endswith("]") else (place, "", "")
+    if not colon:
+        name, port = port or name, {"https": "443", "http": "80"}.get(scheme, str(OLLAMA_PORT))
+    if name in ("", "0.0.0.0", "[::]"):  # where a server listens, which is no place to ask
+        name = "127.0.0.1"
+    return f"{scheme or 'http'}://{name}:{port}"
 
 
 def _explain_no_address(address: str, setting: str) -> UserError:

@@ -7,11 +7,12 @@ to do what docs/servers.md asks of it.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from inference_kit.errors import EngineError, UserError, named
-from inference_kit.models.http.address import parse_address
+from inference_kit.models.http.address import parse_endpoint
 from inference_kit.models.http.blocking import run_blocking
 from inference_kit.models.http.refusals import Denied, Refused, Unreachable
 from inference_kit.models.http.session import HttpSession, ServerSettings
@@ -62,7 +63,7 @@ OTHER = ServerKind("other")
 KINDS = {kind.name: kind for kind in (VLLM, SGLANG, LLAMA_CPP, OLLAMA, HOSTED, OPENAI, OTHER)}
 OWNERS = {"vllm": VLLM, "sglang": SGLANG, "llamacpp": LLAMA_CPP, "library": OLLAMA}
 """What `owned_by` in the list of models says of the program that serves them."""
-DOMAINS = {"openai.com": OPENAI, "openai.azure.com": OPENAI} | dict.fromkeys(
+DOMAINS = {"openai.com": OPENAI, "azure.com": OPENAI} | dict.fromkeys(
     [
         *("anthropic.com", "deepseek.com", "fireworks.ai", "googleapis.com", "groq.com"),
         *("mistral.ai", "openrouter.ai", "together.xyz", "x.ai"),
@@ -97,13 +98,17 @@ async def contact(
     key: str = "",
     kind: str = "auto",
     setting: str = "model_path",
+    query: str = "",
+    headers: Mapping[str, str] = MappingProxyType({}),
 ) -> Server:
     """Ask the server at `base_url` what it is and whether it serves `model`, the first one where that is None.
 
     Raises:
         UserError: where it cannot be reached, is no such server, wants another key, or does not serve the model.
     """
-    session = HttpSession(base_url, key_env=key_env, key=key, server=PROBE, setting=setting)
+    session = HttpSession(
+        base_url, key_env=key_env, key=key, server=PROBE, setting=setting, query=query, headers=headers
+    )
     try:
         models = await ask_and_close(session, "/models", _read_models)
     except Unreachable:
@@ -160,7 +165,7 @@ def detect_protocol(url: str) -> Protocol:
     Raises:
         EngineError: where no server can be reached at `url`.
     """
-    root = parse_address(url, default_path="")
+    root = parse_endpoint(url, default_path="").url
     parts = urlsplit(root)
     if _find_service(root):
         return "openai"

@@ -19,8 +19,9 @@ from loguru import logger
 from inference_kit.errors import EngineError, NoRoom, UserError, named
 from inference_kit.flow import as_finished, merge
 from inference_kit.models.base import Capabilities, Engine, choose_concurrency
-from inference_kit.models.http.address import parse_address
+from inference_kit.models.http.address import find_ollama_address, parse_address
 from inference_kit.models.http.blocking import run_blocking
+from inference_kit.models.http.extras import RequestSettings, identify, merge_fields
 from inference_kit.models.http.kinds import PROBE, WITHOUT_SERVER, ask_and_close
 from inference_kit.models.http.refusals import Refused, Unreachable
 from inference_kit.models.http.replies import TOP_TOKENS, estimate_tokens, read_logprobs
@@ -39,7 +40,6 @@ from inference_kit.models.http.untrusted_json import (
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
 from inference_kit.registry import flatten_settings
 
-ADDRESS = "http://localhost:11434"
 BYTES_OF_A_DETAIL = 1 << 13
 BYTES_OF_A_LINE = 1 << 10
 """What a streamed token's line may hold besides details."""
@@ -57,6 +57,8 @@ class Ollama(Engine):
         keep_alive: How long the model stays loaded after a request, such as 30m.
         server_concurrency: Requests under way at once; Ollama queues what it cannot do at the same time.
         request_seconds: How long one request may take, queueing and loading included.
+        think: Whether, or how long, a model thinks: true, false, low, medium or high; its own where it is not given.
+        model_name: The model's name in folders and tables, and wherever it is served; Ollama's own if not given.
     """
 
     capabilities = Capabilities(
@@ -66,29 +68,46 @@ class Ollama(Engine):
     @flatten_settings
     def __init__(
         self,
-        model_path: str = ADDRESS,
+        model_path: str = "",
         *,
         separator: str = "\n\n",
         api_model: str | None = None,
         num_ctx: int = 8192,
         keep_alive: str = "30m",
         server: ServerSettings = ServerSettings(server_concurrency=8, request_seconds=1800.0),
+        think: str | None = None,
+        request: RequestSettings = RequestSettings(),
+        model_name: str | None = None,
     ) -> None:
         if num_ctx < 1:
             raise UserError(f"num_ctx must be at least 1, got {num_ctx}", where=named("num_ctx"))
         self.separator, self.concurrency = separator, choose_concurrency(server.server_concurrency)
-        self._address = parse_address(model_path, default_path="").removesuffix("/v1").removesuffix("/api")
+        address = parse_address(model_path or find_ollama_address(), default_path="")
+        self._address = address.removesuffix("/v1").removesuffix("/api")
+        self._headers, self._model_name = request.read_headers(), model_name
+        thinks = {"true": True, "false": False}.get(str(think).lower(), think)
+        self._fields = merge_fields({"think": thinks} if think is not None else None, request.extra_body)
         self._api_model, self._num_ctx, self._keep_alive = api_model, num_ctx, keep_alive
-        self._session = HttpSession(self._address, server=server)
+        self._session = HttpSession(self._address, server=server, headers=self._headers)
         self._lock = threading.Lock()
         self._found: _Model | None = None
         self._counts_tokens = True
 
     @property
     def identity(self) -> str:  # type: ignore[override]
-        """Address, name and digest of the model, and the length of the context."""
+        """Address, name and digest of the model, the length of the context, and what was added to requests.
+
+        A model that the user names is itself at every address.
+        """
+        if self._model_name:
+            return f"ollama:{self._model_name}:{self._num_ctx}{identify(self._fields)}"
         model = self._find_model()
-        return f"ollama:{self._address}:{model.name}:{model.digest}:{self._num_ctx}"
+        return f"ollama:{self._address}:{model.name}:{model.digest}:{self._num_ctx}{identify(self._fields)}"
+
+    @property
+    def served_name(self) -> str:  # type: ignore[override]
+        """The name of the model, by the user or else on the server."""
+        return self._model_name or self._find_model().name
 
     @property
     def context_length(self) -> int | None:
@@ -147,7 +166,7 @@ class Ollama(Engine):
         }
         if config.logprobs or config.token_details:
             asked |= {"logprobs": True} | ({"top_logprobs": TOP_TOKENS} if config.token_details else {})
-        return asked
+        return {**asked, **self._fields} if self._fields else asked
 
     def _build_options(self, config: GenerationConfig, seed: int) -> dict[str, Any]:
         """Build every sampling setting, because a model comes with settings of its own for what is missing."""
@@ -256,7 +275,7 @@ class Ollama(Engine):
         Raises:
             UserError: where there is no such model, or no Ollama.
         """
-        session = HttpSession(self._address, server=PROBE)
+        session = HttpSession(self._address, server=PROBE, headers=self._headers)
         try:
             models = await ask_and_close(session, "/api/tags", _read_models)
         except Unreachable as error:

@@ -15,9 +15,10 @@ from typing import Annotated
 from inference_kit.budget import Prices
 from inference_kit.errors import named
 from inference_kit.models.base import Capabilities, Engine, choose_concurrency
-from inference_kit.models.http.address import parse_address
+from inference_kit.models.http.address import find_openai_address, parse_endpoint
 from inference_kit.models.http.blocking import run_blocking
 from inference_kit.models.http.client import CompletionClient
+from inference_kit.models.http.extras import RequestSettings, identify, merge_fields
 from inference_kit.models.http.kinds import KINDS, Server, contact
 from inference_kit.models.http.replies import FirstTokens
 from inference_kit.models.http.requests import Api, join_contents
@@ -38,12 +39,15 @@ class OpenAI(Engine):
         n_per_request: Completions in one request; 0 is all of a prompt where child i gets the seed + i (vLLM), else 1.
         prompt_price: Dollars for a million tokens read.
         completion_price: Dollars for a million tokens written.
+        reasoning_effort: How long a reasoning model thinks, such as low; its server's own where it is not given.
+        thinking: Whether a local model thinks (chat_template_kwargs); its template's own where it is not given.
+        model_name: The model's name in folders and tables, and wherever it is served; the server's own if not given.
     """
 
     @flatten_settings
     def __init__(
         self,
-        model_path: str,
+        model_path: str = "",
         api_key: str = "",  # instead of the variable's; no setting, because keys do not belong on a command line
         setting: str = "model_path",  # what gave the address, for messages
         *,
@@ -56,13 +60,27 @@ class OpenAI(Engine):
         server: ServerSettings = ServerSettings(),
         prompt_price: Annotated[float | None, 0] = None,
         completion_price: Annotated[float | None, 0] = None,
+        reasoning_effort: str | None = None,
+        thinking: bool | None = None,
+        request: RequestSettings = RequestSettings(),
+        model_name: str | None = None,
     ) -> None:
         if server_kind not in ("auto", *KINDS):
             raise unknown(server_kind, ("auto", *KINDS), "kind of server", where=named("server_kind"))
         self.separator, self.concurrency = separator, choose_concurrency(server.server_concurrency)
         if prompt_price is not None or completion_price is not None:
             self.prices = Prices(prompt_price or 0.0, completion_price or 0.0)
-        self._address, self._setting = parse_address(model_path, setting=setting), setting
+        endpoint = parse_endpoint(model_path or find_openai_address(setting), setting=setting)
+        self._address, self._query, self._setting = endpoint.url, endpoint.query, setting
+        self._headers = request.read_headers()
+        api_model = api_model or _find_deployment(self._address)
+        self._model_name = model_name
+        kwargs = {"chat_template_kwargs": {"enable_thinking": thinking, "thinking": thinking}}
+        self._fields = merge_fields(
+            kwargs if thinking is not None else None,
+            {"reasoning_effort": reasoning_effort} if reasoning_effort else None,
+            request.extra_body,
+        )
         self._api_model, self._key_env, self._api, self._kind = api_model, api_key_env, api, server_kind
         self._api_key = api_key
         self._session = HttpSession(
@@ -71,16 +89,27 @@ class OpenAI(Engine):
             key=api_key,
             server=server,
             setting=setting,
+            query=self._query,
+            headers=self._headers,
         )
-        self._client = CompletionClient(self._session, api, n_per_request)
+        self._client = CompletionClient(self._session, api, n_per_request, self._fields)
         self._lock = threading.Lock()
         self._server: Server | None = None
 
     @property
     def identity(self) -> str:  # type: ignore[override]
-        """Address, interface and name of the model; the server is asked where the name was not given."""
-        model = self._api_model or self._ask_server().model
-        return f"openai:{self._address}:{self._api}:{model}"
+        """Address, interface and name of the model; the server is asked where the name was not given.
+
+        A model that the user names is itself at every address. Fields that were added belong to it.
+        """
+        if self._model_name:
+            return f"openai:{self._api}:{self._model_name}{identify(self._fields)}"
+        return f"openai:{self._address}:{self._api}:{self.served_name}{identify(self._fields)}"
+
+    @property
+    def served_name(self) -> str:  # type: ignore[override]
+        """The name of the model, by the user or else on the server."""
+        return self._model_name or self._api_model or self._ask_server().model
 
     @property
     def capabilities(self) -> Capabilities:  # type: ignore[override]
@@ -152,6 +181,12 @@ class OpenAI(Engine):
         with self._lock:
             if self._server is None:
                 names = {"key_env": self._key_env, "key": self._api_key, "kind": self._kind, "setting": self._setting}
-                asked = contact(self._address, self._api_model, **names)
+                asked = contact(self._address, self._api_model, **names, query=self._query, headers=self._headers)
                 self._server = run_blocking(asked)
             return self._server
+
+
+def _find_deployment(address: str) -> str | None:
+    """Find the model that an address names, as Azure's do: /openai/deployments/NAME."""
+    _, found, rest = address.partition("/deployments/")
+    return rest.partition("/")[0] or None if found else None

@@ -13,7 +13,9 @@ import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 from inference_kit.errors import EngineError, UserError, named
 from inference_kit.models.http.fairness import FairQueue
@@ -97,6 +99,8 @@ class HttpSession:
         key: The key itself, in the place of the variable's.
         server: How many requests at once, how long to wait, how often to ask again.
         setting: The setting that gave the address, for messages.
+        query: What follows ? in the address of each request.
+        headers: Further headers of each request.
     """
 
     def __init__(
@@ -107,7 +111,10 @@ class HttpSession:
         key: str = "",
         server: ServerSettings = ServerSettings(),
         setting: str = "model_path",
+        query: str = "",
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
+        self._query, self._headers = f"?{query}" if query else "", headers
         self.base_url, self.key_env, self.setting = base_url, key_env, setting
         self._given_key = key
         self._settings = server
@@ -247,7 +254,7 @@ class HttpSession:
         ticket = await connections.rate_limit.acquire()
         try:
             async with connections.client.request(
-                method, self.base_url + path, data=data, allow_redirects=False
+                method, self.base_url + path + self._query, data=data, allow_redirects=False
             ) as response:
                 if response.status // 100 != 2:
                     await self._raise_refusal(response, connections.rate_limit, ticket)
@@ -356,15 +363,22 @@ class HttpSession:
     def _read_key(self) -> str:
         return self._given_key or (os.environ.get(self.key_env, "").strip() if self.key_env else "")
 
+    def _build_headers(self) -> dict[str, str]:
+        """Build the headers of every request; Azure takes a key in one of its own."""
+        key, host = self._read_key(), urlsplit(self.base_url).hostname or ""
+        keys = {"Authorization": f"Bearer {key}"} if key else {}
+        if key and host.endswith(".azure.com"):
+            keys["api-key"] = key
+        return {"Content-Type": "application/json", **keys, **self._headers}
+
     def _connect(self) -> _Connections:
         """Return the connections of this event loop; one of another loop cannot be used."""
         import aiohttp
 
         loop = asyncio.get_running_loop()
         if self._connections is None or self._connections.loop is not loop:
-            key = self._read_key()
             client = aiohttp.ClientSession(
-                headers={"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})},
+                headers=self._build_headers(),
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
                 timeout=aiohttp.ClientTimeout(
                     total=self._settings.request_seconds,

@@ -66,6 +66,11 @@ class Replicas(Engine):
         return self._engine.identity
 
     @property
+    def served_name(self) -> str:  # type: ignore[override]
+        """That of the engine."""
+        return self._engine.served_name
+
+    @property
     def capabilities(self) -> Capabilities:  # type: ignore[override]
         """Those of the engine."""
         return self._engine.capabilities
