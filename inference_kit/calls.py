@@ -23,6 +23,9 @@ from inference_kit.records import Completion, GenerationConfig, Message, Problem
 from inference_kit.reward_models.base import RewardModel
 from inference_kit.store.call_log import CallLog, LoggedCall, call_key
 
+ENDED_BY_THEMSELVES = ("stop", "boundary")
+"""Finish reasons of completions that a higher token limit leaves as they are."""
+
 Item = TypeVar("Item", Completion, str | Completion)
 Ask = Callable[[Prompt, GenerationConfig], AsyncIterator[tuple[int, Item]]]
 """How an engine is asked: its `generate` or its `stream`."""
@@ -102,6 +105,7 @@ class Calls:
         async with self._asking[asked] if config.temperature == 0 else nullcontext():
             reading = _Reading(shared=self._shares_prompt)
             self._look_up(seed_of, reading)
+            self._take_over(prompt, config, seed_of)
             for key in [key for key in seed_of if key in self._known]:
                 for position in places[key]:
                     yield position, self._known[key]
@@ -114,6 +118,7 @@ class Calls:
                     key = missing[place]
                     if isinstance(item, Completion):
                         self._log(self._engine_identity, key, item.to_json())
+                        self._note_limit(config)
                         self._known[key] = item
                         self._count(item, reading.new_tokens(item.prompt_tokens), paid=True)
                     for position in places[key]:
@@ -127,6 +132,22 @@ class Calls:
                 by_then = "read_tokens" not in logged.payload
                 read = reading.new_tokens(completion.prompt_tokens, by_then=by_then) if logged.same_run else 0
                 self._count(completion, read, paid=logged.same_run)
+
+    def _take_over(self, prompt: Prompt, config: GenerationConfig, seed_of: Mapping[str, int]) -> None:
+        """Take what ended by itself under a lower token limit of another run; a higher limit would not change it."""
+        limits = self.log.find_lower_limits(self._engine_identity, config.max_new_tokens) if self.log else ()
+        for limit in limits:
+            missing = [key for key in seed_of if key not in self._known]
+            asked = self._digest_prompt(prompt, replace(config, max_new_tokens=limit)) if missing else ""
+            for key in missing:
+                logged = self._find(self._engine_identity, call_key(asked=asked, seed=seed_of[key]))
+                if logged and not logged.same_run and logged.payload["finish_reason"] in ENDED_BY_THEMSELVES:
+                    self._known[key] = completion = Completion.from_json(logged.payload)
+                    self._count(completion, 0, paid=False)
+
+    def _note_limit(self, config: GenerationConfig) -> None:
+        if self.log:
+            self.log.note_limit(self._engine_identity, config.max_new_tokens)
 
     def _count(self, completion: Completion, prompt_tokens: int, *, paid: bool) -> None:
         usage = Usage(

@@ -233,3 +233,40 @@ def test_a_log_that_the_code_of_before_wrote_answers_everything(tmp_path: Path) 
     asyncio.run(greedy(context(engine, CallLog(tmp_path, "run-a", fsync_seconds=None))))
     assert (engine.completions, reward_model.scored) == (0, 0)
     assert [path.name for path in tmp_path.iterdir()] == ["flat_call_log.jsonl"]
+
+
+class Shortened(SeededEngine):
+    """Ends at the token limit where its text of 8 tokens is longer; an even seed writes nothing that long."""
+
+    def _write(self, prompt: Prompt, seed: int) -> Completion:
+        completion = super()._write(prompt, seed)
+        return replace(completion, tokens=4) if seed % 2 == 0 else replace(completion, finish_reason="length")
+
+
+def test_what_ended_by_itself_is_taken_over_by_a_higher_token_limit(tmp_path: Path) -> None:
+    """Issue 12: what was cut off is written anew, and a lower limit takes nothing."""
+    low, high = (replace(CONFIG, max_new_tokens=limit) for limit in (5, 50))
+    prompt = replace(PROMPT, seeds=(2, 3, 4))
+    first = asyncio.run(Calls(Shortened(), log=CallLog(tmp_path, "a", fsync_seconds=None)).complete(prompt, low))
+    for run in ("b", "b"):
+        engine = SeededEngine()
+        calls = Calls(engine, log=CallLog(tmp_path, run, fsync_seconds=None))
+        found = asyncio.run(calls.complete(prompt, high))
+        assert (found[0], found[2]) == (first[0], first[2])
+        assert found[1].finish_reason == "stop"
+        assert (calls.usage.calls, calls.usage.cached_calls, calls.usage.generated_tokens) == (3, 2, 8)
+    assert engine.completions == 0
+    lower = SeededEngine()
+    asyncio.run(
+        Calls(lower, log=CallLog(tmp_path, "c", fsync_seconds=None)).complete(prompt, replace(CONFIG, max_new_tokens=3))
+    )
+    assert lower.completions == 3
+
+
+def test_a_run_takes_nothing_over_from_itself(tmp_path: Path) -> None:
+    """So a resumed run counts what an undisturbed one does."""
+    for limit in (5, 50):
+        engine = SeededEngine()
+        calls = Calls(engine, log=CallLog(tmp_path, "a", fsync_seconds=None))
+        asyncio.run(calls.complete(PROMPT, replace(CONFIG, max_new_tokens=limit)))
+        assert engine.completions == 3

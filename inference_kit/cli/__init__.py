@@ -5,11 +5,14 @@ Promises: what a user can mend is one line on standard error and exit code 2; a 
 more.
 """
 
+import codecs
 import importlib
+import json
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import NoReturn
 
 from inference_kit import __version__
@@ -37,6 +40,7 @@ OWN_FLAGS = ("run", "chat")
 def main(arguments: Sequence[str], registries: Registries) -> int:
     """Run one command and return its exit code."""
     debug = "--debug" in arguments
+    _escape_what_cannot_be_written()
     try:
         return _dispatch([*arguments], registries)  # `list` is a module of this package once it is imported
     except UserError as error:
@@ -57,6 +61,20 @@ def main(arguments: Sequence[str], registries: Registries) -> int:
         print(f"bug: {type(error).__name__}: {error} ({place.filename}:{place.lineno})", file=sys.stderr)
         print("Run the same command with --debug for the traceback, and please report it.", file=sys.stderr)
         return 1
+
+
+def _escape_what_cannot_be_written() -> None:
+    r"""Write a character that a terminal's encoding lacks as `\uXXXX`, which JSON reads back, and fail at none."""
+    codecs.register_error("inference_kit.escape", _escape)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="inference_kit.escape")
+
+
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 def console_script() -> NoReturn:

@@ -1,11 +1,11 @@
 """The call log: what was generated or scored, by key, so that nothing is paid for twice.
 
 Why: an interrupted search goes on where it was, a larger N re-uses the smaller, a second method re-uses what matches.
-Promises: an appended payload outlives a killed process; each writing process has its own file; what a model wrote is
-in a sub-folder of its own, whose files are read once, at the first use, and no other model's. Files beside the
-sub-folders are older, of any model, and are read as well. A line that is torn or spoilt counts as absent. Where a key
-is there twice, a line of the same run comes first, then the later line. Payloads stay on disk: a call takes some 130
-bytes of memory. Threads may share a log.
+Promises: an appended payload outlives a killed process; each writing process has its own file; what a model wrote is in
+a sub-folder of its own, whose files are read once, at the first use, and no other model's. Files beside the sub-folders
+are older, of any model, and are read as well. Empty files in a sub-folder name the token limits of its calls. A line
+that is torn or spoilt counts as absent. Where a key is there twice, a line of the same run comes first, then the later
+line. Payloads stay on disk: a call takes some 130 bytes of memory. Threads may share a log.
 """
 
 import hashlib
@@ -30,6 +30,10 @@ _BEFORE_KEY = b'{"key": "'
 _AFTER_KEY = b'", "run": '
 _KEY = slice(len(_BEFORE_KEY), len(_BEFORE_KEY) + 32)
 _RUN = _KEY.stop + len(_AFTER_KEY)
+_LIMIT = "limit-"
+_MOST_LIMITS = 16
+"""Token limits that are looked under; a search with budgets asks with ever another one."""
+
 _OPEN_FILES = 64
 _READABLE = 60
 """Characters of an identity that stand in the name of its folder."""
@@ -81,6 +85,7 @@ class CallLog:
         self._index: _Index | None = None
         self._folders: dict[str, Path] = {}
         self._own: dict[str, _OwnFile] = {}
+        self._limits: dict[str, set[int]] = {}
 
     def find(self, identity: str, key: str) -> LoggedCall | None:
         """Return what was logged under `key`, which names a call of the model `identity`; None if nothing was."""
@@ -101,6 +106,29 @@ class CallLog:
             own = self._own[identity]
             index.add(unhexlify(key), own.number, own.file.append(line), same_run=True)
 
+    def note_limit(self, identity: str, limit: int) -> None:
+        """Note that the model `identity` wrote under a token limit; so many limits at the most are noted, the first.
+
+        Raises:
+            UserError: where the disk refuses.
+        """
+        with self._lock:
+            limits = self._read_limits(identity)
+            if limit in limits or len(limits) >= _MOST_LIMITS:
+                return
+            folder = self.folder / folder_name(identity)
+            make_folder(folder)
+            try:
+                (folder / f"{_LIMIT}{limit}").touch()
+            except OSError as error:
+                raise disk_error(error, folder) from error
+            limits.add(limit)
+
+    def find_lower_limits(self, identity: str, limit: int) -> list[int]:
+        """Return the token limits below `limit` under which the model `identity` wrote, the highest first."""
+        with self._lock:
+            return sorted((each for each in self._read_limits(identity) if each < limit), reverse=True)
+
     def close(self) -> None:
         """Give the files back; the log may be used again."""
         with self._lock:
@@ -108,6 +136,14 @@ class CallLog:
                 self._own.popitem()[1].file.close()
             if self._index is not None:
                 self._index.close_files()
+
+    def _read_limits(self, identity: str) -> set[int]:
+        if identity not in self._limits:
+            names = [
+                path.name.removeprefix(_LIMIT) for path in (self.folder / folder_name(identity)).glob(f"{_LIMIT}*")
+            ]
+            self._limits[identity] = {int(name) for name in names if name.isdecimal()}
+        return self._limits[identity]
 
     def _read(self, identity: str) -> "_Index":
         """Return the index, with what the model wrote in it."""

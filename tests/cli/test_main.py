@@ -1,5 +1,7 @@
 """The front door: help, names, logging, bugs."""
 
+import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -46,6 +48,21 @@ def test_help_and_list_import_nothing_heavy(words: list[str]) -> None:
     assert done.stdout.splitlines()[-1] == "heavy: []"
     if words == ["--help"]:
         assert all(command in done.stdout for command in cli.COMMANDS)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_lacks_a_character_gets_it_escaped(tmp_path: Path, encoding: str) -> None:
+    """Issue 12: so JSON stays JSON, and a table is printed."""
+    file = tmp_path / "lines.jsonl"
+    response = "\\boxed{四 und zwölf 𝔸 \ud800}"
+    file.write_text(json.dumps({"id": "é四", "gold": "4", "response": response}) + "\n")
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    for words in (["grade", str(file)], ["list", "templates"]):
+        command = [sys.executable, "main.py", *words]
+        done = subprocess.run(command, cwd=HOME, env=environment, capture_output=True, check=True)
+        shown = done.stdout.decode(encoding)
+        assert "\\u" in shown
+        assert words[0] == "list" or json.loads(shown)["id"] == "é四"
 
 
 def test_a_name_alone_suffices_and_a_path_replaces_the_registered_one(

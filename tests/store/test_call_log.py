@@ -219,3 +219,15 @@ def test_a_key_names_everything_it_is_given() -> None:
     assert call_key(a=(1, 2)) == call_key(a=[1, 2])
     others = [parts | change for change in ({"seed": 4}, {"seed": "3"}, {"model": "n"}, {"top_p": None}, {"more": 0})]
     assert len({call_key(**each) for each in [parts, *others]}) == 6
+
+
+def test_token_limits_are_noted_for_each_model_and_few_of_them(tmp_path: Path) -> None:
+    log = CallLog(tmp_path, "run", fsync_seconds=None)
+    assert log.find_lower_limits("engine", 100) == []
+    for limit in (64, 32, 64, *range(1000, 1040)):
+        log.note_limit("engine", limit)
+    again = CallLog(tmp_path, "run", fsync_seconds=None)
+    assert again.find_lower_limits("engine", 100) == [64, 32]
+    assert again.find_lower_limits("engine", 64) == [32]
+    assert len(again.find_lower_limits("engine", 9999)) == 16
+    assert again.find_lower_limits("another", 100) == []
