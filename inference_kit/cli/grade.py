@@ -102,9 +102,10 @@ def _line(line: str, where: str) -> tuple[Any, str | tuple[str, ...], str]:
     for field in ("id", "gold", "response"):
         if field not in data:
             raise UserError(f"field {field!r} is missing", where=where, fix=f"{NEEDED} Yours has {', '.join(data)}.")
-    if not isinstance(data["response"], str):
+    response = "" if data["response"] is None else data["response"]  # null is an answer that is not there
+    if not isinstance(response, str):
         raise UserError("field 'response' is not text", where=where, fix=NEEDED)
-    return data["id"], _gold(data["gold"], where), data["response"]
+    return data["id"], _gold(data["gold"], where), response
 
 
 def _gold(gold: Any, where: str) -> str | tuple[str, ...]:

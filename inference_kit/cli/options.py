@@ -62,7 +62,7 @@ def parse(
         options: The flags that are known.
         arguments: The words of the command line.
         prog: The command, for messages.
-        elsewhere: Flags that something else would have, with its name.
+        elsewhere: Flags that another method would have, with its name.
 
     Raises:
         UserError: an unknown flag, a value of the wrong type, a word that belongs to no flag.
@@ -71,9 +71,8 @@ def parse(
     for word in unread:
         flag = word.partition("=")[0]
         if elsewhere and flag in elsewhere:
-            raise UserError(
-                f"{flag} is a setting of {elsewhere[flag]}, which is not what runs", fix=f"See {prog} --help."
-            )
+            what = f"{flag} is a setting of {elsewhere[flag]}, which is not what runs"
+            raise UserError(what, fix=f"Leave it out, or choose that method: {flag_of('method')} {elsewhere[flag]}.")
         if word.startswith("--"):
             known = [option.flag for option in options] + [*map(flag_of, SYNONYMS)]
             raise unknown(flag, known, "option")
@@ -95,7 +94,7 @@ def add_options(parser: argparse.ArgumentParser, options: Sequence[Option], *, a
     for option in options:
         if option.group not in groups:
             groups[option.group] = parser.add_argument_group(option.group)
-        shown = f"{option.help} (default: {option.default})" if option.default else option.help
+        shown = f"{option.help} ({option.source}: {option.default})" if option.default else option.help
         groups[option.group].add_argument(
             option.flag,
             dest=option.name,

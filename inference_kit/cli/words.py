@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from inference_kit.cli.options import Parser, add_options, parse, parse_known
-from inference_kit.config import Level, read_config
-from inference_kit.errors import named
+from inference_kit.config import ConfigFile, Level, Resolved, read_config
+from inference_kit.errors import UserError, named
 from inference_kit.search import METHODS
 from inference_kit.setup.choose import choose_parts
 from inference_kit.setup.names import Selection, select
@@ -71,39 +71,58 @@ class Command:
         Raises:
             UserError: an unknown name, flag or key, a value out of range, a path that does not exist.
         """
-        selection, request = self._read(words, registries)
-        return choose_parts(selection, request, registries, opener)
+        given = self._read_names(words)
+        return self._choose(words, self._request(given, ask=not given.get("explain")), registries, opener)
 
     def print_help(self, words: Sequence[str], registries: Registries) -> None:
-        """Print every flag of what `words` choose: those of its method, model, reward model and data set too."""
-        selection, _ = self._select(words, registries)
+        """Print every flag of what `words` choose, those of its parts too, with the values that will hold."""
+        request = self._request(self._read_names(words), ask=False)
+        options = self._known(select(request, registries))
+        try:
+            settings = _list_values(self._choose(words, request, registries, Opener()))
+        except UserError:  # what is wrong with a request is no reason to show no help
+            settings = {}
         parser = Parser(prog=self.prog, description=self.about, allow_abbrev=False)
-        add_options(parser, self._known(selection))
+        add_options(parser, [option.show(settings) for option in options])
         parser.print_help()
 
-    def _select(self, words: Sequence[str], registries: Registries) -> tuple[Selection, Request]:
-        """Read the names among `words` and in the config file that they name; values are as they were written."""
-        given, _ = parse_known(list_run_options(TerminalOptions), words, prog=self.prog)
+    def _read_names(self, words: Sequence[str]) -> dict[str, Any]:
+        """Read those words that do not depend on what is chosen."""
+        return parse_known(list_run_options(TerminalOptions), words, prog=self.prog)[0]
+
+    def _request(self, given: Mapping[str, Any], *, ask: bool) -> Request:
+        """Return what names are given by the words and by the config file that they name."""
         levels = [Level("command line", given, told=True)]
         if given.get("config"):
-            levels.append(Level("config file", read_config(Path(given["config"]).expanduser(), SECTIONS).values))
+            levels.append(Level("config file", _read_config(given).values))
         remedy = f"Add {named('reward_model')} NAME; `main.py list reward_models` shows those registered."
-        request = Request(tuple(levels), self.defaults, TerminalOptions, remedy)
-        return select(request, registries), request
+        return Request(tuple(levels), self.defaults, TerminalOptions, ask, remedy)
 
-    def _read(self, words: Sequence[str], registries: Registries) -> tuple[Selection, Request]:
-        """Read all words and the config file, each value as its setting wants it."""
-        selection, request = self._select(words, registries)
+    def _choose(self, words: Sequence[str], request: Request, registries: Registries, opener: Opener) -> Parts:
+        """Read all words and the config file, each value as its setting wants it, and choose the parts."""
+        selection = select(request, registries)
         given = parse(self._known(selection), words, prog=self.prog, elsewhere=_flags_of_methods())
         levels = [Level("command line", given, told=True)]
         if given.get("config"):
             options = {option.name: option for option in selection.options}
-            config = read_config(Path(given["config"]).expanduser(), SECTIONS)
-            levels.append(read_file_level(config, options, "config file"))
-        return selection, replace(request, levels=tuple(levels))
+            levels.append(read_file_level(_read_config(given), options, "config file"))
+        return choose_parts(selection, replace(request, levels=tuple(levels)), registries, opener)
 
     def _known(self, selection: Selection) -> list[Option]:
         return [option for option in selection.options if self.knows(option.key)]
+
+
+def _list_values(parts: Parts) -> dict[str, Resolved]:
+    """Return all settings that will hold, those too that nobody gave and that follow from what was chosen."""
+    followed = {
+        "reward_model": Resolved(parts.reward_model_name, "default"),
+        "concurrency": Resolved(parts.engine.concurrency, "engine"),
+    }
+    return {**followed, **parts.settings}
+
+
+def _read_config(given: Mapping[str, Any]) -> ConfigFile:
+    return read_config(Path(given["config"]).expanduser(), SECTIONS)
 
 
 def _flags_of_methods() -> dict[str, str]:

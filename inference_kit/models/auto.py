@@ -5,7 +5,9 @@ Promises: the choice comes with its reason, so that it can be shown; a server is
 """
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
+from inference_kit.models.http.address import OLLAMA_PORT
 from inference_kit.models.http.kinds import detect_protocol
 from inference_kit.models.local.weights import Weights
 from inference_kit.models.vllm.process import find_vllm_python
@@ -19,12 +21,20 @@ class EngineChoice:
     reason: str
 
 
-def choose_engine(model_path: str) -> EngineChoice:
+def choose_engine(model_path: str, *, ask: bool = True) -> EngineChoice:
     """Choose the engine for a folder, a hub id or a server's address.
+
+    Args:
+        model_path: What is to run.
+        ask: Ask a server what it is; else its address has to do.
 
     Raises:
         EngineError: where the server cannot be reached.
     """
+    if "://" in model_path and not ask:
+        looks_like_ollama = urlsplit(model_path).port == OLLAMA_PORT
+        name = "ollama" if looks_like_ollama else "openai"
+        return EngineChoice(name, "what the address looks like; a run asks the server")
     if "://" in model_path:
         kind = detect_protocol(model_path)
         return EngineChoice(

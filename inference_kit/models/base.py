@@ -99,6 +99,13 @@ class Engine:
         """Render messages as the model sees them, for showing; by default their contents, one a paragraph."""
         return "\n\n".join(message.content for message in messages)
 
+    def as_known_here(self) -> "Engine | None":
+        """Return an engine that tells what this one is without asking a server or a hub; None where that is not known.
+
+        It tells `generation_defaults`, `context_length` and `capabilities`, for showing, and writes nothing.
+        """
+        return self
+
     async def close(self) -> None:
         """Give back processes, threads and memory."""
 

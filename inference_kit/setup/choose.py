@@ -57,14 +57,16 @@ def choose_parts(selection: Selection, request: Request, registries: Registries,
 
     engine, engine_settings = _open_engine(selection.model, options, levels, opener)
     settings["engine"] = Resolved(selection.model.engine, selection.model.reason)
-    generation = _resolve_generation(ranked, engine, request.default_level)
+    known = engine if request.ask else engine.as_known_here()
+    generation = _resolve_generation(ranked, known, request.default_level)
+    able = known or Engine()  # one of which nothing is known may be able to do everything
     reward_model, reward_settings = _open_reward_model(selection.reward_model, options, levels, opener)
     dataset, data_settings = _build_dataset(selection.dataset, options, levels)
     method = resolve_method(selection.method, ranked)
 
     scored = reward_model is not None
-    check_method(selection.method, engine, generation_config(generation), scored=scored, request=request)
-    votes = choose_votes(selection.method, options, engine, scored=scored, detailed=generation["token_details"].value)
+    check_method(selection.method, able, generation_config(generation), scored=scored, request=request)
+    votes = choose_votes(selection.method, options, able, scored=scored, detailed=generation["token_details"].value)
     if needs_details(selection.method, votes):
         generation["token_details"] = turn_on(generation["token_details"])
     settings["vote"] = show_votes(votes, settings.get("vote"))
@@ -123,8 +125,15 @@ def _check_options(settings: Mapping[str, Resolved], request: Request) -> None:
     )
 
 
-def _resolve_generation(levels: Sequence[Level], engine: Engine, default: Level) -> dict[str, Resolved]:
+def _resolve_generation(levels: Sequence[Level], engine: Engine | None, default: Level) -> dict[str, Resolved]:
     """Resolve the generation settings; below all levels stand the model's own, and those of the face."""
+    if engine is None:
+        open_to_change = "library default, unless the model says otherwise"
+        resolved = generation_levels(*levels, default)
+        return {
+            name: replace(each, source=open_to_change) if each.source == "library default" else each
+            for name, each in resolved.items()
+        }
     own = Level("model's generation_config", engine.generation_defaults())
     longest = default.values.get("max_new_tokens", GenerationConfig().max_new_tokens)
     return generation_levels(*levels, own, *_fit_context(engine.context_length, longest), default)

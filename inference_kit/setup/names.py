@@ -70,7 +70,7 @@ def select(request: Request, registries: Registries) -> Selection:
     """
     wanted = request.resolve_options(request.levels)
     value = {name: each.value for name, each in wanted.items()}
-    model = find_model(value["model"], value.get("model_path"), registries.models)
+    model = find_model(value["model"], value.get("model_path"), registries.models, ask=request.ask)
     reward_model = _find_reward_model(value.get("reward_model"), model.name, registries.reward_models)
     dataset = _find_dataset(value, explicit=wanted["dataset"].source != "default", table=registries.datasets)
     method = ALIASES.get(str(value["method"]), str(value["method"]))
@@ -84,7 +84,7 @@ def select(request: Request, registries: Registries) -> Selection:
     return Selection(model, reward_model, dataset, method, tuple(options))
 
 
-def find_model(name: str | Engine, path: str | None, table: Mapping[str, Entry]) -> Named:
+def find_model(name: str | Engine, path: str | None, table: Mapping[str, Entry], *, ask: bool = True) -> Named:
     """Return what a model's name stands for.
 
     Args:
@@ -92,6 +92,7 @@ def find_model(name: str | Engine, path: str | None, table: Mapping[str, Entry])
             that is open already.
         path: What replaces a registered path.
         table: Registered models.
+        ask: Whether a server may be asked what it is.
 
     Raises:
         UserError: for an unknown name.
@@ -108,7 +109,7 @@ def find_model(name: str | Engine, path: str | None, table: Mapping[str, Entry])
     if name != "auto" and not is_local(name) and "/" not in name:
         raise unknown(name, [*table, *ENGINES, "auto"], "model", where=named("model"))
     place = str(path) if name == "auto" else name
-    choice = choose_engine(place)
+    choice = choose_engine(place, ask=ask)
     shown = urlsplit(place).netloc if "://" in place else Path(place).expanduser().resolve().name
     return Named(shown, partial(ENGINES[choice.engine], place), choice.reason)
 

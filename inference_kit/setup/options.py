@@ -5,11 +5,11 @@ used.
 Promises: settings of a reward model begin with `reward_`, so no two parts share a name.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from inference_kit.config import GENERATION
+from inference_kit.config import GENERATION, Resolved
 from inference_kit.errors import UserError, flag_of
 from inference_kit.records import GenerationConfig
 from inference_kit.registry import Setting, settings_of
@@ -32,8 +32,8 @@ REWARD_PREFIX = "reward_"
 class Option:
     """One setting as a face shows and reads it.
 
-    `default` says in words what holds where nobody sets it; `key` is its name among the settings of a run, where the
-    settings of a part stand behind the part's name, as in `method.n`.
+    `default` says in words what holds, by default or by another `source`; `key` is its name among the settings of a
+    run, where the settings of a part stand behind the part's name, as in `method.n`.
     """
 
     name: str
@@ -42,6 +42,15 @@ class Option:
     default: str = ""
     group: str = WHAT
     key: str = ""
+    source: str = "default"
+
+    def show(self, settings: Mapping[str, Resolved]) -> "Option":
+        """Return the option with the value that it has among the settings of a run."""
+        setting = settings.get(self.key)
+        if setting is None:
+            return self
+        source = "default" if setting.source == "library default" else setting.source
+        return replace(self, default=show_value(setting.value), source=source)
 
     @property
     def flag(self) -> str:
@@ -111,7 +120,9 @@ def list_settings(owner: Callable[..., Any], group: str, part: str, *, prefix: s
 
 
 def show_value(value: Any) -> str:
-    """Write a value as one line of help: a boolean as flags write it, what is not printable as Python does."""
+    """Write a value as one line of help, as flags write it; what is not printable is written as Python does."""
+    if isinstance(value, list | tuple):
+        return ",".join(map(show_value, value)) or "none"
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return text if text.isprintable() and text else repr(text)
 
@@ -120,7 +131,7 @@ def _list_generation() -> list[Option]:
     readers: dict[type, Read] = {int: read_integer, float: read_number, tuple: read_stops, bool: read_boolean}
     library = GenerationConfig()
     found = [
-        Option(name, readers[each.type], each.help, show_value(getattr(library, name) or 0), "generation", name)
+        Option(name, readers[each.type], each.help, show_value(getattr(library, name)), "generation", name)
         for name, each in GENERATION.items()
     ]
     sample = Option("do_sample", read_boolean, "false is temperature 0", "from the temperature", "generation")

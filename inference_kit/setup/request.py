@@ -23,12 +23,14 @@ class Request:
     """Levels of settings, strongest first, and what holds where none of them says anything.
 
     `defaults` are the face's own; `options` is the record of the options that it knows; `without_reward_model` is its
-    advice where a method needs a reward model and has none.
+    advice where a method needs a reward model and has none. Where it may not `ask`, no server and no hub is contacted,
+    and what only these could tell is left open: for help and for explanations.
     """
 
     levels: tuple[Level, ...]
     defaults: Mapping[str, Any] = field(default_factory=dict)
     options: type[RunOptions] = RunOptions
+    ask: bool = True
     without_reward_model: str = f"Add {named('reward_model')} NAME."
 
     @property

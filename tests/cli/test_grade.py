@@ -45,6 +45,15 @@ def test_the_accuracy_of_the_file_is_on_standard_error(tmp_path: Path, capsys: p
     assert capsys.readouterr().err == "0/0 correct, accuracy -\n"
 
 
+def test_a_response_that_is_null_is_an_answer_that_is_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = _write(tmp_path / "lines.jsonl", {"id": 1, "gold": "5", "response": None})
+    assert main(["grade", file], REGISTRIES) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown == {"id": 1, "correct": False, "extracted": None, "method": "no_answer"}
+
+
 def test_strict_takes_the_last_box(tmp_path: Path) -> None:
     file = _write(tmp_path / "lines.jsonl", {"id": 1, "gold": "5", "response": r"\boxed{5} no, \boxed{6}"})
     for rule, correct in (("--lenient", True), ("--strict", False)):

@@ -121,6 +121,19 @@ def without_times(value: Any) -> Any:
         ("--method mcts --reward-model whims --c-puct -1", "--c-puct: c_puct must be at least 0, got -1.0"),
         ("--method self_consistency --certainty 1.5", "--certainty: certainty must be at most 1, got 1.5"),
         ("--aggregate median --reward-model whims", "Did you mean 'mean'"),
+        (
+            "--reward-model likelihood --reward-model-path . --reward-beta -1",
+            "--reward-beta: reward_beta must be above 0",
+        ),
+        (
+            "--limit 99999999999999999999",
+            "--limit: limit must be at most 9223372036854775807, got 99999999999999999999",
+        ),
+        ("--method best_of_n --beam-width 3", "or choose that method: --method beam_search."),
+        (
+            "--method greedy --system x --reward-model likelihood",
+            "Likelihood cannot be made: missing a required argument",
+        ),
         ("--step-tokens -1", "step_tokens must be at least 0, got -1"),
         ("--max-tokens-per-problem 0", "max_tokens_per_problem must be at least 1"),
         ("--max-calls-per-problem 0", "max_calls_per_problem must be at least 1"),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import tiny_models
 from loguru import logger
+from mock_server import MockServer
 
 import inference_kit
 from inference_kit import cli
@@ -213,3 +214,44 @@ def test_a_wrong_key_of_the_reward_models_section_is_told_those_that_it_knows(
         Command("main.py run", "").choose(
             [*chosen, str(models["own"]), "--config", str(home / "run.yaml")], registries(home, models["own"]), Opener()
         )
+
+
+@pytest.mark.parametrize("asked", ["--explain", "--help"])
+@pytest.mark.parametrize("name", ["server.url", "server.root", "org/never-fetched"])
+def test_help_and_explain_contact_no_server_and_no_hub(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], asked: str, name: str
+) -> None:
+    """What only the server knows is shown as what holds unless it says otherwise."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the hub was asked")
+
+    monkeypatch.setattr("inference_kit.models.decode.huggingface.HuggingFace.fetch", refuse)
+    with MockServer() as server:
+        model = {"server.url": server.url, "server.root": server.root}.get(name, name)
+        words = ["run", "--model", model, "--dataset", "mine", "--reward-model", "http", "--reward-model-path"]
+        try:
+            code = cli.main([*words, server.url, "--method", "beam_search", asked], registries(home, BUNDLED))
+        except SystemExit as leaving:
+            code = leaving.code  # type: ignore[assignment]
+        assert (code or 0, server.asked) == (0, [])
+    assert "1024" in capsys.readouterr().out
+
+
+def test_help_shows_the_values_that_will_hold(
+    home: Path, models: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["run", "--model", "mine", "--dataset", "mine", "--n", "3", "--help"]
+    assert cli.main(words, registries(home, models["own"], separator=";", temperature=0.2)) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Candidates for each problem. (command line: 3)" in shown
+    assert "Text that ends a step. (registry: ;)" in shown
+    assert "0 is greedy (model arguments: 0.2)" in shown
+    assert "at the most (model's generation_config: 25)" in shown
+    assert "a registered reward model, or none (default: none)" in shown
+
+
+def test_help_is_shown_for_a_request_that_would_be_refused(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["run", "--model", "mine", "--dataset", "mine", "--method", "mcts", "--n", "0", "--help"]
+    assert cli.main(words, registries(home, BUNDLED)) == 0
+    assert "--c-puct" in capsys.readouterr().out

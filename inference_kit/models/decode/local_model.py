@@ -7,6 +7,7 @@ are; a prompt that does not fit is refused with both lengths, never cut.
 """
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -18,7 +19,7 @@ from inference_kit.models.base import Engine
 from inference_kit.models.decode.detokenize import Detokenizer
 from inference_kit.models.local.adapters import Adapter, resolve_adapters, warn_of_other_bases
 from inference_kit.models.local.chat_text import render_chat, set_chat_template, split_stops
-from inference_kit.models.local.hub import fetch_from_huggingface
+from inference_kit.models.local.hub import NotHere, fetch_from_huggingface, find_of_huggingface
 from inference_kit.models.local.loading import load_tokenizer
 from inference_kit.models.local.weights import Weights
 from inference_kit.records import GenerationConfig, Message, Prompt
@@ -83,6 +84,8 @@ class LocalModel(Engine):
     """A model by folder or hub id, or a LoRA adapter, which brings its base."""
 
     fetch = staticmethod(fetch_from_huggingface)
+    find = staticmethod(find_of_huggingface)
+    """Like `fetch`, for what is on this machine already."""
 
     def __init__(self, model_path: str, model: ModelSettings) -> None:
         self.separator = model.separator
@@ -141,6 +144,16 @@ class LocalModel(Engine):
         if own.get("do_sample") is False:
             found["temperature"] = 0.0
         return found
+
+    def as_known_here(self) -> Engine | None:
+        """Return this engine over what is on this machine of its weights; None where a hub would have to be asked."""
+        found = copy(self)
+        found._given = replace(self._given, fetch=self.find)
+        found.__dict__.pop("weights", None)
+        try:
+            return found if found.weights.folder else None
+        except NotHere:
+            return None
 
     def render(self, messages: Sequence[Message]) -> str:
         """Render messages by the chat template; needs the tokenizer, not the weights."""

@@ -5,10 +5,11 @@ Promises: what was fetched before, and a local folder, need neither the network 
 """
 
 from inference_kit.models.decode.huggingface import HuggingFace
-from inference_kit.models.local.hub import fetch_from_modelscope
+from inference_kit.models.local.hub import fetch_from_modelscope, find_of_modelscope
 
 
 class ModelScope(HuggingFace):
     """A model of ModelScope by its id, or a local folder; everything else is as with `huggingface`."""
 
     fetch = staticmethod(fetch_from_modelscope)
+    find = staticmethod(find_of_modelscope)

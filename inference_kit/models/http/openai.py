@@ -135,6 +135,10 @@ class OpenAI(Engine):
         """The names of all models of the server; empty where it does not list them."""
         return self._ask_server().served
 
+    def as_known_here(self) -> Engine | None:
+        """Return this engine once the server was asked; before, nothing is known of it."""
+        return self if self._server else None
+
     def render(self, messages: Sequence[Message]) -> str:
         """Join the messages as they are sent as plain text; a chat is rendered by the server."""
         return join_contents(messages)

@@ -21,6 +21,10 @@ Fetch = Callable[[str, str | None, Sequence[str] | None, str], Path]
 """Fetches (id, revision, patterns or None for all files, the setting with the id) into a folder, which it returns."""
 
 
+class NotHere(UserError):
+    """A model that would have to be fetched."""
+
+
 def fetch_from_huggingface(repository: str, revision: str | None, patterns: Sequence[str] | None, setting: str) -> Path:
     """Fetch a model of Hugging Face by its id, and return the folder.
 
@@ -38,6 +42,22 @@ def fetch_from_huggingface(repository: str, revision: str | None, patterns: Sequ
         reason = f"{constants.ENDPOINT} does not answer within {SECONDS_TO_ANSWER:g} s" if silent else first_line(error)
         command = f"hf download {repository} --local-dir FOLDER"
         raise _explain_not_fetched(repository, "hub id", command, setting, reason) from error
+
+
+def find_of_huggingface(repository: str, revision: str | None, patterns: Sequence[str] | None, setting: str) -> Path:
+    """Find what is on this machine of a model of Hugging Face, and return the folder; the hub is not asked.
+
+    Raises:
+        NotHere: where it was never fetched.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    allowed = list(patterns) if patterns else None
+    try:
+        return Path(snapshot_download(repository, revision=revision, allow_patterns=allowed, local_files_only=True))
+    except (HFValidationError, LocalEntryNotFoundError) as error:
+        raise NotHere(f"{repository!r} was not fetched yet", where=named(setting)) from error
 
 
 def _is_silent(address: str) -> bool:
@@ -82,6 +102,24 @@ def fetch_from_modelscope(repository: str, revision: str | None, patterns: Seque
     except (HubError, OSError, ValueError) as error:
         command = f"modelscope download {repository} --local_dir FOLDER"
         raise _explain_not_fetched(repository, "ModelScope id", command, setting, first_line(error)) from error
+
+
+def find_of_modelscope(repository: str, revision: str | None, patterns: Sequence[str] | None, setting: str) -> Path:
+    """Find what is on this machine of a model of ModelScope, and return the folder; the hub is not asked.
+
+    Raises:
+        NotHere: where it was never fetched, or the package is missing.
+    """
+    try:
+        from modelscope import snapshot_download
+        from modelscope_hub.errors import CacheError
+    except ImportError as error:
+        raise NotHere("the package modelscope is not installed", where=named(setting)) from error
+    allowed = list(patterns) if patterns else None
+    try:
+        return Path(snapshot_download(repository, revision=revision, allow_patterns=allowed, local_files_only=True))
+    except (CacheError, ValueError) as error:
+        raise NotHere(f"{repository!r} was not fetched yet", where=named(setting)) from error
 
 
 def is_local(path: str) -> bool:

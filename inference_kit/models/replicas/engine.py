@@ -84,6 +84,10 @@ class Replicas(Engine):
         """Return those of the engine."""
         return self._engine.generation_defaults()
 
+    def as_known_here(self) -> Engine | None:
+        """Return what is known of the engine."""
+        return self._engine.as_known_here()
+
     def render(self, messages: Sequence[Message]) -> str:
         """Return the prompt as each copy sees it."""
         return self._engine.render(messages)

@@ -16,7 +16,7 @@ from inference_kit.errors import UserError, named
 from inference_kit.models.local.devices import Placement
 from inference_kit.models.local.weights import Weights
 from inference_kit.records import Problem
-from inference_kit.registry import flatten_settings
+from inference_kit.registry import Above, flatten_settings
 from inference_kit.reward_models.local.encoded_text import EncodedText
 from inference_kit.reward_models.local.forward import BatchedForward
 from inference_kit.reward_models.local.readout import build_logprob_forward
@@ -44,7 +44,7 @@ class ImplicitPRM(TransformerRewardModel):
         *,
         reference_path: str,
         separator: str = "\n\n",
-        beta: float = 0.001,
+        beta: Annotated[float, Above(0)] = 0.001,
         per_step: bool = False,
         placement: Placement = Placement(),
         max_batch_size: int = 16,

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from inference_kit.models.local.chat_text import render_chat
 from inference_kit.models.local.devices import Placement
 from inference_kit.records import Problem
-from inference_kit.registry import flatten_settings
+from inference_kit.registry import Above, flatten_settings
 from inference_kit.reward_models.local.encoded_text import EncodedText
 from inference_kit.reward_models.local.forward import BatchedForward
 from inference_kit.reward_models.local.readout import build_logprob_forward
@@ -36,7 +36,7 @@ class Likelihood(TransformerRewardModel):
         model_path: str,
         *,
         separator: str = "\n\n",
-        beta: float = 1.0,
+        beta: Annotated[float, Above(0)] = 1.0,
         placement: Placement = Placement(),
         max_batch_size: int = 64,
         cache_bytes: Annotated[int, 0] = CACHE_BYTES,
