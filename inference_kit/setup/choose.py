@@ -71,7 +71,7 @@ def choose_parts(selection: Selection, request: Request, registries: Registries,
         generation["token_details"] = turn_on(generation["token_details"])
     settings["vote"] = show_votes(votes, settings.get("vote"))
     return Parts(
-        model_name=_name_model(selection.model, registries, engine, engine_settings),
+        model_name=_name_model(selection.model, registries, able, engine_settings),
         reward_model_name=selection.reward_model.name if selection.reward_model else "none",
         dataset_name=selection.dataset.name if selection.dataset else "",
         method_name=selection.method,
@@ -98,7 +98,7 @@ def _name_model(model: Named, registries: Registries, engine: Engine, settings: 
     told = settings["model_name"].value if "model_name" in settings else None
     if model.open or (model.name in registries.models and not told):
         return model.name
-    return engine.served_name or model.name
+    return str(engine.served_name or told or model.name)
 
 
 def _read_model_file(selection: Selection, registries: Registries) -> list[Level]:
