@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from inference_kit.errors import EngineError, UserError, named
+from inference_kit.models.http.connection import explain_tls, find_proxy
 from inference_kit.models.http.fairness import FairQueue
 from inference_kit.models.http.rate_limit import RateLimit
 from inference_kit.models.http.refusals import RETRIED, Denied, Refusal, Refused, Unreachable, read_refusal
@@ -88,6 +89,7 @@ class _Connections:
     client: "ClientSession"
     rate_limit: RateLimit
     fair_queue: FairQueue
+    proxy: str = ""
 
 
 class HttpSession:
@@ -261,11 +263,10 @@ class HttpSession:
                 yield response
                 connections.rate_limit.increase()
         except aiohttp.ClientSSLError as error:
-            raise UserError(
-                f"no secure connection: {error}", where=self.base_url, fix="Mend the certificate."
-            ) from error
+            raise explain_tls(error, self.base_url) from error
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise NoConnection(f"the server cannot be reached ({_read_reason(error)})") from error
+            through = f" through the proxy {connections.proxy}" if connections.proxy else ""
+            raise NoConnection(f"the server cannot be reached{through} ({_read_reason(error)})") from error
         except TimeoutError as error:
             seconds = f"{self._settings.request_seconds:g}"
             raise Failure(f"no answer within {seconds} seconds", weight=TIMEOUT_WEIGHT) from error
@@ -304,6 +305,9 @@ class HttpSession:
                 where=self.base_url,
                 fix=f"Give that address as {named(self.setting)}, without what follows /v1.",
             )
+        if self.base_url.startswith("http://") and "HTTPS port" in refusal.message:
+            fix = f"Its address is {self.base_url.replace('http://', 'https://', 1)}."
+            raise UserError(str(refusal), where=self.base_url, fix=fix)
         raise Refused(
             str(refusal),
             where=self.base_url,
@@ -377,6 +381,7 @@ class HttpSession:
 
         loop = asyncio.get_running_loop()
         if self._connections is None or self._connections.loop is not loop:
+            proxy = find_proxy(self.base_url)
             client = aiohttp.ClientSession(
                 headers=self._build_headers(),
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
@@ -385,8 +390,11 @@ class HttpSession:
                     sock_connect=min(CONNECT_SECONDS, self._settings.request_seconds),
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                proxy=proxy.url if proxy else None,
+                proxy_auth=aiohttp.BasicAuth(proxy.user, proxy.password) if proxy and proxy.user else None,
             )
-            self._connections = _Connections(loop, client, RateLimit(self._settings.server_concurrency), FairQueue())
+            rate_limit = RateLimit(self._settings.server_concurrency)
+            self._connections = _Connections(loop, client, rate_limit, FairQueue(), proxy.url if proxy else "")
         return self._connections
 
 
