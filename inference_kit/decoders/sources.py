@@ -31,7 +31,7 @@ from inference_kit.models.local.hub import is_local
 from inference_kit.registry import Entry, opened, settings_of
 from inference_kit.reward_models.formats.likelihood import Likelihood
 from inference_kit.setup.choose import choose_parts
-from inference_kit.setup.names import Named, select
+from inference_kit.setup.names import Named, check_names, select
 from inference_kit.setup.opener import Opener
 from inference_kit.setup.parts import Parts
 from inference_kit.setup.registries import Registries
@@ -112,7 +112,7 @@ def choose_for(source: Source, told: Told, further: Mapping[str, Any], names: Re
         remedy = f"Name a {named('reward_model')}, or override `score`."
         request = Request((Level(WHERE, values, told=True),), DEFAULTS, without_reward_model=remedy)
         selection = select(request, names)
-        _check_engine_settings(selection.model, told)
+        check_names(request.levels, selection)
         if not told.options.use_chat_template:
             values |= _plain_text(selection.model)
         parts = choose_parts(selection, request, names, opener)
@@ -170,15 +170,6 @@ def _serve(source: Source, told: Told) -> Entry:
     variable = told.settings.get("api_key_env", settings_of(OpenAI)["api_key_env"].default)
     in_environment = os.environ.get(variable, "").strip()
     return partial(OpenAI, str(source.path), told.options.api_key or ("" if in_environment else NO_KEY))
-
-
-def _check_engine_settings(model: Named, told: Told) -> None:
-    """Refuse the setting of an engine that is not the one that runs, and any of one that is open already."""
-    of_engines = {name for each in ENGINES.values() for name in settings_of(each)}
-    known = {} if model.open else settings_of(opened(model.entry)[0])
-    if foreign := sorted(of_engines.intersection(told.settings) - {*known}):
-        fix = f"It has {', '.join(known)}." if known else "Set it where the engine is made."
-        raise UserError(f"{model.engine} has no setting {foreign[0]}", where=WHERE, fix=fix)
 
 
 def _plain_text(model: Named) -> dict[str, Any]:

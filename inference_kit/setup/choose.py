@@ -22,7 +22,7 @@ from inference_kit.reward_models.base import RewardModel
 from inference_kit.search import METHODS
 from inference_kit.setup.build import MODEL_MAY_SET, build_part, plan_part, read_model_arguments
 from inference_kit.setup.method import check_method, choose_votes, resolve_method, show_votes, turn_on
-from inference_kit.setup.names import Named, Selection, select
+from inference_kit.setup.names import Named, Selection, check_names, select
 from inference_kit.setup.opener import Opener
 from inference_kit.setup.options import REWARD_PREFIX, Option
 from inference_kit.setup.parts import Parts
@@ -44,7 +44,9 @@ def choose(request: Request, registries: Registries, opener: Opener) -> Parts:
     Raises:
         UserError: an unknown name, a value out of range, a method or vote without what it needs.
     """
-    return choose_parts(select(request, registries), request, registries, opener)
+    selection = select(request, registries)
+    check_names(request.levels, selection)
+    return choose_parts(selection, request, registries, opener)
 
 
 def choose_parts(selection: Selection, request: Request, registries: Registries, opener: Opener) -> Parts:

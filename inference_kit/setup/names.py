@@ -5,13 +5,14 @@ Promises: nothing is built; a model's name is, in this order, a registered name,
 folder or a hub id; what is unknown gets a did-you-mean.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from inference_kit.config import Level
 from inference_kit.dataset.compression import name_data
 from inference_kit.dataset.simpledataset import SimpleDataset
 from inference_kit.errors import UserError, named
@@ -19,7 +20,7 @@ from inference_kit.models import ENGINES
 from inference_kit.models.auto import choose_engine
 from inference_kit.models.base import Engine
 from inference_kit.models.local.hub import is_local
-from inference_kit.registry import Entry, lookup, name_of, opened, unknown
+from inference_kit.registry import Entry, lookup, name_of, opened, settings_of, unknown
 from inference_kit.reward_models import REWARD_MODELS
 from inference_kit.reward_models.base import RewardModel
 from inference_kit.search import ALIASES, METHODS
@@ -84,6 +85,19 @@ def select(request: Request, registries: Registries) -> Selection:
     return Selection(model, reward_model, dataset, method, tuple(options))
 
 
+def check_names(levels: Sequence[Level], selection: Selection) -> None:
+    """Refuse a setting that nothing has of what was chosen.
+
+    Raises:
+        UserError: naming what has it, or else the nearest setting.
+    """
+    known = {option.name for option in selection.options}
+    for level in levels:
+        for name in level.values:
+            if name not in known:
+                raise _explain_unknown(name, known, level.source, selection)
+
+
 def find_model(name: str | Engine, path: str | None, table: Mapping[str, Entry], *, ask: bool = True) -> Named:
     """Return what a model's name stands for.
 
@@ -112,6 +126,21 @@ def find_model(name: str | Engine, path: str | None, table: Mapping[str, Entry],
     choice = choose_engine(place, ask=ask)
     shown = urlsplit(place).netloc if "://" in place else Path(place).expanduser().resolve().name
     return Named(shown, partial(ENGINES[choice.engine], place), choice.reason)
+
+
+def _explain_unknown(name: str, known: Collection[str], source: str, selection: Selection) -> UserError:
+    methods = [method for method, each in METHODS.items() if name in settings_of(each.function)]
+    engines = [engine for engine, entry in ENGINES.items() if name in settings_of(entry)]
+    if not methods and not engines:
+        return unknown(name, known, "setting", where=source)
+    if methods:
+        fix = f"Leave it out, or choose another method: {named('method')} {methods[0]}."
+        return UserError(f"{selection.method} has no setting {name}", where=source, fix=fix)
+    engine = selection.model.engine
+    fix = f"{engine} has {', '.join(settings_of(opened(selection.model.entry)[0]))}; {engines[0]} has it."
+    if selection.model.open:
+        fix = "Set it where the engine is made."
+    return UserError(f"{engine} has no setting {name}", where=source, fix=fix)
 
 
 def _find_reward_model(name: Any, model_name: str, table: Mapping[str, Entry]) -> Named | None:

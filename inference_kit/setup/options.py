@@ -97,7 +97,7 @@ def list_run_options(record: type[RunOptions]) -> list[Option]:
 
 
 def list_settings(owner: Callable[..., Any], group: str, part: str, *, prefix: str = "") -> list[Option]:
-    """List the settings of a method, an engine, a reward model or a data set; a mapping cannot be an option.
+    """List the settings of a method, an engine, a reward model or a data set, as far as a text can hold them.
 
     Args:
         owner: Whose keyword-only parameters they are.
