@@ -304,7 +304,9 @@ def _checked(name: str, setting: Resolved) -> Resolved:
     if isinstance(value, bool) or not isinstance(value, int | float) or (known.type is int and not whole):
         kind = "an integer" if known.type is int else "a number"
         raise UserError(f"{name} must be {kind}, got {value!r}", where=setting.source)
-    if not math.isfinite(value) or not known.low <= value <= known.high:
+    if not math.isfinite(value):
+        raise UserError(f"{name} must be a finite number, got {value!r}", where=setting.source)
+    if not known.low <= value <= known.high:
         raise UserError(f"{name} must be {known.range}, got {value!r}", where=setting.source)
     return replace(setting, value=known.type(value))
 
@@ -321,6 +323,6 @@ def _places(node: Any, path: Path, sections: Sequence[str]) -> dict[str, str]:
             raise UserError(f"key {key.value!r} is there twice, first at {places[name]}", where=place)
         own.add(spelled)
         places[name] = place
-        if name in sections and hasattr(value, "value") and not isinstance(value.value, str):
+        if name in sections and value.id == "mapping":
             places |= _places(value, path, ())
     return places

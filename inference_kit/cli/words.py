@@ -94,7 +94,10 @@ class Command:
         """Return what names are given by the words and by the config file that they name."""
         levels = [Level("command line", given, told=True)]
         if given.get("config"):
-            levels.append(Level("config file", _read_config(given).values))
+            config = _read_config(given)
+            options = {option.name: option for option in list_run_options(TerminalOptions)}
+            values = {name: value for name, value in config.values.items() if name in options}
+            levels.append(read_file_level(replace(config, values=values, sections={}), options, "config file"))
         remedy = f"Add {named('reward_model')} NAME; `main.py list reward_models` shows those registered."
         return Request(tuple(levels), self.defaults, TerminalOptions, ask, remedy)
 

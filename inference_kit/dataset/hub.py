@@ -5,6 +5,7 @@ which says how to fetch the data elsewhere, is of more use.
 Promises: what is cached needs no network; a folder needs none either.
 """
 
+import os
 import re
 import threading
 from collections.abc import Iterator
@@ -37,26 +38,46 @@ def load_table(place: str, subset: str | None, split: str, *, where: str) -> Any
     Raises:
         UserError: where it cannot be had.
     """
-    import datasets
-    from datasets.exceptions import DatasetsError
     from huggingface_hub import constants
 
     is_folder = Path(place).is_dir()
     reason = "" if is_folder or constants.HF_HUB_OFFLINE else _find_why_unreachable(constants.ENDPOINT)
+    why = f"{constants.ENDPOINT} does not answer: {reason}" if reason else ""
+    if reason and not _may_be_cached(place):  # said before the seconds that the import of `datasets` takes
+        raise _explain_not_loaded(place, why, where, is_folder=is_folder)
+
+    import datasets
+    from datasets.exceptions import DatasetsError
+
     try:
         with _offline() if reason else nullcontext():
             return datasets.load_dataset(place, subset, split=split)
     except (OSError, ValueError, RuntimeError, DatasetsError) as error:
-        said = f"{constants.ENDPOINT} does not answer: {reason}" if reason else first_line(error).rstrip(".")
-        fix = f"Check {named('split')} and {named('subset')}"
-        if not is_folder:
-            fetch = f"hf download {place} --repo-type dataset --local-dir FOLDER"
-            fix = (
-                f"{fix}, or fetch it where the hub can be reached ({fetch}) and give {named('dataset_path')} FOLDER; "
-                f"a local file does as well: {named('dataset_path')} FILE.jsonl"
-            )
-        what = "the snapshot cannot be loaded" if is_folder else "cannot be loaded from the hub"
-        raise UserError(f"{what} ({said})", where=where, fix=f"{fix}.") from error
+        why = why or first_line(error).rstrip(".")
+        raise _explain_not_loaded(place, why, where, is_folder=is_folder) from error
+
+
+def _explain_not_loaded(place: str, why: str, where: str, *, is_folder: bool) -> UserError:
+    fix = f"Check {named('split')} and {named('subset')}"
+    if is_folder:
+        return UserError(f"the snapshot cannot be loaded ({why})", where=where, fix=f"{fix}.")
+    fetch = f"hf download {place} --repo-type dataset --local-dir FOLDER"
+    return UserError(
+        f"cannot be loaded from the hub ({why})",
+        where=where,
+        fix=f"{fix}, or fetch it where the hub can be reached ({fetch}) and give {named('dataset_path')} FOLDER; "
+        f"a local file does as well: {named('dataset_path')} FILE.jsonl.",
+    )
+
+
+def _may_be_cached(hub_id: str) -> bool:
+    """Return whether a cache has anything of the owner of a data set; how `datasets` spells its name is its own."""
+    from huggingface_hub import constants
+
+    owner = hub_id.partition("/")[0]
+    prepared = Path(os.environ.get("HF_DATASETS_CACHE") or Path(constants.HF_HOME) / "datasets").expanduser()
+    fetched = Path(constants.HF_HUB_CACHE)
+    return any(prepared.glob(f"{owner}___*")) or any(fetched.glob(f"datasets--{owner}--*"))
 
 
 def find_snapshot(folder: Path) -> Path | None:

@@ -255,3 +255,25 @@ def test_help_is_shown_for_a_request_that_would_be_refused(home: Path, capsys: p
     words = ["run", "--model", "mine", "--dataset", "mine", "--method", "mcts", "--n", "0", "--help"]
     assert cli.main(words, registries(home, BUNDLED)) == 0
     assert "--c-puct" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("model: [a, b]", "model takes one value, not a list. Quote it where it is a text."),
+        ("dataset: {a: 1}", "dataset takes one value, not a mapping"),
+        ("generation:\n- temperature: 1", "generation must hold settings"),
+        ("temperature: .inf", "temperature: expected a number, got '.inf'"),
+        ("model: mine\ntemperature: inf", "temperature must be a finite number, got inf"),
+        ("system: Answer: yes", "in quotes"),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_one_line_with_its_place(
+    home: Path, models: dict[str, Path], text: str, said: str
+) -> None:
+    """Issue 12."""
+    (home / "run.yaml").write_text(f"dataset_path: {home / 'mine.jsonl'}\n{text}\n")
+    with pytest.raises(UserError) as caught:
+        Command("run", "").choose(["--config", str(home / "run.yaml")], registries(home, models["bundled"]), Opener())
+    assert said in str(caught.value)
+    assert "run.yaml:2" in str(caught.value) or "config file: " in str(caught.value)
