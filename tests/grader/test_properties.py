@@ -16,7 +16,7 @@ from inference_kit.grader.similarity import similarity
 from inference_kit.grader.values import Text, Unparsed
 from inference_kit.grader.verdicts import YES, Verdict, decide
 
-RELAXED = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+RELAXED = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 SLOW_SECONDS = 1.0
 
 NUMBERS = st.one_of(

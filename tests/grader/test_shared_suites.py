@@ -22,12 +22,6 @@ def _rows(name: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in lines]
 
 
-@pytest.fixture(scope="module")
-def pool() -> Iterator[GraderPool]:
-    with GraderPool(time_limit_seconds=2.0) as pool:
-        yield pool
-
-
 def test_the_labelled_suite(pool: GraderPool) -> None:
     """MAIN-66: at least 98.5 % right, at most 8 false positives, no category of 20 cases under 90 %."""
     cases = [case for case in _rows("grader/dev.jsonl") if not case["ambiguous"]]
@@ -46,7 +40,7 @@ def test_hostile_texts_are_answered_and_leave_nothing(
     """BEY-11: nothing is executed, nothing hangs; workers are started in the folder that is watched."""
     monkeypatch.chdir(tmp_path)
     cases = [case for case in _rows("grader/hostile_dev.jsonl") if not case["ambiguous"]]
-    with GraderPool(workers=2, time_limit_seconds=1.0) as hostile_pool:
+    with GraderPool(workers=2, time_limit_seconds=0.5) as hostile_pool:
         grades = list(hostile_pool.grade_many(GradeItem(case["gold"], case["response"]) for case in cases))
     right = sum(grade.correct == case["expected"] for case, grade in zip(cases, grades, strict=True))
     assert right >= 0.97 * len(cases)

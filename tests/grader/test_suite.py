@@ -6,7 +6,6 @@ and `strict` (the strict verdict). `correct` is the label: what docs/grading.md 
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,6 @@ from inference_kit.grader import GraderPool
 CASES: list[dict[str, Any]] = [
     json.loads(line) for line in Path(__file__).with_name("suite.jsonl").read_text(encoding="utf-8").splitlines()
 ]
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[GraderPool]:
-    with GraderPool(workers=1, time_limit_seconds=5.0) as pool:
-        yield pool
 
 
 @pytest.mark.parametrize("category", list(dict.fromkeys(case["category"] for case in CASES)))

@@ -202,11 +202,6 @@ def _pairs(table: dict[str, str]) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.fixture(scope="module")
-def pool() -> GraderPool:
-    return GraderPool(workers=1, time_limit_seconds=5.0)
-
-
 @pytest.mark.parametrize(("a", "b"), _pairs(EQUAL))
 def test_equal_by_convention_in_either_direction(pool: GraderPool, a: str, b: str) -> None:
     """MAIN-66: one documented convention for each kind of answer."""

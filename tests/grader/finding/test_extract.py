@@ -98,7 +98,6 @@ def test_a_statement_after_the_last_box_is_one_more_candidate() -> None:
     assert find_candidates(r"\boxed{255} per year. The final answer is 10,455.") == ["10,455", "255"]
 
 
-def test_a_gold_answer_equals_itself_even_where_it_is_a_paragraph() -> None:
+def test_a_gold_answer_equals_itself_even_where_it_is_a_paragraph(pool: GraderPool) -> None:
     essay = "We invert both sides. Therefore $A=BC^{-1}-B$.\n\nTo solve for $B$, note that $B=A(C^{-1}-I)^{-1}$."
-    with GraderPool(workers=1) as pool:
-        assert pool.grade(essay, essay).correct
+    assert pool.grade(essay, essay).correct

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from inference_kit.grader import equal
+from inference_kit.grader import GraderPool
 from inference_kit.grader.reading.latex import parse_latex
 from inference_kit.grader.reading.parse import parse
 from inference_kit.grader.reading.tokens import ParseError
@@ -106,8 +106,8 @@ def test_an_integral_ends_at_its_dx_and_what_follows_is_a_factor(text: str, valu
     assert parse_latex(text) == value
 
 
-def test_an_integral_is_worth_its_value_times_what_follows() -> None:
-    assert equal(r"\int_0^1 x\,dx 3", r"\frac32")
+def test_an_integral_is_worth_its_value_times_what_follows(pool: GraderPool) -> None:
+    assert pool.equal(r"\int_0^1 x\,dx 3", r"\frac32")
 
 
 def _sine(argument: Value) -> Value:
