@@ -15,7 +15,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Protocol, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from inference_kit.errors import EngineError, UserError, named
 from inference_kit.models.http.connection import explain_tls, find_proxy
@@ -281,6 +281,10 @@ class HttpSession:
         """Raise what an answer other than success means."""
         content = (await _read_body(response, MOST_BYTES, cut=True)).decode("utf-8", "replace")
         refusal = read_refusal(response.status, response.headers, content, hide=self._hide_key)
+        if refusal.location:
+            path = response.url.path_qs.removeprefix(urlsplit(self.base_url).path)
+            there = urljoin(str(response.url), refusal.location).removesuffix(path)
+            refusal = replace(refusal, location=there)
         if refusal.status in (429, 503):
             rate_limit.decrease(ticket)
         self._raise_for(refusal)
@@ -299,11 +303,10 @@ class HttpSession:
         if refusal.status == 401 or (refusal.status == 403 and not refusal.is_of_prompt and not refusal.is_of_model):
             raise self._explain_key(refusal)
         if refusal.status // 100 == 3:
-            there = refusal.location or "another address"
             raise UserError(
-                f"HTTP {refusal.status}: the server sends to {there}, and a key is sent nowhere but where it belongs",
+                f"HTTP {refusal.status}: the server sends elsewhere, and a key is sent nowhere but where it is given",
                 where=self.base_url,
-                fix=f"Give that address as {named(self.setting)}, without what follows /v1.",
+                fix=f"Give {named(self.setting)} {refusal.location or 'the address that it sends to'}.",
             )
         if self.base_url.startswith("http://") and "HTTPS port" in refusal.message:
             fix = f"Its address is {self.base_url.replace('http://', 'https://', 1)}."

@@ -20,6 +20,8 @@ def parse_json(content: bytes | str) -> Any:
     """Parse JSON that is not trusted."""
     try:
         return json.loads(content)
+    except UnicodeDecodeError:  # of another century's encoding
+        return parse_json(content.decode("latin-1") if isinstance(content, bytes) else "")
     except (ValueError, RecursionError) as error:
         text = content if isinstance(content, str) else content[:400].decode("utf-8", "replace")
         raise Malformed(f"no JSON in {shorten(text, 80)!r}") from error

@@ -309,7 +309,18 @@ def test_a_quota_that_passes_soon_is_waited_for(said: str) -> None:
         assert run(models, server.url)[0]["id"] == "mock"
 
 
-def test_a_redirect_names_where_it_leads() -> None:
-    there = web.Response(status=308, headers={"Location": "https://elsewhere.test/v1/models"})
-    with MockServer(fault=lambda *_: there) as server, pytest.raises(UserError, match=r"308.*elsewhere.test/v1.*Give"):
+@pytest.mark.parametrize("location", ["https://elsewhere.test/v2/models", "/v2/models"])
+def test_a_redirect_names_the_address_to_give(location: str) -> None:
+    there = web.Response(status=308, headers={"Location": location})
+    with (
+        MockServer(fault=lambda *_: there) as server,
+        pytest.raises(UserError, match=r"308.*Give --model-path") as told,
+    ):
         run(models, server.url)
+    assert str(told.value).endswith(f"{'https://elsewhere.test' if ':' in location else server.root}/v2.")
+
+
+def test_an_answer_in_latin_1_is_read() -> None:
+    body = '{"data": ["caf\xe9"]}'.encode("latin-1")
+    with MockServer(fault=lambda *_: web.Response(body=body, content_type="application/json")) as server:
+        assert run(models, server.url) == ["caf\xe9"]
