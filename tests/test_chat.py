@@ -121,6 +121,7 @@ def test_explain_shows_the_settings_of_a_conversation_and_says_nothing(
         ([], "vanilla"),
         (["--reward-model", "likes"], "best_of_n"),
         (["--reward-model=none"], "vanilla"),
+        (["--reward-model", "off"], "vanilla"),
     ):
         assert cli.main(["chat", "--model", "parrot", "--temperature", "0.3", "--explain", *words], registries) == 0
         rows = [line.split() for line in capsys.readouterr().out.splitlines()]

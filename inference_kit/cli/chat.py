@@ -13,6 +13,7 @@ from inference_kit.cli.words import Command, TerminalOptions
 from inference_kit.errors import UserError
 from inference_kit.grader import GraderPool
 from inference_kit.search import METHODS
+from inference_kit.setup.names import NO_REWARD_MODEL
 from inference_kit.setup.opener import Opener
 from inference_kit.setup.options import list_run_options
 from inference_kit.setup.parts import Parts
@@ -51,7 +52,7 @@ def execute(arguments: Sequence[str], registries: Registries) -> int:
 def _choose_defaults(words: Sequence[str]) -> dict[str, object]:
     """Take a plain streamed reply, unless a reward model or a method asks for search."""
     given, _ = parse_known(list_run_options(TerminalOptions), words, prog="play.py")
-    searched = given.get("reward_model", "none") != "none"
+    searched = str(given.get("reward_model", "none")).lower() not in NO_REWARD_MODEL
     return {"method": "best_of_n"} if searched else {"method": "vanilla", "reward_model": "none"}
 
 
