@@ -292,7 +292,7 @@ class HttpSession:
     def _raise_for(self, refusal: Refusal) -> NoReturn:
         """Raise what a refusal means."""
         if refusal.is_spent:
-            raise self._explain_spent(refusal)
+            raise _explain_spent(refusal, self.base_url)
         if refusal.throttles:
             if refusal.wait_seconds > LONGEST_THROTTLE_SECONDS:
                 what = f"{refusal}; it asks to wait {refusal.wait_seconds:.0f} seconds"
@@ -302,15 +302,8 @@ class HttpSession:
             raise Failure(str(refusal))
         if refusal.status == 401 or (refusal.status == 403 and not refusal.is_of_prompt and not refusal.is_of_model):
             raise self._explain_key(refusal)
-        if refusal.status // 100 == 3:
-            raise UserError(
-                f"HTTP {refusal.status}: the server sends elsewhere, and a key is sent nowhere but where it is given",
-                where=self.base_url,
-                fix=f"Give {named(self.setting)} {refusal.location or 'the address that it sends to'}.",
-            )
-        if self.base_url.startswith("http://") and "HTTPS port" in refusal.message:
-            fix = f"Its address is {self.base_url.replace('http://', 'https://', 1)}."
-            raise UserError(str(refusal), where=self.base_url, fix=fix)
+        if error := _explain_wrong_address(refusal, self.base_url, self.setting):
+            raise error
         raise Refused(
             str(refusal),
             where=self.base_url,
@@ -319,13 +312,6 @@ class HttpSession:
             message=refusal.message,
             fields=refusal.fields,
         )
-
-    def _explain_spent(self, refusal: Refusal) -> UserError:
-        """Build the error for an account that has nothing left."""
-        if refusal.wait_seconds > LONGEST_THROTTLE_SECONDS:
-            what = f"{refusal}; it asks to wait {refusal.wait_seconds:.0f} seconds"
-            return UserError(what, where=self.base_url, fix="Run the same command then; what is finished is kept.")
-        return UserError(str(refusal), where=self.base_url, fix="Top the account up; what is finished is kept.")
 
     def _check_error(self, answer: Any) -> None:
         """Raise what an error means that came as if it were an answer; one without a status may pass."""
@@ -399,6 +385,26 @@ class HttpSession:
             rate_limit = RateLimit(self._settings.server_concurrency)
             self._connections = _Connections(loop, client, rate_limit, FairQueue(), proxy.url if proxy else "")
         return self._connections
+
+
+def _explain_spent(refusal: Refusal, where: str) -> UserError:
+    """Build the error for an account that has nothing left."""
+    if refusal.wait_seconds > LONGEST_THROTTLE_SECONDS:
+        what = f"{refusal}; it asks to wait {refusal.wait_seconds:.0f} seconds"
+        return UserError(what, where=where, fix="Run the same command then; what is finished is kept.")
+    return UserError(str(refusal), where=where, fix="Top the account up; what is finished is kept.")
+
+
+def _explain_wrong_address(refusal: Refusal, base_url: str, setting: str) -> UserError | None:
+    """Build the error for an address that is another one's, such as a redirect; None where it is right."""
+    if refusal.status // 100 == 3:
+        what = f"HTTP {refusal.status}: the server sends elsewhere, and a key is sent nowhere but where it is given"
+        there = refusal.location or "the address that it sends to"
+        return UserError(what, where=base_url, fix=f"Give {named(setting)} {there}.")
+    if base_url.startswith("http://") and "HTTPS port" in refusal.message:
+        fix = f"Its address is {base_url.replace('http://', 'https://', 1)}."
+        return UserError(str(refusal), where=base_url, fix=fix)
+    return None
 
 
 async def _read_body(response: "ClientResponse", most_bytes: int, *, cut: bool = False) -> bytes:
