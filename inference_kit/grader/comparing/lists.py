@@ -36,12 +36,12 @@ def compare_brackets(rules: Rules, a: Value, b: Value) -> Verdict | None:
     """Compare tuples, vectors and intervals in order; of two values, which may be an interval, the brackets as well."""
     if not (isinstance(a, Bracketed) and isinstance(b, Bracketed)):
         return None
-    if len(a.items) == 2 and _brackets_of(a) != _brackets_of(b):
+    if len(a.items) == 2 and _list_brackets(a) != _list_brackets(b):
         return NO
     return rules.compare_in_order(a.items, b.items)
 
 
-def _brackets_of(value: Bracketed) -> tuple[str, str]:
+def _list_brackets(value: Bracketed) -> tuple[str, str]:
     """Return the brackets, angle brackets as round ones: both are a vector's."""
     return value.opening.replace("<", "("), value.closing.replace(">", ")")
 

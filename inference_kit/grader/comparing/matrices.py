@@ -27,12 +27,12 @@ def fold_matrices(value: Apply) -> Value:
         return _change_entries(matrices[0], lambda entry: Apply("mul", (*factors, entry)))
     if value.head == "div" and isinstance(args[0], Matrix) and len(matrices) == 1:
         return _change_entries(matrices[0], lambda entry: Apply("div", (entry, args[1])))
-    if value.head == "add" and len(matrices) == len(args) and len(set(map(_shape_of, matrices))) == 1:
+    if value.head == "add" and len(matrices) == len(args) and len(set(map(_measure_rows, matrices))) == 1:
         return _add(matrices)
     return value
 
 
-def _shape_of(matrix: Matrix) -> tuple[int, ...]:
+def _measure_rows(matrix: Matrix) -> tuple[int, ...]:
     return tuple(map(len, matrix.rows))
 
 

@@ -26,7 +26,7 @@ def compare_sets_of_reals(rules: Rules, a: Value, b: Value) -> Verdict | None:
     """Compare where at least one side can be nothing else than a set of numbers."""
     if not (_is_set_of_numbers(a) or _is_set_of_numbers(b)):
         return None
-    same_reals = describe_same_reals(a, b)
+    same_reals = are_same_reals(a, b)
     if same_reals is not None:
         return decide(same_reals)
     if isinstance(a, Apply) and isinstance(b, Apply) and a.head == b.head:
@@ -60,7 +60,7 @@ def _list_united(value: Value) -> list[Value]:
     return list(value.items) if isinstance(value, SetOf) else [value]
 
 
-def describe_same_reals(a: Value, b: Value) -> bool | None:
+def are_same_reals(a: Value, b: Value) -> bool | None:
     """Say whether two values describe the same set of reals, None where one of them describes none."""
     first, second = find_reals(a), find_reals(b)
     if first is None or second is None:

@@ -7,7 +7,7 @@ Promises: symmetric; equations are equal up to order and a nonzero factor, inequ
 from collections.abc import Sequence
 
 from inference_kit.grader.comparing.naming import are_alike, find_name, find_named_value
-from inference_kit.grader.comparing.real_sets import describe_same_reals
+from inference_kit.grader.comparing.real_sets import are_same_reals
 from inference_kit.grader.comparing.rules import Rules
 from inference_kit.grader.comparing.solving import turn_sign
 from inference_kit.grader.proving.equality import Claim, prove_proportional
@@ -29,11 +29,12 @@ def compare_relations(rules: Rules, a: Value, b: Value) -> Verdict | None:
             value = find_named_value(relation)
             if value is not None:
                 return rules.compare(value, other)
-            return decide(describe_same_reals(relation, other) is True)
+            return decide(are_same_reals(relation, other) is True)
     return None
 
 
 def _compare_two(rules: Rules, a: Relation, b: Relation) -> Verdict:
+    """Compare by the values that both name, else as sets of reals, else side by side."""
     names = find_name(a), find_name(b)
     values = find_named_value(a), find_named_value(b)
     if values[0] is not None and values[1] is not None and (None in names or are_alike(*names)):
@@ -42,7 +43,7 @@ def _compare_two(rules: Rules, a: Relation, b: Relation) -> Verdict:
     only_one_value = (values[0] is None) != (values[1] is None)
     if names == (None, None) and only_one_value and "=" in (*a.signs, *b.signs):
         return NO
-    same_reals = describe_same_reals(a, b)
+    same_reals = are_same_reals(a, b)
     if same_reals is not None:
         return decide(same_reals)
     if len(a.signs) == len(b.signs) == 1:

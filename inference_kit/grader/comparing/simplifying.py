@@ -1,7 +1,7 @@
 """Simplify a value before it is compared: matrices worked out, calculations read as their results, brackets gone.
 
 Why: `(5)`, `2 + 3 = 5` and `5` are one answer, and no rule should have to know that.
-Promises: pure; simplifying twice changes nothing more than once, but where brackets stand in brackets.
+Promises: pure; the parts of a structure stay as they are, and are simplified when they are compared.
 """
 
 from inference_kit.grader.comparing.matrices import fold_matrices

@@ -15,11 +15,11 @@ def compare_words(rules: Rules, a: Value, b: Value) -> Verdict | None:
     """Compare where at least one side is a text."""
     if not (isinstance(a, Text) or isinstance(b, Text)):
         return None
-    words = _as_words(a)
-    return decide(words is not None and words == _as_words(b))
+    words = _read_words(a)
+    return decide(words is not None and words == _read_words(b))
 
 
-def _as_words(value: Value) -> str | None:
+def _read_words(value: Value) -> str | None:
     """Return a value as words without space: a text, letters side by side (`no`, `DNE`), a number, a time of day."""
     match value:
         case Text(words):

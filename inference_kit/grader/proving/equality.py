@@ -29,7 +29,7 @@ COMPUTED = frozenset(name for name, operation in OPERATIONS.items() if operation
 
 
 def prove_equal(a: Value, b: Value) -> Verdict:
-    """Say whether two expressions are equal, up to a decimal that is the other one rounded."""
+    """Say whether two expressions are equal; a decimal of enough digits also equals what it is rounded from."""
     rational_a, rational_b = compute_rational(a), compute_rational(b)
     if rational_a is not None and rational_b is not None:
         return decide(rational_a == rational_b or is_rounded(a, rational_b) or is_rounded(b, rational_a))

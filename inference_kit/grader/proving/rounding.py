@@ -17,7 +17,7 @@ DOUBLE_DIGITS = 15
 
 def is_rounded(decimal: Value, value: Fraction) -> bool:
     """Say whether a decimal of enough digits is an exact value, rounded or cut off in its last digit."""
-    number = _as_decimal(decimal)
+    number = _read_decimal(decimal)
     if number is None or number.digits < ENOUGH_DIGITS or not number.value:
         return False
     unit = Fraction(10) ** -_count_places(number)
@@ -35,7 +35,7 @@ def is_rounded(decimal: Value, value: Fraction) -> bool:
 def is_rounded_irrational(a: Value, b: Value) -> bool:
     """Say whether one side is a decimal of enough digits and the other an irrational number that it is rounded from."""
     for decimal, other in ((a, b), (b, a)):
-        if _as_decimal(decimal) is None or list_symbols(other):
+        if _read_decimal(decimal) is None or list_symbols(other):
             continue
         value = compute_real(other)
         if value is not None and compute_rational(other) is None:
@@ -43,7 +43,7 @@ def is_rounded_irrational(a: Value, b: Value) -> bool:
     return False
 
 
-def _as_decimal(value: Value) -> Num | None:
+def _read_decimal(value: Value) -> Num | None:
     """Return the value as a decimal that may be a rounded one, None where it is none."""
     return value if isinstance(value, Num) and value.digits else None
 

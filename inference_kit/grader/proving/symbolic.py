@@ -123,6 +123,7 @@ def _are_equal_foreign(a: Value, b: Value) -> bool:
 
 
 def _are_equal_objects(a: Any, b: Any) -> bool:
+    """Say whether sympy simplifies the difference of two of its expressions to zero."""
     import sympy
 
     if a == b:

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from inference_kit.grader.comparing.intervals import EVERYTHING, Pieces, build_interval, build_points, merge
-from inference_kit.grader.comparing.real_sets import describe_same_reals, find_reals
+from inference_kit.grader.comparing.real_sets import are_same_reals, find_reals
 from inference_kit.grader.reading.latex import parse_latex
 from inference_kit.grader.values import Sym, Value
 
@@ -69,4 +69,4 @@ def test_what_describes_no_set_of_reals(text: str) -> None:
 )
 def test_two_descriptions_of_one_set(a: str, b: str, same: bool | None) -> None:
     first, second = parse_latex(a), parse_latex(b)
-    assert describe_same_reals(first, second) is describe_same_reals(second, first) is same
+    assert are_same_reals(first, second) is are_same_reals(second, first) is same
