@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from inference_kit.errors import EngineError, named
-from inference_kit.models.http.endings import read_ending
 from inference_kit.models.http.untrusted_json import Malformed, as_count, as_list, as_object, as_text, shorten
+from inference_kit.models.http.wording.endings import read_ending
 from inference_kit.records import Completion, FinishReason, GenerationConfig, Token
 
 TOP_TOKENS = 20

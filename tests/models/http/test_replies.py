@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from inference_kit.models.http.endings import read_ending
 from inference_kit.models.http.replies import Reply, read_reply
 from inference_kit.models.http.streams import EventReader, parse_answer
 from inference_kit.models.http.untrusted_json import Malformed
+from inference_kit.models.http.wording.endings import read_ending
 from inference_kit.records import Completion, GenerationConfig
 
 CONFIG = GenerationConfig(max_new_tokens=64)

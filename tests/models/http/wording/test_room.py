@@ -2,7 +2,7 @@
 
 import pytest
 
-from inference_kit.models.http.room import read_room
+from inference_kit.models.http.wording.room import read_room
 
 SAID = [
     (
