@@ -219,6 +219,8 @@ class Ollama(Engine):
         """Say how to mend a request that Ollama refuses."""
         if refusal.status == 404:
             return UserError(refusal.what, where=self._address, fix=f"See `ollama list`, and {named('api_model')}.")
+        if "does not support" in refusal.message or refusal.status == 410:
+            return UserError(refusal.what, where=self._address, fix="Leave out what it does not support.")
         if "context" in refusal.message:
             return NoRoom(
                 f"the prompt does not fit the context of {self._num_ctx} tokens ({refusal.message})",

@@ -177,3 +177,14 @@ def test_thoughts_are_searched_for_no_stop_text() -> None:
     with answering(message={"thinking": "A Question: what?", "content": "Seven."}) as server:
         [found] = write(Ollama(server.root), replace(PROMPT, seeds=(7,)), replace(CONFIG, stop=("Question:",))).values()
     assert found.text == "<think>A Question: what?</think>Seven."
+
+
+def test_what_a_model_does_not_support_ends_the_run() -> None:
+    def refuse(request: web.Request, _: Body) -> web.Response | None:
+        said = {"error": '"m" does not support thinking'}
+        return web.json_response(said, status=400) if request.path == CHAT else None
+
+    with MockServer(ollama=True, models=("m",), fault=refuse) as server:
+        with pytest.raises(UserError, match="does not support thinking") as refused:
+            write(Ollama(server.root, think="true"))
+        assert not isinstance(refused.value, EngineError)
