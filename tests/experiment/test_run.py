@@ -38,7 +38,8 @@ def names(tmp_path: Path) -> Registries:
 
 
 def parts_of(names: Registries, work_dir: Path, **told: Any) -> Parts:
-    values = {"model": "toy", "dataset": "mine", "work_dir": str(work_dir), "n": 3} | told
+    several = {} if told.get("method") == "greedy" else {"n": 3}
+    values = {"model": "toy", "dataset": "mine", "work_dir": str(work_dir), **several, **told}
     given = {name: value for name, value in values.items() if value is not None}
     return choose(Request((Level("test", given, told=True),)), names, Opener())
 
