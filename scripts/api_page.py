@@ -101,7 +101,7 @@ def _signature(value: Any) -> str:
         signature = inspect.signature(value)
     except (TypeError, ValueError):
         return ""
-    kept = [_bare(each) for each in signature.parameters.values() if each.name != "self"]
+    kept = [_bare(each) for each in signature.parameters.values() if each.name != "self" and each.name[0] != "_"]
     return str(signature.replace(parameters=kept, return_annotation=inspect.Signature.empty))
 
 
