@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from inference_kit.errors import UserError
-from inference_kit.evaluation import OwnMetrics, check_votes, write_finals
+from inference_kit.experiment.rejudge import judge_again
 from inference_kit.experiment.shards import whole_runs
-from inference_kit.experiment.stored import StoredRun
 from inference_kit.grader import GraderPool
 from inference_kit.report.tables import format_accuracies
-from inference_kit.search import METHODS
 from inference_kit.setup.registries import Registries
+from inference_kit.setup.values import read_list
 from inference_kit.store.atomic import write_atomically
-from inference_kit.voting import VOTES, find_known_fields
 
 
 def add_parser(subparsers: Any) -> None:
@@ -53,7 +51,14 @@ def execute(arguments: argparse.Namespace, registries: Registries) -> int:
     unreadable: list[UserError] = []
     with GraderPool() as grader:
         for run in whole_runs(arguments.paths, unreadable, write=not arguments.no_write):
-            found += _judge_run(run, arguments, registries, grader)
+            found += judge_again(
+                run,
+                grader,
+                registries.datasets,
+                votes=read_list(arguments.vote),
+                strict=arguments.grading == "strict",
+                write=not arguments.no_write,
+            )
     if unreadable and not found:
         raise unreadable[0]
     for error in unreadable:
@@ -67,57 +72,3 @@ def execute(arguments: argparse.Namespace, registries: Registries) -> int:
     written = "nothing was written" if arguments.no_write else "written to " + "\n           ".join(folders)
     print(shown if arguments.json else f"{format_accuracies(rows)}\n\n{written}")
     return 1 if unreadable or any(each["metrics"]["failed"] for each in found) else 0
-
-
-def _judge_run(
-    run: StoredRun, arguments: argparse.Namespace, registries: Registries, grader: GraderPool
-) -> list[dict[str, Any]]:
-    """Judge one run under each vote; return each row's name, file and metrics."""
-    paths = {vote: run.file(vote) for vote in _votes(run, arguments.vote)}
-    metrics = write_finals(
-        run.records,
-        paths,
-        run.header,
-        grader,
-        strict=arguments.grading == "strict",
-        own_metrics=_own_metrics(run, registries),
-        write=not arguments.no_write,
-    )
-    return [
-        {"name": _name(run, vote, each["total"]), "file": str(paths[vote]), "problems": run.wanted, "metrics": each}
-        for vote, each in metrics.items()
-    ]
-
-
-def _votes(run: StoredRun, asked: str) -> tuple[str | None, ...]:
-    if not asked or _writes_one_solution(run):
-        return run.votes
-    known = find_known_fields(candidate for record in run.records() for candidate in record.candidates)
-    if asked == "all":
-        return tuple(name for name, vote in VOTES.items() if known.issuperset(vote.needs))
-    names = tuple(dict.fromkeys(name.strip() for name in asked.split(",") if name.strip()))
-    check_votes(names, known)
-    return names
-
-
-def _writes_one_solution(run: StoredRun) -> bool:
-    method = METHODS.get(str(run.header["method"]))
-    return method is not None and method.one_solution
-
-
-def _own_metrics(run: StoredRun, registries: Registries) -> OwnMetrics | None:
-    """The metrics of the run's data set class, where it has some of its own."""
-    entry = registries.datasets.get(str(run.header["dataset"]))
-    own: OwnMetrics | None = entry().own_metrics if entry else None
-    return own
-
-
-def _name(run: StoredRun, vote: str | None, total: int) -> str:
-    """Name a row by what tells it from others: data set, folder (model, reward model, experiment), method and vote.
-
-    A run that is not finished says how many of its problems are `total`.
-    """
-    unfinished = run.wanted is not None and total < run.wanted
-    parts = [run.header["dataset"], run.stem.parent.name, run.header["method"], vote]
-    parts += [f"({total} of {run.wanted} problems)"] if unfinished else []
-    return " ".join(str(part) for part in parts if part)
