@@ -19,8 +19,8 @@ from urllib.parse import urljoin, urlsplit
 
 from inference_kit.errors import EngineError, UserError, named
 from inference_kit.models.http.connection import explain_tls, find_proxy
-from inference_kit.models.http.fairness import FairQueue
-from inference_kit.models.http.rate_limit import RateLimit
+from inference_kit.models.http.pacing.fairness import FairQueue
+from inference_kit.models.http.pacing.rate_limit import RateLimit
 from inference_kit.models.http.refusals import RETRIED, Denied, Refusal, Refused, Unreachable, read_refusal
 from inference_kit.models.http.retries import LONGEST_THROTTLE_SECONDS, TIMEOUT_WEIGHT, Failure, NoConnection, Retries
 from inference_kit.models.http.untrusted_json import Malformed, parse_json, shorten

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from inference_kit.models.http.rate_limit import RateLimit
+from inference_kit.models.http.pacing.rate_limit import RateLimit
 
 
 def test_refusals_lower_the_number_of_requests_and_answers_raise_it_again() -> None:

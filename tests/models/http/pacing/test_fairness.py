@@ -2,7 +2,7 @@
 
 import asyncio
 
-from inference_kit.models.http.fairness import AT_ONCE, FairQueue
+from inference_kit.models.http.pacing.fairness import AT_ONCE, FairQueue
 
 
 def test_a_few_go_on_at_once() -> None:

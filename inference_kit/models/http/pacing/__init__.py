@@ -1,0 +1,1 @@
+"""How many requests a server gets at once, and in which order those who were answered go on."""
