@@ -106,26 +106,26 @@ def resolve(names: Sequence[str], levels: Sequence[Level]) -> dict[str, Resolved
     return found
 
 
-def generation_levels(*levels: Level) -> dict[str, Resolved]:
+def resolve_generation(*levels: Level) -> dict[str, Resolved]:
     """Merge the generation settings of `levels`, strongest first, over the library's defaults, and check them.
 
     `do_sample: false` is temperature 0 at its level, whatever temperature that level names.
     """
     library = {each.name: each.default for each in fields(GenerationConfig) if each.default is not MISSING}
     resolved = resolve(
-        GENERATION_SETTINGS, [*(_with_do_sample(level) for level in levels), Level("library default", library)]
+        GENERATION_SETTINGS, [*(_apply_do_sample(level) for level in levels), Level("library default", library)]
     )
-    if resolved["temperature"].value == 0 and (source := _asks_for_samples(levels)):
+    if resolved["temperature"].value == 0 and (source := _find_do_sample(levels)):
         raise UserError("do_sample is true and temperature is 0", where=source, fix="Drop one of the two.")
-    return {name: _checked(name, each) for name, each in resolved.items()}
+    return {name: _check(name, each) for name, each in resolved.items()}
 
 
 def generation_config(resolved: Mapping[str, Resolved]) -> GenerationConfig:
-    """The generation settings as the record that engines get."""
+    """Build the record that engines get of the generation settings."""
     return GenerationConfig(**{name: each.value for name, each in resolved.items() if name in GENERATION_SETTINGS})
 
 
-def canonical(values: Mapping[str, Any], source: str) -> dict[str, Any]:
+def spell_names(values: Mapping[str, Any], source: str) -> dict[str, Any]:
     """Spell every name with `_` and by its one name.
 
     Raises:
@@ -174,11 +174,11 @@ def read_config(path: Path, sections: Sequence[str]) -> ConfigFile:
             "is a folder", where=str(path), fix=f"Give one file of it: {inside or 'it holds no YAML file'}."
         )
     if not path.is_file():
-        raise UserError("no such config file", where=str(path), fix=nearest_existing(path))
+        raise UserError("no such config file", where=str(path), fix=find_nearest(path))
     try:
         text = path.read_text(encoding="utf-8-sig")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.load(text, Loader=_literal_loader()) or {}
+        data = yaml.load(text, Loader=_make_literal_loader()) or {}
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
@@ -189,14 +189,14 @@ def read_config(path: Path, sections: Sequence[str]) -> ConfigFile:
         raise UserError(f"not YAML: {error}", where=str(path)) from error
     if not isinstance(data, dict):
         raise UserError("the file must hold settings, one `name: value` a line", where=f"{path}:1")
-    places = _places(node, path, sections) if node is not None else {}
+    places = _find_places(node, path, sections) if node is not None else {}
     for name in sections:
         if not isinstance(data.get(name, {}), dict):
             raise UserError(f"{name} must hold settings, one `name: value` a line", where=places[name])
 
     def read_values(values: Mapping[Any, Any], place: str) -> dict[str, Any]:
         """Spell the names of settings and expand the paths among their values."""
-        found = canonical({str(name): value for name, value in values.items()}, place)
+        found = spell_names({str(name): value for name, value in values.items()}, place)
         if "reward_model" in found and found["reward_model"] is None:
             found["reward_model"] = "none"  # elsewhere nothing means the default, but here people mean none
         return {name: _expand_path(name, value, places.get(name, place)) for name, value in found.items()}
@@ -215,7 +215,7 @@ _PATHS = ("_path", "_dir", "_file", "template")
 _VARIABLE = re.compile(r"\$(\w+|\{[^}]*\})")
 
 
-def _literal_loader() -> Any:
+def _make_literal_loader() -> Any:
     """Return a safe loader to which a number, a boolean or a date is a text wherever another spelling would be lost."""
     import yaml
 
@@ -245,7 +245,7 @@ def _expand_path(name: str, value: Any, place: str) -> Any:
     return expanded
 
 
-def nearest_existing(path: Path) -> str:
+def find_nearest(path: Path) -> str:
     """Say which part of a missing path exists, and what lies there under a like name."""
     import difflib
 
@@ -257,19 +257,19 @@ def nearest_existing(path: Path) -> str:
     near = difflib.get_close_matches(below, names, n=1)
     if near:
         return f"Did you mean {folder / near[0]}?"
-    return f"{_spoken(folder)} exists, and nothing named {below!r} is in it."
+    return f"{_describe_folder(folder)} exists, and nothing named {below!r} is in it."
 
 
-def safe_name(name: str) -> str:
+def make_safe(name: str) -> str:
     """Spell a name so that it can be a file's: what is unsafe there becomes `_`."""
     return re.sub(r"[^\w.+=-]", "_", name).lstrip(".") or "_"
 
 
-def _spoken(folder: Path) -> str:
+def _describe_folder(folder: Path) -> str:
     return "the current folder" if folder == Path() else str(folder)
 
 
-def _with_do_sample(level: Level) -> Level:
+def _apply_do_sample(level: Level) -> Level:
     sample = level.values.get("do_sample")
     if sample is None:
         return level
@@ -279,8 +279,8 @@ def _with_do_sample(level: Level) -> Level:
     return replace(level, values={**level.values, "temperature": temperature if sample else 0.0})
 
 
-def _asks_for_samples(levels: Sequence[Level]) -> str:
-    """The level that says `do_sample: true`, where none above it names a temperature; else empty."""
+def _find_do_sample(levels: Sequence[Level]) -> str:
+    """Find the level that says `do_sample: true`, where none above it names a temperature; else empty."""
     for level in levels:
         if level.values.get("do_sample"):
             return level.source
@@ -289,7 +289,7 @@ def _asks_for_samples(levels: Sequence[Level]) -> str:
     return ""
 
 
-def _checked(name: str, setting: Resolved) -> Resolved:
+def _check(name: str, setting: Resolved) -> Resolved:
     known, value = GENERATION[name], setting.value
     if known.type is bool:
         if not isinstance(value, bool):
@@ -311,8 +311,8 @@ def _checked(name: str, setting: Resolved) -> Resolved:
     return replace(setting, value=known.type(value))
 
 
-def _places(node: Any, path: Path, sections: Sequence[str]) -> dict[str, str]:
-    """Where each name of a mapping and of its sections stands; a name given twice is refused."""
+def _find_places(node: Any, path: Path, sections: Sequence[str]) -> dict[str, str]:
+    """Find where each name of a mapping and of its sections stands; a name given twice is refused."""
     places: dict[str, str] = {}
     own: set[str] = set()
     for key, value in node.value:
@@ -324,5 +324,5 @@ def _places(node: Any, path: Path, sections: Sequence[str]) -> dict[str, str]:
         own.add(spelled)
         places[name] = place
         if name in sections and value.id == "mapping":
-            places |= _places(value, path, ())
+            places |= _find_places(value, path, ())
     return places

@@ -58,12 +58,12 @@ class Setting:
             UserError: naming `where` the value stands, or else the setting.
         """
         where = where or named(self.name)
-        if isinstance(value, int | float) and not isinstance(value, bool) and (bound := self._missed_bound(value)):
+        if isinstance(value, int | float) and not isinstance(value, bool) and (bound := self._find_missed_bound(value)):
             raise UserError(f"{self.name} must be {bound}, got {value}", where=where)
         if get_origin(self.type) is Literal and value not in get_args(self.type):
             raise unknown(str(value), get_args(self.type), self.name, where=where)
 
-    def _missed_bound(self, value: float) -> str:
+    def _find_missed_bound(self, value: float) -> str:
         """Return what a number should be and is not; empty where it is in range."""
         if not math.isfinite(value):
             return "a finite number"
@@ -86,42 +86,44 @@ def lookup(table: Mapping[str, Value], name: str, kind: str, *, where: str = "")
 
 
 def unknown(name: str, known: Iterable[str], kind: str, *, where: str = "") -> UserError:
-    """The error for a name that is not among `known`: all known names, and the nearest one where one is near."""
+    """Make the error for a name that is not among `known`, with all known names and the nearest one."""
     names = sorted(set(known))
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     hint = f"Did you mean {near[0]!r}? " if near else ""
     return UserError(f"unknown {kind} {name!r}", where=where, fix=f"{hint}Known: {', '.join(names) or 'none'}.")
 
 
-def opened(entry: Entry) -> tuple[Entry, tuple[Any, ...], dict[str, Any]]:
-    """An entry as the class that it makes, and the arguments and keywords that it comes with."""
+def open_entry(entry: Entry) -> tuple[Entry, tuple[Any, ...], dict[str, Any]]:
+    """Return the class that an entry makes, and the arguments and keywords that it comes with."""
     return (entry.func, entry.args, dict(entry.keywords)) if isinstance(entry, partial) else (entry, (), {})
 
 
-def name_of(entry: Entry, table: Mapping[str, Entry]) -> str:
-    """The name that the class of an entry has in `table`, or else its own."""
-    target = opened(entry)[0]
+def find_name(entry: Entry, table: Mapping[str, Entry]) -> str:
+    """Find the name that the class of an entry has in `table`, or else its own."""
+    target = open_entry(entry)[0]
     return next((name for name, each in table.items() if each is target), target.__name__)
 
 
-def settings_of(function: Callable[..., Any]) -> dict[str, Setting]:
-    """The settings of a method, class or function: its keyword-only parameters, described under `Args:`.
+def read_settings(function: Callable[..., Any]) -> dict[str, Setting]:
+    """Read the settings of a method, class or function: its keyword-only parameters, described under `Args:`.
 
     A class that adds none to those of its base is described there, the fields of a settings record by the record.
     """
     target = function.__init__ if inspect.isclass(function) else function
-    documented: list[Any] = [type(record) for record in _settings_records(target).values()]
+    documented: list[Any] = [type(record) for record in _find_settings_records(target).values()]
     documented += [*reversed(inspect.getmro(function)), target] if inspect.isclass(function) else [function]
-    described = {name: text for each in documented for name, text in argument_help(inspect.getdoc(each) or "").items()}
+    described = {
+        name: text for each in documented for name, text in read_argument_help(inspect.getdoc(each) or "").items()
+    }
     hints = get_type_hints(target, include_extras=True)
     return {
         name: Setting(
             name,
-            _bare(hints.get(name, str)),
+            _strip_annotation(hints.get(name, str)),
             None if parameter.default is parameter.empty else parameter.default,
             described.get(name, ""),
             required=parameter.default is parameter.empty,
-            **_range(hints.get(name, str)),
+            **_read_range(hints.get(name, str)),
         )
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY
@@ -135,7 +137,7 @@ def flatten_settings(function: Callable[..., Result]) -> Callable[..., Result]:
     `server: ServerSettings = ServerSettings()`. Callers give fields, `request_seconds=5`, or the record, or both, where
     fields replace the record's. The signature shows the fields, so each is a setting with a flag.
     """
-    records = _settings_records(function)
+    records = _find_settings_records(function)
 
     @wraps(function)
     def call(*arguments: Any, **keywords: Any) -> Result:
@@ -150,14 +152,14 @@ def flatten_settings(function: Callable[..., Result]) -> Callable[..., Result]:
     flat = [
         each
         for name, parameter in own.parameters.items()
-        for each in (_parameters_of(records[name]) if name in records else [parameter])
+        for each in (_flatten_record(records[name]) if name in records else [parameter])
     ]
     vars(call)["__signature__"] = own.replace(parameters=flat)  # what `inspect.signature` looks for first
     call.__annotations__ = {each.name: each.annotation for each in flat if each.annotation is not each.empty}
     return call
 
 
-def _settings_records(function: Callable[..., Any]) -> dict[str, Any]:
+def _find_settings_records(function: Callable[..., Any]) -> dict[str, Any]:
     """Return the settings records that a function takes, by parameter, each with its default values."""
     parameters = inspect.signature(inspect.unwrap(function)).parameters.values()
     return {
@@ -167,7 +169,7 @@ def _settings_records(function: Callable[..., Any]) -> dict[str, Any]:
     }
 
 
-def _parameters_of(record: Any) -> list[inspect.Parameter]:
+def _flatten_record(record: Any) -> list[inspect.Parameter]:
     """Return a keyword-only parameter for each field of a settings record."""
     hints = get_type_hints(type(record), include_extras=True)
     return [
@@ -181,23 +183,23 @@ def _parameters_of(record: Any) -> list[inspect.Parameter]:
     ]
 
 
-def _bare(hint: Any) -> Any:
+def _strip_annotation(hint: Any) -> Any:
     return get_args(hint)[0] if get_origin(hint) is Annotated else hint
 
 
-def _range(hint: Any) -> dict[str, Any]:
-    """The bounds that stand in the annotation of a number."""
+def _read_range(hint: Any) -> dict[str, Any]:
+    """Read the bounds that stand in the annotation of a number."""
     notes = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
     above = next((note for note in notes if isinstance(note, Above)), None)
     closed = dict(zip(("least", "most"), (note for note in notes if not isinstance(note, Above)), strict=False))
-    kinds = (_bare(hint), *get_args(_bare(hint)))
+    kinds = (_strip_annotation(hint), *get_args(_strip_annotation(hint)))
     least = {"least": -math.inf} if above or float in kinds else {}
     most = {"most": MOST_INTEGER} if int in kinds and float not in kinds else {}
     return {**least, **most, **closed, "above": above}
 
 
-def argument_help(docstring: str) -> dict[str, str]:
-    """What the `Args:` section of a docstring says of each parameter; several names may share a line."""
+def read_argument_help(docstring: str) -> dict[str, str]:
+    """Read what the `Args:` section of a docstring says of each parameter; several names may share a line."""
     section = re.search(r"^Args:\n((?:[ \t]+.*\n?|\n)+)", docstring, flags=re.MULTILINE)
     if section is None:
         return {}
@@ -205,6 +207,6 @@ def argument_help(docstring: str) -> dict[str, str]:
     return {name: " ".join(text.split()) for names, text in entries for name in names.split(", ")}
 
 
-def summary_of(entry: Entry) -> str:
-    """The first line of the docstring of what an entry makes."""
-    return (inspect.getdoc(opened(entry)[0]) or "").split("\n", 1)[0]
+def summarize_entry(entry: Entry) -> str:
+    """Return the first line of the docstring of what an entry makes."""
+    return (inspect.getdoc(open_entry(entry)[0]) or "").split("\n", 1)[0]

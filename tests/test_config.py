@@ -8,18 +8,18 @@ import pytest
 from inference_kit.config import (
     ConfigFile,
     Level,
-    canonical,
+    find_nearest,
     generation_config,
-    generation_levels,
-    nearest_existing,
     read_config,
+    resolve_generation,
+    spell_names,
 )
 from inference_kit.errors import UserError
 
 
 def test_the_strongest_level_wins_and_what_it_beat_is_kept() -> None:
     """MAIN-25."""
-    resolved = generation_levels(
+    resolved = resolve_generation(
         Level("command line", {"temperature": 0.3}),
         Level("model arguments", {"temperature": 0.5, "top_p": 0.9}),
         Level("config file", {"temperature": 0.6, "top_p": 0.8, "top_k": 20}),
@@ -53,19 +53,19 @@ def test_the_strongest_level_wins_and_what_it_beat_is_kept() -> None:
 )
 def test_a_value_out_of_range_is_refused_by_name_and_source(name: str, value: object) -> None:
     with pytest.raises(UserError, match=rf"config file: .*{name}"):
-        generation_levels(Level("config file", {name: value}))
+        resolve_generation(Level("config file", {name: value}))
 
 
 def test_do_sample_false_is_temperature_zero() -> None:
-    assert generation_config(generation_levels(Level("m", {"do_sample": False, "temperature": 0.8}))).temperature == 0
+    assert generation_config(resolve_generation(Level("m", {"do_sample": False, "temperature": 0.8}))).temperature == 0
     with pytest.raises(UserError, match="do_sample"):
-        generation_levels(Level("m", {"do_sample": True, "temperature": 0}))
+        resolve_generation(Level("m", {"do_sample": True, "temperature": 0}))
 
 
 def test_synonyms_are_one_setting() -> None:
-    assert canonical({"max-tokens": 5}, "x") == {"max_new_tokens": 5}
+    assert spell_names({"max-tokens": 5}, "x") == {"max_new_tokens": 5}
     with pytest.raises(UserError, match="synonym"):
-        canonical({"max_tokens": 5, "max_new_tokens": 6}, "x")
+        spell_names({"max_tokens": 5, "max_new_tokens": 6}, "x")
 
 
 def test_a_config_file_says_where_each_key_stands(tmp_path: Path) -> None:
@@ -167,9 +167,9 @@ def test_an_odd_key_is_one_line(tmp_path: Path, text: str) -> None:
 def test_infinities_are_refused() -> None:
     for value in (float("inf"), float("nan")):
         with pytest.raises(UserError, match="temperature"):
-            generation_levels(Level("command line", {"temperature": value}))
+            resolve_generation(Level("command line", {"temperature": value}))
 
 
 def test_a_missing_path_names_what_is_near(tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
-    assert nearest_existing(tmp_path / "reslts" / "x.json") == f"Did you mean {tmp_path / 'results'}?"
+    assert find_nearest(tmp_path / "reslts" / "x.json") == f"Did you mean {tmp_path / 'results'}?"

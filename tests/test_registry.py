@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import pytest
 
 from inference_kit.errors import UserError
-from inference_kit.registry import flatten_settings, lookup, name_of, opened, settings_of, summary_of
+from inference_kit.registry import find_name, flatten_settings, lookup, open_entry, read_settings, summarize_entry
 
 
 class Base:
@@ -49,29 +49,29 @@ def test_an_unknown_name_lists_the_known_ones_and_the_nearest() -> None:
 
 
 def test_an_entry_opens_into_a_class_and_what_it_comes_with() -> None:
-    assert opened(Base) == (Base, (), {})
-    assert opened(partial(Base, "here", size=3)) == (Base, ("here",), {"size": 3})
-    assert summary_of(partial(Base, "here")) == "Something with settings."
+    assert open_entry(Base) == (Base, (), {})
+    assert open_entry(partial(Base, "here", size=3)) == (Base, ("here",), {"size": 3})
+    assert summarize_entry(partial(Base, "here")) == "Something with settings."
 
 
 def test_an_entry_is_named_as_its_class_is_registered() -> None:
-    assert name_of(partial(Base, "here"), {"adds": Adds, "base": Base}) == "base"
-    assert name_of(Inherits, {"base": Base}) == "Inherits"
+    assert find_name(partial(Base, "here"), {"adds": Adds, "base": Base}) == "base"
+    assert find_name(Inherits, {"base": Base}) == "Inherits"
 
 
 def test_settings_are_keyword_only_and_described_where_they_come_from() -> None:
     """A class says of its base's settings only what differs."""
-    assert {name: (each.default, each.help) for name, each in settings_of(Inherits).items()} == {
+    assert {name: (each.default, each.help) for name, each in read_settings(Inherits).items()} == {
         "size": (4, "How large it is, at the most.")
     }
-    found = settings_of(Adds)
+    found = read_settings(Adds)
     assert (found["size"].default, found["size"].help) == (8, "How large it is, at the most.")
     assert found["first"].help == found["second"].help == "Both of them."
     assert found["third"].required
 
 
 def test_a_setting_is_checked_against_its_type() -> None:
-    found = settings_of(Adds)
+    found = read_settings(Adds)
     found["first"].check(0)
     with pytest.raises(UserError, match="--size: size must be at least 1, got 0"):
         found["size"].check(0)
@@ -96,7 +96,7 @@ def with_fractions(
 def test_a_fraction_is_checked_against_its_range(
     name: str, good: tuple[float | None, ...], bad: tuple[float, ...]
 ) -> None:
-    setting = settings_of(with_fractions)[name]
+    setting = read_settings(with_fractions)[name]
     for value in good:
         setting.check(value)
     for value in bad:
@@ -137,7 +137,7 @@ class WaitsToo(Waits):
 @pytest.mark.parametrize("owner", [Waits, WaitsToo])
 def test_the_fields_of_a_settings_record_are_settings_in_its_place(owner: type[Waits]) -> None:
     """What a class says of a field outranks what the record says."""
-    settings = settings_of(owner)
+    settings = read_settings(owner)
     assert {name: (each.default, each.help) for name, each in settings.items()} == {
         "name": ("it", "What it is called."),
         "seconds": (5.0, "How long one try may take."),

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from inference_kit import __version__
 from inference_kit.cli.logs import log_to_terminal
-from inference_kit.cli.options import Parser, hyphenated
+from inference_kit.cli.options import Parser, hyphenate
 from inference_kit.cli.shutdown import leave
 from inference_kit.errors import UserError
 from inference_kit.registry import unknown
@@ -99,5 +99,5 @@ def _dispatch(arguments: list[str], registries: Registries) -> int:
             importlib.import_module(f"inference_kit.cli.{name}").add_parser(subparsers)
         else:
             subparsers.add_parser(name, help=summary)
-    parsed = parser.parse_args(hyphenated(arguments))
+    parsed = parser.parse_args(hyphenate(arguments))
     return int(parsed.execute(parsed, registries))

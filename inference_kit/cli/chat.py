@@ -8,7 +8,7 @@ from dataclasses import replace
 from inference_kit.chat import Conversation
 from inference_kit.cli.logs import log_to_terminal
 from inference_kit.cli.options import parse_known
-from inference_kit.cli.settings_table import explain_settings
+from inference_kit.cli.settings_table import format_settings
 from inference_kit.cli.words import Command, TerminalOptions
 from inference_kit.errors import UserError
 from inference_kit.grader import GraderPool
@@ -37,7 +37,7 @@ def execute(arguments: Sequence[str], registries: Registries) -> int:
     assert isinstance(options, TerminalOptions)
     log_to_terminal(options.log_level, debug=bool(options.debug))
     if options.explain:
-        print(explain_settings({name: each for name, each in parts.settings.items() if command.knows(name)}))
+        print(format_settings({name: each for name, each in parts.settings.items() if command.knows(name)}))
         return 0
     parts.check()
     with GraderPool() as grader, asyncio.Runner() as runner:  # one loop, because connections live on one
@@ -66,7 +66,7 @@ def _begin(parts: Parts, grader: GraderPool) -> Conversation:
 
 def _talk(conversation: Conversation, runner: asyncio.Runner) -> None:
     images: list[str] = []
-    for line in _lines():
+    for line in _read_lines():
         if line.startswith(IMAGE):
             images.append(line.removeprefix(IMAGE).strip())
             print("(the next turn shows it)", file=sys.stderr)
@@ -85,8 +85,8 @@ def _talk(conversation: Conversation, runner: asyncio.Runner) -> None:
         images.clear()
 
 
-def _lines() -> Iterator[str]:
-    """The user's turns: from a terminal with a prompt, or from a pipe; blank ones are left out."""
+def _read_lines() -> Iterator[str]:
+    """Yield the user's turns, from a terminal with a prompt or from a pipe; blank ones are left out."""
     prompt = "you: " if sys.stdin.isatty() else ""
     while True:
         try:

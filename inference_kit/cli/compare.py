@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from inference_kit.experiment.stored import entries_of
+from inference_kit.experiment.stored import read_entries_at
 from inference_kit.grader import GraderPool
 from inference_kit.report.comparison import compare_results, format_comparison
 from inference_kit.setup.registries import Registries
@@ -25,7 +25,7 @@ def add_parser(subparsers: Any) -> None:
 def execute(arguments: argparse.Namespace, registries: Registries) -> int:
     """Print the four cells and the three lists."""
     with GraderPool() as grader:
-        found = compare_results(entries_of(arguments.a, grader), entries_of(arguments.b, grader))
+        found = compare_results(read_entries_at(arguments.a, grader), read_entries_at(arguments.b, grader))
     print(format_comparison(found, (str(arguments.a), str(arguments.b)), shown=max(0, arguments.show)))
     if arguments.output:
         with write_atomically(arguments.output) as file:

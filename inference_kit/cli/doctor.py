@@ -77,38 +77,40 @@ def add_parser(subparsers: Any) -> None:
 def execute(arguments: argparse.Namespace, registries: Registries) -> int:
     """Print what was found, and how to mend what is missing."""
     findings = [
-        *_machine(),
-        *_devices(),
-        *_engines(),
-        _vllm(),
-        *_libraries((registries.home or Path()) / "requirements.txt"),
-        *_optional(),
-        *_bundled(Path(inference_kit.__file__).parent / "bundled"),
-        _hub(),
+        *_look_at_machine(),
+        *_look_at_devices(),
+        *_look_at_engines(),
+        _look_at_vllm(),
+        *_look_at_libraries((registries.home or Path()) / "requirements.txt"),
+        *_look_at_optional(),
+        *_look_at_bundled(Path(inference_kit.__file__).parent / "bundled"),
+        _look_at_hub(),
     ]
-    print(json.dumps([asdict(finding) for finding in findings], indent=1) if arguments.json else show(findings))
+    print(
+        json.dumps([asdict(finding) for finding in findings], indent=1) if arguments.json else format_findings(findings)
+    )
     return 0
 
 
-def show(findings: Sequence[Finding]) -> str:
-    """The findings as a table, and below it one line for each command that mends something."""
+def format_findings(findings: Sequence[Finding]) -> str:
+    """Format the findings as a table, with one line below it for each command that mends something."""
     rows = [[finding.part, finding.name, finding.found] for finding in findings]
     fixes = dict.fromkeys(finding.fix for finding in findings if finding.fix)
     closing = [f"to mend:  {fix}" for fix in fixes] or ["Nothing is missing."]
     return "\n".join([format_table(("part", "name", "found"), rows, left=3), "", *closing])
 
 
-def _machine() -> Iterator[Finding]:
+def _look_at_machine() -> Iterator[Finding]:
     yield Finding("machine", "Python", f"{platform.python_version()} ({sys.executable})")
     yield Finding("machine", "platform", platform.platform())
     yield Finding("machine", "cores", str(os.cpu_count()))
-    yield Finding("machine", "memory", _gigabytes(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")))
-    yield Finding("machine", "free disk", f"{_gigabytes(shutil.disk_usage(Path.cwd()).free)} in {Path.cwd()}")
+    yield Finding("machine", "memory", _format_gigabytes(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")))
+    yield Finding("machine", "free disk", f"{_format_gigabytes(shutil.disk_usage(Path.cwd()).free)} in {Path.cwd()}")
 
 
-def _devices() -> Iterator[Finding]:
-    """The accelerators that torch can use; a GPU that this build of torch cannot use is something to mend."""
-    if _version("torch") is None:
+def _look_at_devices() -> Iterator[Finding]:
+    """List the accelerators that torch can use; a GPU that this build of torch cannot use is something to mend."""
+    if _find_version("torch") is None:
         yield Finding("device", "none", "torch is not installed", SET_UP)
         return
     try:
@@ -118,7 +120,7 @@ def _devices() -> Iterator[Finding]:
         return
     for number in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(number)
-        yield Finding("device", f"cuda:{number}", f"{properties.name}, {_gigabytes(properties.total_memory)}")
+        yield Finding("device", f"cuda:{number}", f"{properties.name}, {_format_gigabytes(properties.total_memory)}")
     if torch.backends.mps.is_available():
         yield Finding("device", "mps", "Apple GPU")
     unused = shutil.which("nvidia-smi") and not torch.cuda.is_available()
@@ -126,36 +128,36 @@ def _devices() -> Iterator[Finding]:
     yield Finding("device", "cpu", found, SET_UP if unused else "")
 
 
-def _engines() -> Iterator[Finding]:
+def _look_at_engines() -> Iterator[Finding]:
     for engine in sorted({*ENGINES, *ENGINE_PACKAGES} - {"vllm"}):
-        packages = {name: _version(name) for name in ENGINE_PACKAGES.get(engine, ())}
+        packages = {name: _find_version(name) for name in ENGINE_PACKAGES.get(engine, ())}
         missing = [name for name, installed in packages.items() if installed is None]
         if engine not in ENGINES:
             yield Finding("engine", engine, "not part of this version")
         elif missing and engine in EXTRAS:
-            yield Finding("engine", engine, _extra(engine))
+            yield Finding("engine", engine, _describe_extra(engine))
         elif missing:
-            yield Finding("engine", engine, f"{' and '.join(missing)} missing", _pip_install(missing))
+            yield Finding("engine", engine, f"{' and '.join(missing)} missing", _write_pip_install(missing))
         else:
             yield Finding("engine", engine, ", ".join(f"{name} {each}" for name, each in packages.items()) or "ready")
 
 
-def _vllm() -> Finding:
+def _look_at_vllm() -> Finding:
     python = find_vllm_python()
     if python is None:
-        return Finding("engine", "vllm", _extra("vllm"))
+        return Finding("engine", "vllm", _describe_extra("vllm"))
     return Finding("engine", "vllm", "ready" if python == sys.executable else f"ready in {ENVIRONMENT.name}")
 
 
-def _extra(engine: str) -> str:
+def _describe_extra(engine: str) -> str:
     return f"not installed; an extra: {EXTRAS[engine]}"
 
 
-def _libraries(requirements: Path) -> Iterator[Finding]:
-    """The pins of `requirements.txt`; a package that was installed by pip has none, because pip saw to them."""
+def _look_at_libraries(requirements: Path) -> Iterator[Finding]:
+    """Compare the pins of `requirements.txt`; a package installed by pip has none, because pip saw to them."""
     text = requirements.read_text(encoding="utf-8") if requirements.is_file() else ""
     for name, pin in re.findall(r"^([\w-]+)==(\S+)", text, flags=re.MULTILINE):
-        installed = _version(name)
+        installed = _find_version(name)
         if installed is None:
             yield Finding("library", name, "missing", SET_UP)
         elif installed.partition("+")[0] == pin:
@@ -164,12 +166,12 @@ def _libraries(requirements: Path) -> Iterator[Finding]:
             yield Finding("library", name, f"{installed}, requirements.txt has {pin}", SET_UP)
 
 
-def _optional() -> Iterator[Finding]:
+def _look_at_optional() -> Iterator[Finding]:
     for name, purpose in OPTIONAL_PACKAGES.items():
-        yield Finding("optional", name, _version(name) or f"not installed; for {purpose}")
+        yield Finding("optional", name, _find_version(name) or f"not installed; for {purpose}")
 
 
-def _bundled(folder: Path) -> Iterator[Finding]:
+def _look_at_bundled(folder: Path) -> Iterator[Finding]:
     for name in ("abacus", "abacus_prm"):
         weights = sorted((folder / name).glob("*.safetensors"))
         if weights:
@@ -179,22 +181,22 @@ def _bundled(folder: Path) -> Iterator[Finding]:
             yield Finding("bundled", name, "weights missing", "bash scripts/train_bundled.sh")
 
 
-def _hub() -> Finding:
+def _look_at_hub() -> Finding:
     switches = [name for name in OFFLINE_SWITCHES if os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE")]
     found = f"offline ({', '.join(switches)})" if switches else "may be asked for weights"
     return Finding("hub", "Hugging Face", found)
 
 
-def _version(package: str) -> str | None:
+def _find_version(package: str) -> str | None:
     try:
         return version(package)
     except PackageNotFoundError:
         return None
 
 
-def _pip_install(packages: Sequence[str]) -> str:
+def _write_pip_install(packages: Sequence[str]) -> str:
     return f"{sys.executable} -m pip install {' '.join(packages)}"
 
 
-def _gigabytes(size: int) -> str:
+def _format_gigabytes(size: int) -> str:
     return f"{size / 2**30:.1f} GB"

@@ -8,7 +8,7 @@ from typing import Any
 
 from inference_kit.errors import UserError
 from inference_kit.experiment.rejudge import judge_again
-from inference_kit.experiment.shards import whole_runs
+from inference_kit.experiment.shards import merge_runs
 from inference_kit.grader import GraderPool
 from inference_kit.report.tables import format_accuracies
 from inference_kit.setup.registries import Registries
@@ -50,7 +50,7 @@ def execute(arguments: argparse.Namespace, registries: Registries) -> int:
     found: list[dict[str, Any]] = []
     unreadable: list[UserError] = []
     with GraderPool() as grader:
-        for run in whole_runs(arguments.paths, unreadable, write=not arguments.no_write):
+        for run in merge_runs(arguments.paths, unreadable, write=not arguments.no_write):
             found += judge_again(
                 run,
                 grader,

@@ -43,7 +43,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def execute(arguments: argparse.Namespace, registries: Registries) -> int:
-    """Grade a file, or explain one pair; returns the exit code."""
+    """Grade a file, or explain one pair, and return the exit code."""
     if arguments.time_limit <= 0:
         raise UserError(f"{arguments.time_limit} is not a time", where="--time-limit", fix="Give seconds above 0.")
     with GraderPool(time_limit_seconds=arguments.time_limit) as pool:
@@ -66,7 +66,7 @@ def _grade_file(pool: GraderPool, name: str, output: Path | None, *, strict: boo
         How many are correct, and of how many.
     """
     correct = 0
-    lines = list(_lines(name))
+    lines = list(_read_lines(name))
     items = (GradeItem(gold, response, strict=strict) for _, gold, response in lines)
     grades = pool.grade_many(items)
     with write_atomically(output) if output else nullcontext(sys.stdout) as file:
@@ -77,8 +77,8 @@ def _grade_file(pool: GraderPool, name: str, output: Path | None, *, strict: boo
     return correct, len(lines)
 
 
-def _lines(name: str) -> Iterator[tuple[Any, str | tuple[str, ...], str]]:
-    """The id, gold answer and response of each line; empty lines are passed over."""
+def _read_lines(name: str) -> Iterator[tuple[Any, str | tuple[str, ...], str]]:
+    """Yield the id, gold answer and response of each line; empty lines are passed over."""
     try:
         with ExitStack() as stack:
             file = (
@@ -87,12 +87,12 @@ def _lines(name: str) -> Iterator[tuple[Any, str | tuple[str, ...], str]]:
             for number, line in enumerate(file, start=1):
                 text = line.removeprefix("\ufeff") if number == 1 else line  # a byte order mark
                 if text.strip():
-                    yield _line(text, f"{name}:{number}")
+                    yield _read_line(text, f"{name}:{number}")
     except OSError as error:
         raise UserError(error.strerror or "cannot be read", where=name, fix="Name a file of JSON lines.") from error
 
 
-def _line(line: str, where: str) -> tuple[Any, str | tuple[str, ...], str]:
+def _read_line(line: str, where: str) -> tuple[Any, str | tuple[str, ...], str]:
     try:
         data = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -105,13 +105,13 @@ def _line(line: str, where: str) -> tuple[Any, str | tuple[str, ...], str]:
     response = "" if data["response"] is None else data["response"]  # null is an answer that is not there
     if not isinstance(response, str):
         raise UserError("field 'response' is not text", where=where, fix=NEEDED)
-    return data["id"], _gold(data["gold"], where), response
+    return data["id"], _read_gold(data["gold"], where), response
 
 
-def _gold(gold: Any, where: str) -> str | tuple[str, ...]:
-    """A gold answer as text; a number as it is written, a list as several acceptable answers."""
+def _read_gold(gold: Any, where: str) -> str | tuple[str, ...]:
+    """Read a gold answer as text; a number as it is written, a list as several acceptable answers."""
     if isinstance(gold, list) and gold:
-        return tuple(str(_gold(each, where)) for each in gold)
+        return tuple(str(_read_gold(each, where)) for each in gold)
     if isinstance(gold, str | int | float) and not isinstance(gold, bool):
         return str(gold)
     raise UserError("field 'gold' is neither text nor a list of texts", where=where, fix=NEEDED)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from inference_kit.models import ENGINES
-from inference_kit.registry import Entry, lookup, opened, summary_of
+from inference_kit.registry import Entry, lookup, open_entry, summarize_entry
 from inference_kit.report.tables import format_table
 from inference_kit.reward_models import REWARD_MODELS
 from inference_kit.search import METHODS
@@ -30,15 +30,15 @@ def execute(arguments: argparse.Namespace, registries: Registries) -> int:
     """Print one table for each kind asked for."""
     kinds: Mapping[str, Callable[[], list[list[str]]]] = {
         "models": lambda: [
-            *_rows(registries.models),
-            *([f"{name} (engine)", summary_of(e)] for name, e in ENGINES.items()),
+            *_list_rows(registries.models),
+            *([f"{name} (engine)", summarize_entry(e)] for name, e in ENGINES.items()),
         ],
         "reward_models": lambda: [
-            *_rows(registries.reward_models),
-            *([f"{name} (format)", summary_of(each)] for name, each in REWARD_MODELS.items()),
+            *_list_rows(registries.reward_models),
+            *([f"{name} (format)", summarize_entry(each)] for name, each in REWARD_MODELS.items()),
         ],
-        "datasets": lambda: _rows(registries.datasets),
-        "methods": lambda: [[name, summary_of(method.function)] for name, method in METHODS.items()],
+        "datasets": lambda: _list_rows(registries.datasets),
+        "methods": lambda: [[name, summarize_entry(method.function)] for name, method in METHODS.items()],
         "votes": lambda: [[name, vote.summary] for name, vote in VOTES.items()],
         "templates": lambda: [
             *([name, text.rsplit("\n", 1)[-1]] for name, text in read_prompt_templates().items()),
@@ -51,13 +51,13 @@ def execute(arguments: argparse.Namespace, registries: Registries) -> int:
     return 0
 
 
-def _rows(entries: Mapping[str, Entry]) -> list[list[str]]:
-    return [[name, f"{_place(entry)}{summary_of(entry)}"] for name, entry in entries.items()]
+def _list_rows(entries: Mapping[str, Entry]) -> list[list[str]]:
+    return [[name, f"{_find_place(entry)}{summarize_entry(entry)}"] for name, entry in entries.items()]
 
 
-def _place(entry: Entry) -> str:
-    """The path of a registry entry, shortened to what tells it apart."""
-    _, arguments, keywords = opened(entry)
+def _find_place(entry: Entry) -> str:
+    """Find the path of a registry entry, shortened to what tells it apart."""
+    _, arguments, keywords = open_entry(entry)
     named = [value for key, value in keywords.items() if key.endswith("_path")]
     path = str(next(iter([*arguments, *named]), ""))
     return f"{os.path.relpath(path) if Path(path).is_absolute() else path}: " if path else ""

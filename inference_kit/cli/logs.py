@@ -23,7 +23,7 @@ def log_to_terminal(level: str | None, *, debug: bool = False) -> str:
 
 
 def log_to_folder(folder: Path) -> None:
-    """Also append everything to `run.log` in `folder`, with tracebacks."""
+    """Append everything as well to `run.log` in `folder`, with tracebacks."""
     try:
         logger.add(folder / "run.log", level="DEBUG", encoding="utf-8", errors="backslashreplace", diagnose=False)
     except OSError as error:

@@ -83,7 +83,7 @@ def parse(
 def parse_known(options: Sequence[Option], arguments: Sequence[str], *, prog: str) -> tuple[dict[str, Any], list[str]]:
     """Read what `options` know of `arguments`; also return the words that they do not know."""
     parser = Parser(prog=prog, add_help=False, allow_abbrev=False)
-    add_options(parser, options, agree=_named_twice(arguments))
+    add_options(parser, options, agree=_find_named_twice(arguments))
     found, unread = parser.parse_known_args(spell_flags(arguments, options))
     return vars(found), unread
 
@@ -98,7 +98,7 @@ def add_options(parser: argparse.ArgumentParser, options: Sequence[Option], *, a
         groups[option.group].add_argument(
             option.flag,
             dest=option.name,
-            type=_argument(option),
+            type=_make_argument_reader(option),
             action=_choose_action(option, agree),
             default=argparse.SUPPRESS,
             metavar="" if option.read is read_boolean else option.name.rpartition("_")[2].upper(),
@@ -114,7 +114,7 @@ def _choose_action(option: Option, agree: Collection[str]) -> Any:
     return _Agree if option.flag in agree else "store"
 
 
-def _argument(option: Option) -> Callable[[str], Any]:
+def _make_argument_reader(option: Option) -> Callable[[str], Any]:
     """Return what reads the text behind a flag, and fails in argparse's own words."""
 
     def read(text: str) -> Any:
@@ -137,7 +137,7 @@ def spell_flags(arguments: Sequence[str], options: Sequence[Option]) -> list[str
             spelled.append(word)
             continue
         name, equals, value = word.partition("=")
-        flag = _one_spelling(name)
+        flag = _spell_flag(name)
         positive = "--" + flag.removeprefix("--no-")
         if flag in booleans and not equals and words and words[0].lower() in TRUE + FALSE:
             spelled.append(f"{flag}={words.pop(0)}")
@@ -150,20 +150,20 @@ def spell_flags(arguments: Sequence[str], options: Sequence[Option]) -> list[str
     return spelled
 
 
-def _one_spelling(name: str) -> str:
-    """The one spelling of a flag."""
+def _spell_flag(name: str) -> str:
+    """Spell a flag with `-`, by its one name."""
     plain = name.removeprefix("--").replace("-", "_")
     return flag_of(SYNONYMS.get(plain, plain))
 
 
-def _named_twice(arguments: Sequence[str]) -> set[str]:
-    """The flags that are given under two synonyms."""
+def _find_named_twice(arguments: Sequence[str]) -> set[str]:
+    """Find the flags that are given under two synonyms."""
     names = {word.partition("=")[0].replace("_", "-") for word in arguments if word.startswith("--")}
-    flags = [_one_spelling(name) for name in names]
+    flags = [_spell_flag(name) for name in names]
     return {flag for flag in flags if flags.count(flag) > 1}
 
 
-def hyphenated(arguments: Sequence[str]) -> list[str]:
+def hyphenate(arguments: Sequence[str]) -> list[str]:
     """Spell the names of flags with `-`, and leave everything else as it is."""
     return [
         word.partition("=")[0].replace("_", "-") + "".join(word.partition("=")[1:]) if word.startswith("--") else word

@@ -9,9 +9,9 @@ from loguru import logger
 
 from inference_kit.cli.logs import log_to_folder, log_to_terminal
 from inference_kit.cli.progress import ProgressLine
-from inference_kit.cli.settings_table import explain_settings
+from inference_kit.cli.settings_table import format_settings
 from inference_kit.cli.shutdown import run_until_told
-from inference_kit.cli.summary import show_summary
+from inference_kit.cli.summary import format_summary
 from inference_kit.cli.words import Command, TerminalOptions
 from inference_kit.errors import RunStopped
 from inference_kit.experiment.entry import list_dependencies
@@ -43,7 +43,7 @@ def execute(arguments: Sequence[str], registries: Registries) -> int:
     assert isinstance(options, TerminalOptions)
     level = log_to_terminal(options.log_level, debug=bool(options.debug))
     if options.explain:
-        print(explain_settings(parts.settings))
+        print(format_settings(parts.settings))
         return 0
     survey, files = survey_problems(parts), name_run_files(parts)
     parts.check()
@@ -65,7 +65,7 @@ def _run(run: Run, options: TerminalOptions, opener: Opener, arguments: Sequence
         return _conclude(run, options, arguments)
     except (KeyboardInterrupt, RunStopped) as reason:
         logger.remove()  # a thread that is still at work has no last word
-        print(_how_to_go_on(run, limit=str(reason)), file=sys.stderr)
+        print(_explain_how_to_go_on(run, limit=str(reason)), file=sys.stderr)
         return 130
 
 
@@ -102,13 +102,13 @@ def _conclude(run: Run, options: TerminalOptions, arguments: Sequence[str]) -> i
         print(f"{len(run.survey.indices)} problems generated, {failed} failed; records in {run.stored.path}")
         return 1 if failed else 0
     summary = summarize(run, run.conclude(), arguments)
-    shown = show_summary(summary)
+    shown = format_summary(summary)
     logger.debug("{}", shown)
     print(json.dumps(summary, ensure_ascii=False, indent=1) if options.json else shown)
     return 1 if failed else 0
 
 
-def _how_to_go_on(run: Run, *, limit: str) -> str:
+def _explain_how_to_go_on(run: Run, *, limit: str) -> str:
     """Say what is done, and how to go on; `limit` is empty where the run was told to end."""
     why, higher = (f"Stopped, {limit},", " with a higher limit") if limit else ("Interrupted", "")
     return (

@@ -10,15 +10,15 @@ ASIDE = frozenset({"explain", "dry_run", "json", "debug"})
 """What is asked of this one call and says nothing of the others."""
 
 
-def explain_settings(settings: Mapping[str, Resolved]) -> str:
+def format_settings(settings: Mapping[str, Resolved]) -> str:
     """Show `settings` as a table, less those that are asked of this one call."""
     rows = [
-        [name, json.dumps(each.value, ensure_ascii=False), each.source, _beaten(each)]
+        [name, json.dumps(each.value, ensure_ascii=False), each.source, _list_beaten(each)]
         for name, each in settings.items()
         if name not in ASIDE
     ]
     return format_table(("setting", "value", "source", "instead of"), rows, left=4)
 
 
-def _beaten(setting: Resolved) -> str:
+def _list_beaten(setting: Resolved) -> str:
     return "; ".join(f"{json.dumps(value, ensure_ascii=False)} ({source})" for source, value in setting.beaten)

@@ -1,4 +1,4 @@
-"""Endings: what Ctrl-C and SIGTERM do to a run, and how its process ends while a thread is still at work.
+"""Shutdown: what Ctrl-C and SIGTERM do to a run, and how its process ends while a thread is still at work.
 
 Why: nothing can stop a thread that loads weights or writes a batch; asyncio waits for its threads, and Python does so
 once more at its exit.
@@ -42,7 +42,7 @@ def run_until_told(job: Coroutine[Any, Any, None]) -> None:
         KeyboardInterrupt: where the process was told to end.
     """
 
-    async def told() -> None:
+    async def run_job() -> None:
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
         assert task
         loop.set_default_executor(_Threads())
@@ -50,7 +50,7 @@ def run_until_told(job: Coroutine[Any, Any, None]) -> None:
         await job
 
     try:
-        asyncio.run(told())
+        asyncio.run(run_job())
     except asyncio.CancelledError as error:
         raise KeyboardInterrupt from error
 

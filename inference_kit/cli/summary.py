@@ -10,8 +10,8 @@ from inference_kit.report.tables import format_accuracies, format_percent
 from inference_kit.search import METHODS
 
 
-def show_summary(summary: Mapping[str, Any]) -> str:
-    """The table of accuracies, what they cost, where the files are, and what to do next."""
+def format_summary(summary: Mapping[str, Any]) -> str:
+    """Format the table of accuracies, what they cost, where the files are, and what to do next."""
     metrics, this_time = summary["metrics"], summary["this_time"]
     rows = [("greedy (stored)", summary["greedy"])] if summary["greedy"] else []
     rows += summary["votes"].items()
@@ -36,14 +36,14 @@ def show_summary(summary: Mapping[str, Any]) -> str:
         "",
         cost,
         now,
-        *_remarks(summary),
+        *_list_remarks(summary),
         f"files: {summary['folder']}",
     ]
-    return "\n".join([*lines, f"next:  {_next_command(summary)}"])
+    return "\n".join([*lines, f"next:  {_suggest_command(summary)}"])
 
 
-def _remarks(summary: Mapping[str, Any]) -> list[str]:
-    """What a reader of the accuracies should know; nothing where all went well."""
+def _list_remarks(summary: Mapping[str, Any]) -> list[str]:
+    """List what a reader of the accuracies should know; nothing where all went well."""
     metrics = summary["metrics"]
     remarks = {
         "failed": "problems failed and count as not correct; the same command tries them again",
@@ -70,24 +70,24 @@ def _remarks(summary: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _next_command(summary: Mapping[str, Any]) -> str:
+def _suggest_command(summary: Mapping[str, Any]) -> str:
     first = next(iter(summary["files"].values()))
     if summary["shard"]:
-        every = re.sub(r"\+shard-\d+-of-", "+shard-*-of-", _shorter(summary["folder"]))
+        every = re.sub(r"\+shard-\d+-of-", "+shard-*-of-", _shorten(summary["folder"]))
         return f"once all shards are done: python main.py evaluate {every}"
     if summary["greedy"]:
-        return f"python main.py compare {_shorter(summary['greedy_file'])} {_shorter(first)}"
+        return f"python main.py compare {_shorten(summary['greedy_file'])} {_shorten(first)}"
     if METHODS[summary["method"]].one_solution:
-        return shlex.join(["python", "main.py", "run", *_without_method(summary["command"]), "--method", "best_of_n"])
-    return f"python main.py evaluate {_shorter(summary['folder'])} --vote all"
+        return shlex.join(["python", "main.py", "run", *_drop_method(summary["command"]), "--method", "best_of_n"])
+    return f"python main.py evaluate {_shorten(summary['folder'])} --vote all"
 
 
-def _shorter(path: str) -> str:
+def _shorten(path: str) -> str:
     return min(os.path.relpath(path), path, key=len)
 
 
-def _without_method(command: Sequence[str]) -> list[str]:
-    """The words of a command line without those that choose the method."""
+def _drop_method(command: Sequence[str]) -> list[str]:
+    """Return the words of a command line without those that choose the method."""
     kept: list[str] = []
     words = iter(command)
     for word in words:

@@ -72,12 +72,12 @@ class Command:
             UserError: an unknown name, flag or key, a value out of range, a path that does not exist.
         """
         given = self._read_names(words)
-        return self._choose(words, self._request(given, ask=not given.get("explain")), registries, opener)
+        return self._choose(words, self._make_request(given, ask=not given.get("explain")), registries, opener)
 
     def print_help(self, words: Sequence[str], registries: Registries) -> None:
         """Print every flag of what `words` choose, those of its parts too, with the values that will hold."""
-        request = self._request(self._read_names(words), ask=False)
-        options = self._known(select(request, registries))
+        request = self._make_request(self._read_names(words), ask=False)
+        options = self._list_known(select(request, registries))
         try:
             settings = _list_values(self._choose(words, request, registries, Opener()))
         except UserError:  # what is wrong with a request is no reason to show no help
@@ -90,7 +90,7 @@ class Command:
         """Read those words that do not depend on what is chosen."""
         return parse_known(list_run_options(TerminalOptions), words, prog=self.prog)[0]
 
-    def _request(self, given: Mapping[str, Any], *, ask: bool) -> Request:
+    def _make_request(self, given: Mapping[str, Any], *, ask: bool) -> Request:
         """Return what names are given by the words and by the config file that they name."""
         levels = [Level("command line", given, told=True)]
         if given.get("config"):
@@ -104,14 +104,14 @@ class Command:
     def _choose(self, words: Sequence[str], request: Request, registries: Registries, opener: Opener) -> Parts:
         """Read all words and the config file, each value as its setting wants it, and choose the parts."""
         selection = select(request, registries)
-        given = parse(self._known(selection), words, prog=self.prog, elsewhere=_flags_of_methods())
+        given = parse(self._list_known(selection), words, prog=self.prog, elsewhere=_list_flags_of_methods())
         levels = [Level("command line", given, told=True)]
         if given.get("config"):
             options = {option.name: option for option in selection.options}
             levels.append(read_file_level(_read_config(given), options, "config file"))
         return choose_parts(selection, replace(request, levels=tuple(levels)), registries, opener)
 
-    def _known(self, selection: Selection) -> list[Option]:
+    def _list_known(self, selection: Selection) -> list[Option]:
         return [option for option in selection.options if self.knows(option.key)]
 
 
@@ -128,7 +128,7 @@ def _read_config(given: Mapping[str, Any]) -> ConfigFile:
     return read_config(Path(given["config"]).expanduser(), SECTIONS)
 
 
-def _flags_of_methods() -> dict[str, str]:
+def _list_flags_of_methods() -> dict[str, str]:
     """Return every flag that some method has, and the name of one that has it."""
     return {
         option.flag: name

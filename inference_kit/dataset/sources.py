@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from inference_kit.config import nearest_existing
+from inference_kit.config import find_nearest
 from inference_kit.dataset.files import LocatedRow, is_data_file, read_rows, to_json_types
 from inference_kit.dataset.hub import find_snapshot, load_table
 from inference_kit.errors import UserError
@@ -77,7 +77,7 @@ class FileSource:
                 "is a folder", where=self.location, fix=f"Give one file of it: {inside or 'it holds none'}."
             )
         if not self.path.exists():
-            raise UserError("no such data set file", where=self.location, fix=nearest_existing(self.path))
+            raise UserError("no such data set file", where=self.location, fix=find_nearest(self.path))
         if not os.access(self.path, os.R_OK):
             raise UserError("may not be read", where=self.location, fix="Ask its owner for the permission.")
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inference_kit.decoders.own_score import Judged, Score, context_of, judge
+from inference_kit.decoders.own_score import Judged, Score, judge, make_score_context
 from inference_kit.evaluation import check_votes
 from inference_kit.records import Candidate, Problem
 from inference_kit.voting import VOTES, find_known_fields
@@ -25,8 +25,8 @@ class Choice:
     best: int
     judged: tuple[Judged, ...]
 
-    def shown(self, candidates: Sequence[Candidate]) -> list[dict[str, Any]]:
-        """Each candidate with its score, None and the error where there is none."""
+    def list_candidates(self, candidates: Sequence[Candidate]) -> list[dict[str, Any]]:
+        """List each candidate with its score, None and the error where there is none."""
         return [
             {"text": candidate.text, "score": judged.score}
             if judged.error is None
@@ -49,32 +49,32 @@ def choose(vote: str | None, own: Score | None, problem: Problem, candidates: Se
         UserError: where the vote weighs what is not there.
     """
     if vote == BY_SCORE:
-        judged = _judged(own, problem, candidates)
+        judged = _judge_all(own, problem, candidates)
         able = [place for place, each in enumerate(judged) if each.error is None]
         return Choice(max(able, key=lambda place: judged[place].score), judged)
-    judged = tuple(map(Judged, default_scores(candidates)))
+    judged = tuple(map(Judged, find_default_scores(candidates)))
     if vote is None:
         return Choice(0, judged)
     check_votes((vote,), find_known_fields(candidates))
     return Choice(VOTES[vote].choose(candidates), judged)
 
 
-def _judged(own: Score | None, problem: Problem, candidates: Sequence[Candidate]) -> tuple[Judged, ...]:
-    """What each candidate scores; where no score could be had, the first error is raised."""
-    defaults = default_scores(candidates)
+def _judge_all(own: Score | None, problem: Problem, candidates: Sequence[Candidate]) -> tuple[Judged, ...]:
+    """Score each candidate; where no score could be had, the first error is raised."""
+    defaults = find_default_scores(candidates)
     if own is None:
         return tuple(map(Judged, defaults))
     texts = [candidate.text for candidate in candidates]
     judged = tuple(
-        judge(own, text, context_of(problem, texts, index, defaults[index])) for index, text in enumerate(texts)
+        judge(own, text, make_score_context(problem, texts, index, defaults[index])) for index, text in enumerate(texts)
     )
     if all(each.error for each in judged) and judged[0].error:
         raise judged[0].error
     return judged
 
 
-def default_scores(candidates: Sequence[Candidate]) -> list[float]:
-    """The reward model's scores, else the mean log-probability of a token, else the share with the same answer."""
+def find_default_scores(candidates: Sequence[Candidate]) -> list[float]:
+    """Return the reward model's scores, else mean log-probabilities of a token, else shares with the same answer."""
     scores = [each.score for each in candidates if each.score is not None]
     if len(scores) == len(candidates):
         return scores

@@ -22,8 +22,8 @@ def check_template(template: str | None) -> None:
         raise BadArgument(f"the template has no {INPUT}", where="prompt_template", fix="Put it where the input goes.")
 
 
-def problem_of(text: str, template: str | None, answer_kind: AnswerKind) -> Problem:
-    """An input as a problem, whose index is the digest of its prompt.
+def make_problem(text: str, template: str | None, answer_kind: AnswerKind) -> Problem:
+    """Make a problem of an input, whose index is the digest of its prompt.
 
     Raises:
         BadArgument: for an input that is no text, and like `check_template`.

@@ -19,7 +19,7 @@ from weakref import finalize
 
 from inference_kit.context import Method
 from inference_kit.decoders.choosing import BY_SCORE, Choice, choose
-from inference_kit.decoders.inputs import check_template, problem_of
+from inference_kit.decoders.inputs import check_template, make_problem
 from inference_kit.decoders.loop_thread import LoopThread, share_loop_thread
 from inference_kit.decoders.own_score import OwnScore
 from inference_kit.decoders.settings import (
@@ -100,7 +100,7 @@ class InferenceBase:
             BadArgument: a `ValueError`, for an input that is no text or a template without `{input}`.
             UserError: for a model that is not there, and for what an engine or server refuses.
         """
-        problem = problem_of(input_text, prompt_template, self._told.options.answer_kind)
+        problem = make_problem(input_text, prompt_template, self._told.options.answer_kind)
         ready, began = self._ready, time.perf_counter()
         with speak_of_hyperparameters():
             solution = self._loop.run(ready.solver.solve(problem))
@@ -118,7 +118,7 @@ class InferenceBase:
         async def solved(text: str) -> tuple[Problem, Solution, float] | Exception:
             began = time.perf_counter()
             try:
-                problem = problem_of(text, prompt_template, self._told.options.answer_kind)
+                problem = make_problem(text, prompt_template, self._told.options.answer_kind)
                 return problem, await ready.solver.solve(problem), time.perf_counter() - began
             except UserError as error:
                 if isinstance(error, EngineError | BadArgument):
@@ -134,9 +134,9 @@ class InferenceBase:
 
     def stream(self, input_text: str, prompt_template: str | None = None) -> Iterator[str]:
         """Answer one text piece by piece; what is searched or improved comes in one piece at the end."""
-        problem = problem_of(input_text, prompt_template, self._told.options.answer_kind)
+        problem = make_problem(input_text, prompt_template, self._told.options.answer_kind)
         if METHODS[self.method].one_solution:
-            return self._pieces(self._ready.solver.stream(problem))
+            return self._stream_pieces(self._ready.solver.stream(problem))
         return iter([self.forward(input_text, prompt_template)[0]])
 
     def score(self, candidate: str, context: dict[str, Any] | None = None) -> float:
@@ -174,7 +174,7 @@ class InferenceBase:
         own = OwnScore(self.score) if self._scores_itself else None
         opener = Opener()
         with speak_of_hyperparameters():
-            parts = choose_for(self._source, self._told, self._choices(own), self._names, opener)
+            parts = choose_for(self._source, self._told, self._list_choices(own), self._names, opener)
             model_name = name_model(self._source, parts)
         if own:
             own.separator = parts.engine.separator
@@ -192,8 +192,8 @@ class InferenceBase:
         self._finalizer = finalize(self, _close, self._loop, solver, opener)
         return _Ready(parts, solver, own, model_name)
 
-    def _choices(self, own: OwnScore | None) -> dict[str, Any]:
-        """What this decoder chooses itself: method, reward model and vote, as settings of a run."""
+    def _list_choices(self, own: OwnScore | None) -> dict[str, Any]:
+        """List what this decoder chooses itself: method, reward model and vote, as settings of a run."""
         needs_reward_model = METHODS[self.method].needs.reward_model
         steers = own is not None and (needs_reward_model or self.method == "self_improve")
         reward_model = own if steers else self._told.options.reward_model
@@ -242,15 +242,15 @@ class InferenceBase:
             "seconds": seconds,
             "finish_reason": chosen.finish_reason,
         }
-        return chosen.text, metadata | self._about(problem, solution, choice)
+        return chosen.text, metadata | self._describe_choice(problem, solution, choice)
 
-    def _about(self, problem: Problem, solution: Solution, choice: Choice) -> dict[str, Any]:
-        """What the metadata says besides, by the method."""
+    def _describe_choice(self, problem: Problem, solution: Solution, choice: Choice) -> dict[str, Any]:
+        """Return what the metadata says besides, by the method."""
         if METHODS[self.method].one_solution:
             return {}
-        return {"candidates": choice.shown(solution.candidates), "best_index": choice.best}
+        return {"candidates": choice.list_candidates(solution.candidates), "best_index": choice.best}
 
-    def _pieces(self, stream: AsyncIterator[str]) -> Iterator[str]:
+    def _stream_pieces(self, stream: AsyncIterator[str]) -> Iterator[str]:
         async def next_piece() -> str | None:
             return await anext(stream, None)
 

@@ -38,8 +38,8 @@ def judge(score: Score, candidate: str, context: dict[str, Any]) -> Judged:
     return Judged(LOWEST, ValueError("its score is not a number")) if math.isnan(number) else Judged(number)
 
 
-def context_of(problem: Problem, candidates: Sequence[str], index: int, default: float) -> dict[str, Any]:
-    """What `score` is told besides the candidate; `default_score` is what it would score without being overridden."""
+def make_score_context(problem: Problem, candidates: Sequence[str], index: int, default: float) -> dict[str, Any]:
+    """Make what `score` is told besides the candidate; `default_score` is what it would score if not overridden."""
     return {
         "input": problem.question,
         "prompt": problem.messages[-1].content,
@@ -62,15 +62,15 @@ class OwnScore(RewardModel):
         self.errors: dict[tuple[Index, tuple[str, ...]], Exception] = {}
 
     def score(self, problem: Problem, steps: Sequence[str]) -> list[float]:
-        """One score for the whole."""
+        """Return one score for the whole."""
         candidate = self.separator.join(steps)
         score = self._score()
         assert score is not None, "a decoder outlives its calls"
-        judged = judge(score, candidate, context_of(problem, [candidate], 0, 0.0))
+        judged = judge(score, candidate, make_score_context(problem, [candidate], 0, 0.0))
         if judged.error:
             self.errors[problem.index, tuple(steps)] = judged.error
         return [judged.score]
 
     async def scores(self, problem: Problem, steps: Sequence[str]) -> StepScores:
-        """Like that of every reward model, but in the scale of its author."""
+        """Score like every reward model, but in the scale of its author."""
         return await self._batcher.submit((problem, tuple(steps)))

@@ -13,11 +13,11 @@ from typing import Any, get_type_hints
 
 from loguru import logger
 
-from inference_kit.config import GENERATION_SETTINGS, Level, canonical, generation_levels
+from inference_kit.config import GENERATION_SETTINGS, Level, resolve_generation, spell_names
 from inference_kit.errors import UserError
 from inference_kit.models import ENGINES
 from inference_kit.records import AnswerKind
-from inference_kit.registry import Setting, lookup, settings_of, unknown
+from inference_kit.registry import Setting, lookup, read_settings, unknown
 from inference_kit.reward_models.base import RewardModel
 from inference_kit.search import METHODS
 from inference_kit.setup.run_options import RunOptions
@@ -72,7 +72,7 @@ class Options:
     cache_dir: str | Path | None = None
 
     def __post_init__(self) -> None:
-        for name, setting in _options().items():
+        for name, setting in _list_own_options().items():
             _check(setting, getattr(self, name))
         lookup({"auto": None, **ENGINES}, self.backend, "backend", where=WHERE)
         if self.vote is not None:
@@ -96,7 +96,7 @@ def read_hyperparameters(given: Mapping[str, Any] | None, method: str, defaults:
     if given is not None and not (isinstance(given, Mapping) and all(isinstance(name, str) for name in given)):
         raise BadArgument("must be a dict of names and values", where=WHERE)
     try:
-        told = {name: value for name, value in canonical(dict(given or {}), WHERE).items() if value is not None}
+        told = {name: value for name, value in spell_names(dict(given or {}), WHERE).items() if value is not None}
         return _read({**defaults, **told}, method)
     except BadArgument:
         raise
@@ -105,56 +105,58 @@ def read_hyperparameters(given: Mapping[str, Any] | None, method: str, defaults:
 
 
 def _read(values: Mapping[str, Any], method: str) -> Told:
-    run = settings_of(RunOptions)
-    of_method = settings_of(METHODS[method].function)
-    typed = _settings_of_all(ENGINES.values()) | of_method | {name: run[name] for name in OF_A_RUN}
+    run = read_settings(RunOptions)
+    of_method = read_settings(METHODS[method].function)
+    typed = _read_all_settings(ENGINES.values()) | of_method | {name: run[name] for name in OF_A_RUN}
     generation = {name: value for name, value in values.items() if name in (*GENERATION_SETTINGS, "do_sample")}
-    generation_levels(Level(WHERE, generation))
+    resolve_generation(Level(WHERE, generation))
     settings: dict[str, Any] = {}
-    for name in (name for name in values if name not in _options()):
+    for name in (name for name in values if name not in _list_own_options()):
         if name in generation:
             settings[name] = values[name]
         elif name in typed:
             _check(typed[name], values[name])
             value = tuple(values[name]) if isinstance(values[name], list) else values[name]
-            settings[name] = _own_text(name, value) if name in of_method else value
+            settings[name] = _resolve_template(name, value) if name in of_method else value
         else:
-            _tell_no_effect(name, method, {*_options(), *GENERATION_SETTINGS, "do_sample", "max_tokens", *typed})
+            _tell_no_effect(
+                name, method, {*_list_own_options(), *GENERATION_SETTINGS, "do_sample", "max_tokens", *typed}
+            )
     if "aggregate" in settings:
         lookup(AGGREGATES, settings["aggregate"], "aggregate", where=WHERE)
-    options = Options(**{name: value for name, value in values.items() if name in _options()})
-    return Told(options, _at_temperature_0(settings) if method == "greedy" else settings)
+    options = Options(**{name: value for name, value in values.items() if name in _list_own_options()})
+    return Told(options, _set_temperature_0(settings) if method == "greedy" else settings)
 
 
 def _tell_no_effect(name: str, method: str, known: Collection[str]) -> None:
     """Say that the setting of another method changes nothing; refuse a name that is none of anything."""
-    elsewhere = _settings_of_all([each.function for each in METHODS.values()])
+    elsewhere = _read_all_settings([each.function for each in METHODS.values()])
     if name not in elsewhere:
         raise unknown(name, {*known, *elsewhere}, "hyperparameter", where=WHERE)
     logger.warning("{} has no effect on {}", name, method)
 
 
-def _at_temperature_0(settings: dict[str, Any]) -> dict[str, Any]:
+def _set_temperature_0(settings: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of a greedy decoder, whatever temperature is asked."""
     if settings.get("temperature") or settings.get("do_sample"):
         logger.warning("greedy decoding is at temperature 0, whatever temperature is given")
     return {name: value for name, value in settings.items() if name != "do_sample"} | {"temperature": 0.0}
 
 
-def _settings_of_all(owners: Collection[Any]) -> dict[str, Setting]:
-    return {name: setting for owner in owners for name, setting in settings_of(owner).items()}
+def _read_all_settings(owners: Collection[Any]) -> dict[str, Setting]:
+    return {name: setting for owner in owners for name, setting in read_settings(owner).items()}
 
 
-def _own_text(name: str, value: Any) -> Any:
-    """A template's text, with a line break, which tells it from a template's name, where it has no placeholder."""
+def _resolve_template(name: str, value: Any) -> Any:
+    """Return a template's text; without placeholders it gets a line break, which tells it from a template's name."""
     if not name.endswith("_template") or not isinstance(value, str) or "{" in value:
         return value
     is_file = len(value) < 256 and Path(value).expanduser().is_file()
     return f"{load_prompt(value) if is_file or value in read_prompt_templates() else value}\n"
 
 
-def _options() -> dict[str, Setting]:
-    """The decoder's own options, described like the settings of a method."""
+def _list_own_options() -> dict[str, Setting]:
+    """List the decoder's own options, described like the settings of a method."""
     hints = get_type_hints(Options)
     return {each.name: Setting(each.name, hints[each.name], each.default, help="") for each in fields(Options)}
 

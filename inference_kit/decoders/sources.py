@@ -28,7 +28,7 @@ from inference_kit.models.http.address import OLLAMA_ADDRESS
 from inference_kit.models.http.ollama import Ollama
 from inference_kit.models.http.openai import OpenAI
 from inference_kit.models.local.hub import is_local
-from inference_kit.registry import Entry, opened, settings_of
+from inference_kit.registry import Entry, open_entry, read_settings
 from inference_kit.reward_models.formats.likelihood import Likelihood
 from inference_kit.setup.choose import choose_parts
 from inference_kit.setup.names import Named, check_names, select
@@ -80,13 +80,13 @@ def find_source(name: str | Engine, told: Told, models: Mapping[str, Entry]) -> 
     if backend == "auto" and name in models:
         return Source(name, name)
     if backend in SERVICES or "://" in name or (options.api_base and not is_local(name) and backend == "auto"):
-        return _on_server(name, told)
+        return _find_on_server(name, told)
     if options.model or options.api_base or options.api_key:
         logger.warning("model, api_base and api_key have no effect: {} is no server", name)
     if backend == "echo":
         return Source(name, backend, "anything, because of its backend", name)
     if is_local(name):
-        return _in_folder(name, backend)
+        return _find_folder(name, backend)
     return Source(name, backend, "a hub id, because it is no registered name, address or folder", name)
 
 
@@ -105,7 +105,7 @@ def choose_for(source: Source, told: Told, further: Mapping[str, Any], names: Re
     """
     try:
         if source.on_server:
-            names = replace(names, models={**names.models, source.name: _serve(source, told)})
+            names = replace(names, models={**names.models, source.name: _make_server_entry(source, told)})
         located = {} if source.on_server or not source.path else {"model_path": source.path}
         remote = {"api_model": source.remote} if source.remote else {}
         values = {**told.settings, **further, "model": source.model, **located, **remote}
@@ -114,7 +114,7 @@ def choose_for(source: Source, told: Told, further: Mapping[str, Any], names: Re
         selection = select(request, names)
         check_names(request.levels, selection)
         if not told.options.use_chat_template:
-            values |= _plain_text(selection.model)
+            values |= _choose_plain_text(selection.model)
         parts = choose_parts(selection, request, names, opener)
         parts.check()
         return parts
@@ -140,7 +140,7 @@ def name_model(source: Source, parts: Parts) -> str:
     return served[0] if served else source.name
 
 
-def _on_server(name: str, told: Told) -> Source:
+def _find_on_server(name: str, told: Told) -> Source:
     options, is_address = told.options, "://" in name
     if options.backend not in ("auto", *SERVICES):
         what = f"backend {options.backend!r} runs folders and hub ids, and {name!r} is an address"
@@ -152,7 +152,7 @@ def _on_server(name: str, told: Told) -> Source:
     return Source(name, name, why, address, True, options.model or name)
 
 
-def _in_folder(name: str, backend: str) -> Source:
+def _find_folder(name: str, backend: str) -> Source:
     folder = Path(name).expanduser()
     taken_for = f"a local path, because {'it is there' if folder.exists() else 'of how it begins'}"
     if not folder.is_dir():
@@ -161,22 +161,22 @@ def _in_folder(name: str, backend: str) -> Source:
     return Source(name, backend, taken_for, name)
 
 
-def _serve(source: Source, told: Told) -> Entry:
+def _make_server_entry(source: Source, told: Told) -> Entry:
     """Return the registry entry of a model on a server; the key is no setting, because settings are stored."""
     backend = told.options.backend
     engine = choose_engine(str(source.path)).engine if backend == "auto" else backend
     if engine != "openai":
         return partial(ENGINES[engine], source.path)
-    variable = told.settings.get("api_key_env", settings_of(OpenAI)["api_key_env"].default)
+    variable = told.settings.get("api_key_env", read_settings(OpenAI)["api_key_env"].default)
     in_environment = os.environ.get(variable, "").strip()
     return partial(OpenAI, str(source.path), told.options.api_key or ("" if in_environment else NO_KEY))
 
 
-def _plain_text(model: Named) -> dict[str, Any]:
+def _choose_plain_text(model: Named) -> dict[str, Any]:
     """Return the settings by which an engine sends text as it is."""
     if model.engine == "openai":
         return {"api": "completions"}
-    if "template" in settings_of(opened(model.entry)[0]):
+    if "template" in read_settings(open_entry(model.entry)[0]):
         return {"template": "empty"}
     if model.engine != "echo":
         raise UserError(f"{model.engine} cannot do without a chat template", where="use_chat_template")

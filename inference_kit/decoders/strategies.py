@@ -17,7 +17,7 @@ from inference_kit.decoders.sources import MODELS, REWARD_NAMES
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.base import Engine
 from inference_kit.records import Node, Problem, Solution
-from inference_kit.registry import Entry, lookup, settings_of
+from inference_kit.registry import Entry, lookup, read_settings
 from inference_kit.search import ALIASES, METHODS
 from inference_kit.search.self_improve import self_improve
 
@@ -67,9 +67,9 @@ class SelfImprove(InferenceBase):
     method = label = "self_improve"
 
     def _wrap_method(self, method: Method) -> Method:
-        return partial(_improved, method)
+        return partial(_improve, method)
 
-    def _about(self, problem: Problem, solution: Solution, choice: Choice) -> dict[str, Any]:
+    def _describe_choice(self, problem: Problem, solution: Solution, choice: Choice) -> dict[str, Any]:
         versions = sorted((node for node in solution.tree if node.candidate >= 0), key=lambda node: len(node.path))
         text_at = {node.path: node.text for node in solution.tree}
         written = [solution.candidates[node.candidate] for node in versions]
@@ -87,18 +87,18 @@ class SelfImprove(InferenceBase):
             for node, candidate, score, error in zip(versions, written, scores, errors, strict=True)
         ]
         broken = any(errors) or any("broken" in node.notes for node in versions)
-        return {"iterations": iterations, "stopped": "error" if broken else self._stopped(scores)}
+        return {"iterations": iterations, "stopped": "error" if broken else self._explain_stop(scores)}
 
-    def _stopped(self, scores: list[float | None]) -> str:
-        """Why there is no further version, where nothing went wrong."""
-        default = settings_of(self_improve)["max_iterations"].default
+    def _explain_stop(self, scores: list[float | None]) -> str:
+        """Say why there is no further version, where nothing went wrong."""
+        default = read_settings(self_improve)["max_iterations"].default
         if len(scores) > self._told.settings.get("max_iterations", default):
             return "max_iterations"
         return "threshold" if len(scores) > 1 and None not in scores[-2:] else "budget"
 
 
-async def _improved(method: Method, context: Context) -> list[Node]:
-    """What `method` makes of it; where the engine fails on a later version, those of before, the best first."""
+async def _improve(method: Method, context: Context) -> list[Node]:
+    """Run `method`; where the engine fails on a later version, return those of before, the best first."""
     try:
         return await method(context)
     except EngineError as error:

@@ -7,7 +7,7 @@ Promises: what is unsafe in a file name becomes `_`.
 from dataclasses import dataclass
 from pathlib import Path
 
-from inference_kit.config import safe_name
+from inference_kit.config import make_safe
 from inference_kit.dataset.selection import Shard
 from inference_kit.setup.parts import Parts
 
@@ -34,20 +34,20 @@ class RunFiles:
         return name_final_file(self._stem(method or self.method), vote)
 
     def _stem(self, method: str) -> Path:
-        return self.folder / safe_name(f"{self.dataset}-{method}")
+        return self.folder / make_safe(f"{self.dataset}-{method}")
 
 
 def name_run_files(parts: Parts) -> RunFiles:
     """Return where the results of a run go that is told a work folder and an experiment's name."""
-    whole = safe_name(f"{parts.model_name}+{parts.reward_model_name}+{parts.options.exp_name}")
-    work_dir, shard = Path(parts.options.work_dir).expanduser(), shard_of(parts)
+    whole = make_safe(f"{parts.model_name}+{parts.reward_model_name}+{parts.options.exp_name}")
+    work_dir, shard = Path(parts.options.work_dir).expanduser(), read_shard(parts)
     name = name_shard_folder(whole, shard) if shard else whole
     return RunFiles(
-        work_dir / safe_name(parts.dataset_name) / name, work_dir / CALLS, parts.dataset_name, parts.method_name
+        work_dir / make_safe(parts.dataset_name) / name, work_dir / CALLS, parts.dataset_name, parts.method_name
     )
 
 
-def shard_of(parts: Parts) -> Shard | None:
+def read_shard(parts: Parts) -> Shard | None:
     """Return which part of the problems is this run's; None for all."""
     return Shard.read(parts.options.shard) if parts.options.shard else None
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from inference_kit.dataset.selection import Shard
 from inference_kit.errors import UserError, named
-from inference_kit.experiment.stored import StoredRun, stored_runs
+from inference_kit.experiment.stored import StoredRun, find_stored_runs
 from inference_kit.records import Record
 from inference_kit.records.indices import canonical_index
 from inference_kit.store.atomic import make_folder, write_atomically
@@ -51,7 +51,7 @@ class _Part:
         return entry
 
 
-def whole_runs(
+def merge_runs(
     paths: Sequence[Path], unreadable: list[UserError] | None = None, *, write: bool = True
 ) -> list[StoredRun]:
     """Return the runs at `paths`, shards that stand in folders merged; a shard's own file is a run like any other.
@@ -67,7 +67,7 @@ def whole_runs(
     runs: dict[Path, StoredRun] = {}
     parts: defaultdict[tuple[str, str, int], dict[Path, _Part]] = defaultdict(dict)
     for path in paths:
-        for run in stored_runs(path, unreadable):
+        for run in find_stored_runs(path, unreadable):
             found = FOLDER.fullmatch(run.stem.parent.name)
             if path.is_file() or not found:
                 runs[run.stem.resolve()] = run
@@ -77,35 +77,35 @@ def whole_runs(
             key = (found["whole"], run.stem.name, shard.of)
             parts[key][run.stem.resolve()] = _Part(run, shard, whole)
     for each in parts.values():
-        merged = _merged(sorted(each.values(), key=lambda part: part.shard.number), write=write)
+        merged = _merge(sorted(each.values(), key=lambda part: part.shard.number), write=write)
         runs[merged.stem.resolve()] = merged
     return list(runs.values())
 
 
-def _merged(parts: Sequence[_Part], *, write: bool) -> StoredRun:
-    """The whole run, in a folder beside that of its first part: written now, or gone on from what was merged before."""
+def _merge(parts: Sequence[_Part], *, write: bool) -> StoredRun:
+    """Return the whole run, beside its first part: written now, or gone on from what was merged before."""
     first = parts[0]
     _check_numbers(parts)
     _check_settings(parts)
     _check_complete(parts)
-    order = [canonical_index(record.index) for record in _in_turn(parts)]
+    order = [canonical_index(record.index) for record in _take_turns(parts)]
     twice = [index for index, count in Counter(order).items() if count > 1]
     if twice:
         raise UserError(f"problem {twice[0]!r} is in two shards", where=str(first.folder), fix=_SPLIT_AGAIN)
     if not write:
-        return StoredRun(lambda: _in_turn(parts), first.run.header, first.whole, first.run.votes)
+        return StoredRun(lambda: _take_turns(parts), first.run.header, first.whole, first.run.votes)
     path = first.whole.with_name(f"{first.whole.name}.jsonl")
     make_folder(path.parent)
     with FolderLock(path.parent):
         if path.exists() and "shards" not in read_entry(path.parent, str(first.run.header["method"])):
-            return _gone_on(parts, path)
+            return _check_unsplit(parts, path)
         _write_whole(parts, path)
     whole = PartialFile(path)
     return StoredRun(lambda: whole.read_in_order(order), first.run.header, first.whole, first.run.votes)
 
 
-def _in_turn(parts: Sequence[_Part]) -> Iterator[Record]:
-    """The records of all parts in the order of the data: of each part the first, of each the second, and so on."""
+def _take_turns(parts: Sequence[_Part]) -> Iterator[Record]:
+    """Yield the records of all parts in the order of the data: the first of each part, the second, and so on."""
     for records in zip_longest(*(part.run.records() for part in parts)):
         yield from (record for record in records if record is not None)
 
@@ -131,9 +131,9 @@ def _check_numbers(parts: Sequence[_Part]) -> None:
 
 
 def _check_settings(parts: Sequence[_Part]) -> None:
-    first = _makes_results(parts[0])
+    first = _list_settings(parts[0])
     for part in parts[1:]:
-        if changed := list_changes(first, _makes_results(part)):
+        if changed := list_changes(first, _list_settings(part)):
             raise UserError(
                 f"shard {part.shard} has other settings than shard {parts[0].shard} ({'; '.join(changed)})",
                 where=str(part.folder),
@@ -141,13 +141,13 @@ def _check_settings(parts: Sequence[_Part]) -> None:
             )
 
 
-def _makes_results(part: _Part) -> dict[str, Any]:
-    """The settings that the results of the whole run depend on."""
+def _list_settings(part: _Part) -> dict[str, Any]:
+    """List the settings that the results of the whole run depend on."""
     settings = part.entry["config"]["settings"]
-    return _depends_on(part.entry) | {name: settings.get(name, {}).get("value") for name in SELECTION}
+    return _read_dependencies(part.entry) | {name: settings.get(name, {}).get("value") for name in SELECTION}
 
 
-def _depends_on(entry: Mapping[str, Any]) -> dict[str, Any]:
+def _read_dependencies(entry: Mapping[str, Any]) -> dict[str, Any]:
     depends_on: dict[str, Any] = entry["config"].get("depends_on", {})
     return depends_on
 
@@ -163,14 +163,14 @@ def _check_complete(parts: Sequence[_Part]) -> None:
             )
 
 
-def _gone_on(parts: Sequence[_Part], path: Path) -> StoredRun:
-    """A run without `--shard` that is there already; it stands where it has finished all that the parts have."""
-    [whole] = stored_runs(path)
-    changed = list_changes(_depends_on(parts[0].entry), _depends_on(whole.header))
+def _check_unsplit(parts: Sequence[_Part], path: Path) -> StoredRun:
+    """Return a run without `--shard` that is there already, where it has finished all that the parts have."""
+    [whole] = find_stored_runs(path)
+    changed = list_changes(_read_dependencies(parts[0].entry), _read_dependencies(whole.header))
     finished = PartialFile(path).find_finished()
     missing = [
         record.index
-        for record in _in_turn(parts)
+        for record in _take_turns(parts)
         if record.error is None and canonical_index(record.index) not in finished
     ]
     if changed or missing:
@@ -188,5 +188,5 @@ def _write_whole(parts: Sequence[_Part], path: Path) -> None:
     entry = {**first.run.header, "shards": [str(part.folder) for part in parts]}
     write_entry(path.parent, method, entry, fresh=True)
     with write_atomically(path) as lines:
-        for record in _in_turn(parts):
+        for record in _take_turns(parts):
             lines.write(encode(record.to_json()) + "\n")

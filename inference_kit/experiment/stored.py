@@ -7,7 +7,7 @@ from typing import Any
 
 from loguru import logger
 
-from inference_kit.config import nearest_existing
+from inference_kit.config import find_nearest
 from inference_kit.errors import UserError
 from inference_kit.evaluation import build_result_entry, judge
 from inference_kit.experiment.files import CALLS, name_final_file
@@ -32,11 +32,11 @@ class StoredRun:
     """How many problems the run is of, where that is known."""
 
     def file(self, vote: str | None) -> Path:
-        """Where the final file of a vote stands."""
+        """Return where the final file of a vote stands."""
         return name_final_file(self.stem, vote)
 
 
-def stored_runs(path: Path, unreadable: list[UserError] | None = None) -> list[StoredRun]:
+def find_stored_runs(path: Path, unreadable: list[UserError] | None = None) -> list[StoredRun]:
     """Return the runs at `path`: of a final `.json`, of a partial `.jsonl`, or every run in and below a folder.
 
     Args:
@@ -60,25 +60,25 @@ def stored_runs(path: Path, unreadable: list[UserError] | None = None) -> list[S
 def _find_files(path: Path) -> list[tuple[Callable[[Path], StoredRun], Path]]:
     """Return each file of a run at `path`, and what reads it."""
     if not path.exists():
-        raise UserError("no such file or folder", where=str(path), fix=nearest_existing(path))
+        raise UserError("no such file or folder", where=str(path), fix=find_nearest(path))
     if path.suffix == ".json":
-        return [(_of_final, path)]
+        return [(_read_final_run, path)]
     if path.is_file():
-        return [(_of_partial, path)]
+        return [(_read_partial_run, path)]
     files = sorted(each for each in path.rglob("*.jsonl") if CALLS not in each.parts)
     if not files:
         raise UserError(
             "no results in this folder", where=str(path), fix="Results are .json and .jsonl files of a run."
         )
-    return [(_of_partial, each) for each in files]
+    return [(_read_partial_run, each) for each in files]
 
 
-def entries_of(path: Path, grader: GraderPool) -> Iterator[Mapping[str, Any]]:
-    """The result entries of a final file as they stand there, or of a partial file, judged now."""
+def read_entries_at(path: Path, grader: GraderPool) -> Iterator[Mapping[str, Any]]:
+    """Yield the result entries of a final file as they stand there, or of a partial file, judged now."""
     if path.suffix == ".json":
         yield from read_final(path)[1]
         return
-    runs = stored_runs(path)
+    runs = find_stored_runs(path)
     if len(runs) > 1:
         raise UserError(f"{len(runs)} runs are in this folder", where=str(path), fix="Name one of its files.")
     [run] = runs
@@ -86,7 +86,7 @@ def entries_of(path: Path, grader: GraderPool) -> Iterator[Mapping[str, Any]]:
         yield build_result_entry(record, judged, run.votes[0], strict=False)
 
 
-def _of_final(path: Path) -> StoredRun:
+def _read_final_run(path: Path) -> StoredRun:
     header, entries = read_final(path)
     records = [Record.from_json(entry) for entry in entries]
     vote = header["vote"]
@@ -95,7 +95,7 @@ def _of_final(path: Path) -> StoredRun:
     return StoredRun(lambda: records, shown, stem, (vote,), _read_wanted(path.parent, header))
 
 
-def _of_partial(path: Path) -> StoredRun:
+def _read_partial_run(path: Path) -> StoredRun:
     partial = PartialFile(path)
     first = next(iter(partial.read_records()), None)
     if first is None:
@@ -112,7 +112,7 @@ def _of_partial(path: Path) -> StoredRun:
         method = METHODS.get(str(header["method"]))
         alone = method is not None and method.one_solution
         votes = [None] if alone else ["best_last" if scored else "majority_vote"]
-    order = _order(stem, votes, partial)
+    order = _find_order(stem, votes, partial)
     wanted = _read_wanted(path.parent, header)
     return StoredRun(lambda: partial.read_in_order(order), header, stem, tuple(votes), wanted)
 
@@ -123,8 +123,8 @@ def _read_wanted(folder: Path, header: Mapping[str, Any]) -> int | None:
     return wanted if isinstance(wanted, int) else None
 
 
-def _order(stem: Path, votes: list[str | None], partial: PartialFile) -> list[Index]:
-    """The order of the data set where a final file tells it, else by number where indices are numbers."""
+def _find_order(stem: Path, votes: list[str | None], partial: PartialFile) -> list[Index]:
+    """Find the order of the data set in a final file; else go by number where indices are numbers."""
     stored = [record.index for record in partial.read_records()]
     for vote in votes:
         final = name_final_file(stem, vote)

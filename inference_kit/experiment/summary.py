@@ -7,7 +7,7 @@ from typing import Any
 from inference_kit.errors import UserError
 from inference_kit.estimates import wilson_interval
 from inference_kit.experiment.entry import list_dependencies
-from inference_kit.experiment.files import shard_of
+from inference_kit.experiment.files import read_shard
 from inference_kit.experiment.run import Run
 from inference_kit.records import Usage
 from inference_kit.records.indices import canonical_index
@@ -19,7 +19,7 @@ def summarize(run: Run, metrics: Mapping[str | None, Mapping[str, Any]], command
     parts, files = run.parts, run.files
     first, prices = metrics[parts.votes[0]], parts.engine.prices
     paid = Usage(prompt_tokens=first["prompt_tokens"], generated_tokens=first["generated_tokens"])
-    greedy_file, shard = files.final(method="greedy"), shard_of(parts)
+    greedy_file, shard = files.final(method="greedy"), read_shard(parts)
     greedy, note = _read_greedy(run, greedy_file) if parts.method_name != "greedy" else (None, "")
     return {
         "dataset": parts.dataset_name,
@@ -37,11 +37,11 @@ def summarize(run: Run, metrics: Mapping[str | None, Mapping[str, Any]], command
         "greedy": greedy,
         "greedy_note": note,
         "greedy_file": str(greedy_file),
-        "this_time": _figures_of_this_time(run),
+        "this_time": _count_this_time(run),
     }
 
 
-def _figures_of_this_time(run: Run) -> dict[str, Any]:
+def _count_this_time(run: Run) -> dict[str, Any]:
     usage = run.progress.usage
     return {
         "problems": run.progress.new,

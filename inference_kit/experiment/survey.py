@@ -10,7 +10,7 @@ from loguru import logger
 
 from inference_kit.dataset.selection import Selection
 from inference_kit.errors import UserError, named
-from inference_kit.experiment.files import shard_of
+from inference_kit.experiment.files import read_shard
 from inference_kit.records import Index, Message, Problem
 from inference_kit.setup.parts import Parts
 
@@ -42,7 +42,7 @@ def survey_problems(parts: Parts) -> Survey:
         if problem.answer is None and without_gold is None:
             without_gold = problem.index
     if first is None:
-        raise _empty(parts)
+        raise _explain_empty(parts)
     if without_gold is not None and parts.options.evaluate is not False:
         _say_what_is_not_graded(parts, len(indices) - with_gold, len(indices), without_gold)
     return Survey(tuple(indices), first, graded=with_gold > 0)
@@ -52,7 +52,7 @@ def select_problems(parts: Parts) -> Iterator[Problem]:
     """Yield the problems of a run in the order of the data, each behind the system message where there is one."""
     assert parts.dataset, "a run has a data set"
     options = parts.options
-    selection = Selection(options.limit, options.index, options.shuffle_seed, shard_of(parts))
+    selection = Selection(options.limit, options.index, options.shuffle_seed, read_shard(parts))
     for problem in selection.select(parts.dataset.problems()):
         system = (Message("system", options.system),) if options.system else ()
         yield replace(problem, messages=(*system, *problem.messages)) if system else problem
@@ -78,8 +78,8 @@ def _say_what_is_not_graded(parts: Parts, missing: int, total: int, first: Index
         logger.warning("{} has no gold answers: there will be no accuracy", parts.dataset_name)
 
 
-def _empty(parts: Parts) -> UserError:
-    if shard := shard_of(parts):
+def _explain_empty(parts: Parts) -> UserError:
+    if shard := read_shard(parts):
         return UserError(f"shard {shard} has no problem", where=named("shard"), fix="Choose fewer shards.")
     fix = f"Check {named('dataset_path')} and {named('split')}."
     return UserError("the data set holds no problem", where=parts.dataset_name, fix=fix)

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 from loguru import logger
 
-from inference_kit.config import GENERATION_SETTINGS, SYNONYMS, Level, Resolved, canonical, resolve
+from inference_kit.config import GENERATION_SETTINGS, SYNONYMS, Level, Resolved, resolve, spell_names
 from inference_kit.errors import UserError, named
 from inference_kit.models.local.devices import choose_device
-from inference_kit.registry import Entry, Setting, opened, settings_of
+from inference_kit.registry import Entry, Setting, open_entry, read_settings
 from inference_kit.setup.request import insert_below_told
 
 MODEL_MAY_SET = frozenset({*GENERATION_SETTINGS, "do_sample", "n", "system"})
@@ -39,11 +39,11 @@ class Plan:
 
 def read_model_arguments(entry: Entry) -> Level:
     """Return what a model's registry entry says that is no setting of its engine, each by its one name."""
-    target, _, keywords = opened(entry)
-    own = settings_of(target)
+    target, _, keywords = open_entry(entry)
+    own = read_settings(target)
     others = {name: value for name, value in keywords.items() if name not in own}
     source = "model arguments"
-    return Level(source, {name: value for name, value in canonical(others, source).items() if name in MODEL_MAY_SET})
+    return Level(source, {name: value for name, value in spell_names(others, source).items() if name in MODEL_MAY_SET})
 
 
 def plan_part(entry: Entry, part: str, path: Any, levels: Sequence[Level], *, prefix: str = "") -> Plan:
@@ -59,8 +59,8 @@ def plan_part(entry: Entry, part: str, path: Any, levels: Sequence[Level], *, pr
     Raises:
         UserError: where a setting is out of range, or the class cannot be called like this.
     """
-    target, arguments, keywords = opened(entry)
-    known = settings_of(target)
+    target, arguments, keywords = open_entry(entry)
+    known = read_settings(target)
     settings = _resolve(known, keywords, levels, prefix)
     chosen = {name: each.value for name, each in settings.items() if each.source != "default"}
     fixed = {name: value for name, value in keywords.items() if name not in known and not _is_model_argument(name)}

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from inference_kit.config import Level, Resolved, generation_config, generation_levels, read_config, safe_name
+from inference_kit.config import Level, Resolved, generation_config, make_safe, read_config, resolve_generation
 from inference_kit.dataset.base import Dataset
 from inference_kit.dataset.selection import Shard
 from inference_kit.errors import UserError, named
@@ -17,7 +17,7 @@ from inference_kit.models.base import Engine
 from inference_kit.models.replicas.engine import replicate_engine
 from inference_kit.needs import needs_details
 from inference_kit.records import GenerationConfig
-from inference_kit.registry import lookup, opened, settings_of
+from inference_kit.registry import lookup, open_entry, read_settings
 from inference_kit.reward_models.base import RewardModel
 from inference_kit.search import METHODS
 from inference_kit.setup.build import MODEL_MAY_SET, build_part, plan_part, read_model_arguments
@@ -105,11 +105,11 @@ def _name_model(model: Named, registries: Registries, engine: Engine, settings: 
 
 def _read_model_file(selection: Selection, registries: Registries) -> list[Level]:
     """Read the config file that belongs to the model, where there is one."""
-    name = f"{safe_name(selection.model.name)}.yaml"
+    name = f"{make_safe(selection.model.name)}.yaml"
     path = registries.home / "configs" / "models" / name if registries.home else None
     if path is None or selection.model.open or not path.is_file():
         return []
-    allowed = {*MODEL_MAY_SET, *settings_of(opened(selection.model.entry)[0])}
+    allowed = {*MODEL_MAY_SET, *read_settings(open_entry(selection.model.entry)[0])}
     known = {option.name: option for option in selection.options if option.name in allowed}
     known["n"] = Option("n", read_integer, "for the methods that have it")
     return [read_file_level(read_config(path, ("generation",)), known, f"config file {name}")]
@@ -117,7 +117,7 @@ def _read_model_file(selection: Selection, registries: Registries) -> list[Level
 
 def _check_options(settings: Mapping[str, Resolved], request: Request) -> None:
     """Refuse an option of the run that is out of range."""
-    for name, setting in settings_of(request.options).items():
+    for name, setting in read_settings(request.options).items():
         if name in settings:
             setting.check(settings[name].value, where=settings[name].place)
     if "shard" in settings:
@@ -131,14 +131,14 @@ def _resolve_generation(levels: Sequence[Level], engine: Engine | None, default:
     """Resolve the generation settings; below all levels stand the model's own, and those of the face."""
     if engine is None:
         open_to_change = "library default, unless the model says otherwise"
-        resolved = generation_levels(*levels, default)
+        resolved = resolve_generation(*levels, default)
         return {
             name: replace(each, source=open_to_change) if each.source == "library default" else each
             for name, each in resolved.items()
         }
     own = Level("model's generation_config", engine.generation_defaults())
     longest = default.values.get("max_new_tokens", GenerationConfig().max_new_tokens)
-    return generation_levels(*levels, own, *_fit_context(engine.context_length, longest), default)
+    return resolve_generation(*levels, own, *_fit_context(engine.context_length, longest), default)
 
 
 def _fit_context(context_length: int | None, max_new_tokens: int) -> list[Level]:

@@ -11,7 +11,7 @@ from inference_kit.evaluation import check_votes
 from inference_kit.models.base import Engine
 from inference_kit.needs import check_needs, details_of, known_before
 from inference_kit.records import GenerationConfig
-from inference_kit.registry import settings_of
+from inference_kit.registry import read_settings
 from inference_kit.search import BEST, METHODS
 from inference_kit.setup.request import Request
 from inference_kit.setup.run_options import RunOptions
@@ -20,7 +20,7 @@ from inference_kit.voting import VOTES
 
 def resolve_method(method: str, levels: Sequence[Level]) -> dict[str, Resolved]:
     """Resolve the settings of a method and check each."""
-    known = settings_of(METHODS[method].function)
+    known = read_settings(METHODS[method].function)
     defaults = Level("default", {name: setting.default for name, setting in known.items()})
     resolved = resolve(list(known), [*levels, defaults])
     for name, each in resolved.items():

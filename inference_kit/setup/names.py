@@ -20,7 +20,7 @@ from inference_kit.models import ENGINES
 from inference_kit.models.auto import choose_engine
 from inference_kit.models.base import Engine
 from inference_kit.models.local.hub import is_local
-from inference_kit.registry import Entry, lookup, name_of, opened, settings_of, unknown
+from inference_kit.registry import Entry, find_name, lookup, open_entry, read_settings, unknown
 from inference_kit.reward_models import REWARD_MODELS
 from inference_kit.reward_models.base import RewardModel
 from inference_kit.search import ALIASES, METHODS
@@ -44,11 +44,13 @@ class Named:
     @property
     def engine(self) -> str:
         """The name of an engine's class in the registry of engines, or else that of the class itself."""
-        return name_of(self.entry, ENGINES)
+        return find_name(self.entry, ENGINES)
 
     def list_options(self, group: str, part: str, *, prefix: str = "") -> list[Option]:
         """List the settings of the part; none where it is open already."""
-        return [] if self.open else list_settings(opened(self.entry)[0], f"{group} {self.name}", part, prefix=prefix)
+        return (
+            [] if self.open else list_settings(open_entry(self.entry)[0], f"{group} {self.name}", part, prefix=prefix)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ def find_model(name: str | Engine, path: str | None, table: Mapping[str, Entry],
         UserError: for an unknown name.
     """
     if isinstance(name, Engine):
-        return Named(name_of(type(name), ENGINES), type(name), "open already", name)
+        return Named(find_name(type(name), ENGINES), type(name), "open already", name)
     if name in table:
         return Named(name, table[name])
     if name in ENGINES:
@@ -129,15 +131,15 @@ def find_model(name: str | Engine, path: str | None, table: Mapping[str, Entry],
 
 
 def _explain_unknown(name: str, known: Collection[str], source: str, selection: Selection) -> UserError:
-    methods = [method for method, each in METHODS.items() if name in settings_of(each.function)]
-    engines = [engine for engine, entry in ENGINES.items() if name in settings_of(entry)]
+    methods = [method for method, each in METHODS.items() if name in read_settings(each.function)]
+    engines = [engine for engine, entry in ENGINES.items() if name in read_settings(entry)]
     if not methods and not engines:
         return unknown(name, known, "setting", where=source)
     if methods:
         fix = f"Leave it out, or choose another method: {named('method')} {methods[0]}."
         return UserError(f"{selection.method} has no setting {name}", where=source, fix=fix)
     engine = selection.model.engine
-    fix = f"{engine} has {', '.join(settings_of(opened(selection.model.entry)[0]))}; {engines[0]} has it."
+    fix = f"{engine} has {', '.join(read_settings(open_entry(selection.model.entry)[0]))}; {engines[0]} has it."
     if selection.model.open:
         fix = "Set it where the engine is made."
     return UserError(f"{engine} has no setting {name}", where=source, fix=fix)
@@ -146,7 +148,7 @@ def _explain_unknown(name: str, known: Collection[str], source: str, selection: 
 def _find_reward_model(name: Any, model_name: str, table: Mapping[str, Entry]) -> Named | None:
     """Return the reward model that was named, or else the one that is registered as that of the model."""
     if isinstance(name, RewardModel):
-        return Named(name_of(type(name), REWARD_MODELS), type(name), "open already", name)
+        return Named(find_name(type(name), REWARD_MODELS), type(name), "open already", name)
     if name is None:
         beside = f"{model_name}_prm"
         return Named(beside, table[beside]) if beside in table else None

@@ -12,7 +12,7 @@ from typing import Any
 from inference_kit.config import GENERATION, Resolved
 from inference_kit.errors import UserError, flag_of
 from inference_kit.records import GenerationConfig
-from inference_kit.registry import Setting, settings_of
+from inference_kit.registry import Setting, read_settings
 from inference_kit.setup.run_options import WHAT, RunOptions
 from inference_kit.setup.values import (
     Read,
@@ -80,11 +80,11 @@ class Option:
 
 def list_run_options(record: type[RunOptions]) -> list[Option]:
     """List the options of a run and the generation settings, in the order in which they are shown."""
-    declared = settings_of(record)
+    declared = read_settings(record)
     own = [
         Option(
             each.name,
-            _reader_of(declared[each.name], text=str),
+            _require_reader(declared[each.name], text=str),
             declared[each.name].help,
             show_value(each.default) if each.default is not None else each.metadata["unset"],
             each.metadata["group"],
@@ -114,7 +114,7 @@ def list_settings(owner: Callable[..., Any], group: str, part: str, *, prefix: s
             group,
             f"{part}.{setting.name}",
         )
-        for setting in settings_of(owner).values()
+        for setting in read_settings(owner).values()
         if (read := choose_reader(setting))
     ]
 
@@ -138,7 +138,7 @@ def _list_generation() -> list[Option]:
     return [*found, sample]
 
 
-def _reader_of(setting: Setting, text: Read) -> Read:
+def _require_reader(setting: Setting, text: Read) -> Read:
     read = choose_reader(setting, text=text)
     assert read, f"{setting.name} has a type that no flag can hold"
     return read

@@ -70,12 +70,12 @@ def read_file_level(config: ConfigFile, options: Mapping[str, Option], source: s
     return Level(
         source,
         {
-            name: options[name].read_value(value, _place_of(config, name))
+            name: options[name].read_value(value, _find_place(config, name))
             for name, value in values.items()
             if value is not None
         },
     )
 
 
-def _place_of(config: ConfigFile, name: str) -> str:
+def _find_place(config: ConfigFile, name: str) -> str:
     return config.places.get(name.removeprefix(REWARD_PREFIX), str(config.path))

@@ -40,7 +40,7 @@ def check_type(setting: Setting, value: Any) -> None:
     """
     optional = get_args(setting.type) if type(None) in get_args(setting.type) else (setting.type,)
     kinds = tuple(get_origin(kind) or kind for kind in optional)
-    if Literal not in kinds and not any(_is_of(value, kind) for kind in kinds):
+    if Literal not in kinds and not any(_is_of_kind(value, kind) for kind in kinds):
         wanted = " or ".join(kind.__name__ for kind in kinds if kind is not type(None))
         raise UserError(f"{setting.name} must be {wanted}, got {value!r}", where=named(setting.name))
 
@@ -108,7 +108,7 @@ def read_number(text: str) -> float:
         raise ValueError(f"expected a number, got {text!r}") from error
 
 
-def _is_of(value: Any, kind: type) -> bool:
+def _is_of_kind(value: Any, kind: type) -> bool:
     if isinstance(value, bool):
         return kind is bool
     accepted: dict[type, tuple[type, ...]] = {float: (int, float), tuple: (tuple, list)}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from inference_kit.cli import doctor
-from inference_kit.cli.doctor import ENGINE_PACKAGES, Finding, show
+from inference_kit.cli.doctor import ENGINE_PACKAGES, Finding, format_findings
 from inference_kit.models import ENGINES
 from inference_kit.setup.registries import Registries
 
@@ -44,11 +44,11 @@ def test_offline_mode_is_said(
 
 
 def test_each_command_that_mends_something_is_named_once() -> None:
-    text = show(
+    text = format_findings(
         [Finding("a", "x", "missing", "do this"), Finding("b", "y", "missing", "do this"), Finding("c", "z", "")]
     )
     assert text.count("do this") == 1
-    assert show([Finding("c", "z", "here")]).endswith("Nothing is missing.")
+    assert format_findings([Finding("c", "z", "here")]).endswith("Nothing is missing.")
 
 
 def test_every_engine_says_what_it_needs_installed() -> None:

@@ -11,7 +11,7 @@ import pytest
 from inference_kit.dataset.base import Dataset
 from inference_kit.errors import UserError
 from inference_kit.records import Problem, Record
-from inference_kit.registry import settings_of
+from inference_kit.registry import read_settings
 
 
 class Riddles(Dataset):
@@ -121,7 +121,7 @@ def test_a_hundred_thousand_problems_fit_through(tmp_path: Path) -> None:
 
 
 def test_every_setting_has_a_help_text() -> None:
-    settings = settings_of(Riddles)
+    settings = read_settings(Riddles)
     assert set(settings) == {"split", "subset", "prompt_template"}
     assert all(setting.help for setting in settings.values())
 

@@ -9,7 +9,7 @@ import pytest
 
 from data_config import supported_dataset
 from inference_kit.dataset.base import Dataset
-from inference_kit.registry import summary_of
+from inference_kit.registry import summarize_entry
 
 KEYS = (
     "abacus example gsm8k math math500 aime24 amc23 olympiadbench minerva_math gaokao2023en svamp college_math cmath "
@@ -42,7 +42,7 @@ def test_an_entry_is_named_as_its_key_and_reads_nothing(name: str) -> None:
     dataset = supported_dataset[name]()
     assert isinstance(dataset, Dataset)
     assert dataset.dataset_name == name
-    assert summary_of(supported_dataset[name])
+    assert summarize_entry(supported_dataset[name])
     if name != "example":
         assert "\\boxed{}" in dataset.template
 

@@ -6,7 +6,7 @@ import pytest
 
 from inference_kit.errors import UserError
 from inference_kit.experiment.rejudge import ALL, judge_again
-from inference_kit.experiment.stored import stored_runs
+from inference_kit.experiment.stored import find_stored_runs
 from inference_kit.grader import GraderPool
 from inference_kit.records import Candidate, Record
 from inference_kit.store.results import PartialFile
@@ -24,7 +24,7 @@ def partial_file(tmp_path: Path) -> Path:
 
 
 def test_votes_are_those_stored_or_all_that_have_something_to_weigh(partial_file: Path) -> None:
-    [run] = stored_runs(partial_file)
+    [run] = find_stored_runs(partial_file)
     with GraderPool(workers=1) as grader:
         [row] = judge_again(run, grader, {})
         assert row["file"].endswith("mine-best_of_n-majority_vote.json") and Path(row["file"]).exists()
@@ -36,7 +36,7 @@ def test_votes_are_those_stored_or_all_that_have_something_to_weigh(partial_file
 
 
 def test_nothing_is_written_where_nobody_wants_it(partial_file: Path) -> None:
-    [run] = stored_runs(partial_file)
+    [run] = find_stored_runs(partial_file)
     with GraderPool(workers=1) as grader:
         [row] = judge_again(run, grader, {}, write=False)
     assert row["metrics"]["total"] == 2 and not Path(row["file"]).exists()

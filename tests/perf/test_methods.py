@@ -1,6 +1,6 @@
 """The table of methods: every row is a run that exists, and rows of one curve differ in their numbers alone."""
 
-from inference_kit.registry import settings_of
+from inference_kit.registry import read_settings
 from inference_kit.search import METHODS, Needs
 from inference_kit.voting import VOTES
 from perf.methods import CELLS, Cell, format_table
@@ -15,7 +15,7 @@ def test_every_method_that_fits_the_bundled_model_has_a_row() -> None:
 def test_every_setting_of_a_row_is_one_of_its_method() -> None:
     for cell in CELLS:
         words = [word.removeprefix("--").replace("-", "_") for word in cell.settings.split() if word.startswith("--")]
-        assert set(words) <= {*settings_of(METHODS[cell.method].function), "temperature", "step_tokens"}
+        assert set(words) <= {*read_settings(METHODS[cell.method].function), "temperature", "step_tokens"}
         assert not cell.vote or cell.vote in VOTES
 
 

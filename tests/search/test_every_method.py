@@ -16,7 +16,7 @@ from inference_kit.context import Rules
 from inference_kit.errors import UserError
 from inference_kit.records import Message, Solution, TreeNode
 from inference_kit.records.events import CandidateWhole, NodeMerged, NodeNoted, NodeScored, NodeWritten, Piece, Solved
-from inference_kit.registry import Setting, settings_of, summary_of
+from inference_kit.registry import Setting, read_settings, summarize_entry
 from inference_kit.search import ALIASES, BEST, METHODS
 from inference_kit.store.call_log import CallLog
 from inference_kit.voting import VOTES
@@ -27,14 +27,14 @@ CALLS = (1, 4, 9)
 INTEGERS = [
     (method, setting)
     for method in METHODS
-    for setting in settings_of(METHODS[method].function).values()
+    for setting in read_settings(METHODS[method].function).values()
     if isinstance(setting.default, int)
 ]
 
 
 def small(method: str) -> dict[str, Any]:
     """Settings that keep the method short."""
-    return {name: value for name, value in SMALL.items() if name in settings_of(METHODS[method].function)}
+    return {name: value for name, value in SMALL.items() if name in read_settings(METHODS[method].function)}
 
 
 def paid_for(solution: Solution) -> tuple[int, int, int]:
@@ -219,8 +219,8 @@ def test_a_method_fits_on_a_screen_names_its_paper_and_has_help_for_every_settin
     assert file.stem == METHODS[method].function.__name__ == method
     assert len(text.splitlines()) <= 80
     assert "Source: " in text.split('"""')[1]
-    assert summary_of(METHODS[method].function)
-    for setting in settings_of(METHODS[method].function).values():
+    assert summarize_entry(METHODS[method].function)
+    for setting in read_settings(METHODS[method].function).values():
         assert setting.help.endswith("."), setting.name
         assert not setting.required
 
@@ -287,13 +287,13 @@ CHANGES: dict[str, dict[str, Any]] = {
     "window": {"window": 2, "stopping": "esc", "n": 12},
 }
 """What to set so that a setting shows; any other is an integer, and grows by one."""
-SETTINGS = [(method, name) for method in METHODS for name in settings_of(METHODS[method].function)]
+SETTINGS = [(method, name) for method in METHODS for name in read_settings(METHODS[method].function)]
 
 
 @pytest.mark.parametrize(("method", "name"), SETTINGS, ids=[f"{method}-{name}" for method, name in SETTINGS])
 def test_no_setting_is_accepted_and_ignored(method: str, name: str) -> None:
     """Peers' defect 8: in some world, what is asked of the engine or found differs with the setting."""
-    default = settings_of(METHODS[method].function)[name].default
+    default = read_settings(METHODS[method].function)[name].default
     changed = small(method)
     changed |= CHANGES[name] if name in CHANGES else {name: changed.get(name, default) + 1}
     plain = {**changed, name: small(method).get(name, default)}

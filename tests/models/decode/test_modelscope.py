@@ -13,7 +13,7 @@ from inference_kit.errors import UserError
 from inference_kit.models.decode.huggingface import HuggingFace
 from inference_kit.models.decode.modelscope import ModelScope
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
-from inference_kit.registry import settings_of
+from inference_kit.registry import read_settings
 
 GREEDY = GenerationConfig(max_new_tokens=8, temperature=0.0)
 
@@ -99,6 +99,6 @@ def test_the_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_its_settings_have_the_help_of_the_hugging_face_engine() -> None:
-    settings = settings_of(ModelScope)
-    assert settings.keys() == settings_of(HuggingFace).keys()
+    settings = read_settings(ModelScope)
+    assert settings.keys() == read_settings(HuggingFace).keys()
     assert all(setting.help for setting in settings.values())

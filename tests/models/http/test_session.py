@@ -14,7 +14,7 @@ from inference_kit.models.http.openai import OpenAI
 from inference_kit.models.http.refusals import Refused, Unreachable
 from inference_kit.models.http.session import HttpSession, ServerSettings
 from inference_kit.models.http.untrusted_json import Malformed, parse_json
-from inference_kit.registry import settings_of
+from inference_kit.registry import read_settings
 
 QUICK = ServerSettings(request_seconds=5.0, max_retries=4, retry_seconds=0.001)
 
@@ -257,8 +257,8 @@ def test_settings_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
 
 def test_a_setting_out_of_range_says_the_range_where_it_is_given() -> None:
     with pytest.raises(UserError, match="request_seconds must be above 0, got 0"):
-        settings_of(OpenAI)["request_seconds"].check(0.0)
-    settings_of(OpenAI)["retry_seconds"].check(0.0)
+        read_settings(OpenAI)["request_seconds"].check(0.0)
+    read_settings(OpenAI)["retry_seconds"].check(0.0)
 
 
 def test_an_error_in_the_place_of_an_answer_is_told_in_its_own_words() -> None:

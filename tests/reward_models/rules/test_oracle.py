@@ -4,7 +4,7 @@ import pytest
 
 from inference_kit.errors import EngineError
 from inference_kit.records import Message, Problem
-from inference_kit.registry import summary_of
+from inference_kit.registry import summarize_entry
 from inference_kit.reward_models.rules.oracle import Oracle
 
 PROBLEM = Problem("1", (Message("user", "How many?"),), answer="1/2")
@@ -24,7 +24,7 @@ def test_strict_takes_the_last_box() -> None:
 
 
 def test_it_says_that_it_is_no_result() -> None:
-    assert "upper bound" in summary_of(Oracle)
+    assert "upper bound" in summarize_entry(Oracle)
 
 
 def test_a_problem_without_a_gold_answer_is_refused() -> None:
