@@ -19,8 +19,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from loguru import logger
-
 from inference_kit.processes.channel import Channel
 from inference_kit.processes.messages import Log, Raised
 
@@ -106,7 +104,7 @@ class ChildProcess:
         """
         try:
             while isinstance(message := self._channel.receive(deadline), Log):
-                logger.log(message.level, "{}: {}", self.name, message.text)
+                _log(message.level, self.name, message.text)
         except EOFError:
             raise self._explain_loss() from None
         if isinstance(message, Raised):
@@ -186,7 +184,13 @@ def _read_log(process: "subprocess.Popen[bytes]", name: str, last_lines: deque[s
         for line in iter(partial(log.readline, LONGEST_LINE_BYTES), b""):
             if text := line.decode(errors="replace").rstrip():
                 last_lines.append(text)
-                logger.debug("{}: {}", name, text)
+                _log("DEBUG", name, text)
+
+
+def _log(level: str, name: str, text: str) -> None:
+    from loguru import logger  # costs more than starting a child that says nothing
+
+    logger.log(level, "{}: {}", name, text)
 
 
 def _end_group_after(process: "subprocess.Popen[bytes]") -> None:
