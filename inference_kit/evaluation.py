@@ -7,14 +7,14 @@ counts as not correct and is counted apart.
 
 import pickle
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from inference_kit.errors import UserError, named
+from inference_kit.errors import named
 from inference_kit.estimates import pass_at_k, wilson_interval
 from inference_kit.grader import Grade, GradeItem, GraderPool, is_parsed
 from inference_kit.grader.finding.boxes import find_boxes
@@ -22,7 +22,7 @@ from inference_kit.grader.similarity import measure_similarity
 from inference_kit.records import Candidate, Record, Usage
 from inference_kit.registry import lookup
 from inference_kit.store.results import write_final
-from inference_kit.voting import VOTES, Need, find_known_fields
+from inference_kit.voting import VOTES, check_votes, find_known_fields
 
 Vote = str | None
 """A vote's name; None takes the first candidate, as for greedy and vanilla."""
@@ -33,19 +33,6 @@ OwnMetrics = Callable[[Sequence[Mapping[str, Any]]], Mapping[str, Any]]
 RECORDS_AT_ONCE = 256
 LIMITS = ("timeout", "too_large", "out_of_memory")
 """Ways in which a comparison is given up and counts as not equal."""
-_DETAILS = f"Run with {named('token_details')} on an engine that gives log-probabilities, or take majority_vote."
-_LACKING: Mapping[Need, tuple[str, str]] = {
-    "step_scores": ("step scores, and there are none", f"Run with {named('reward_model')}, or take majority_vote."),
-    "logprob": ("log-probabilities, and this engine gives none", "Use another engine, or take majority_vote."),
-    "self_certainty": (
-        "the self-certainty of tokens, which was not recorded",
-        f"Run with {named('token_details')} on an engine that sees the whole vocabulary (huggingface), or take "
-        "majority_vote.",
-    ),
-    "tail_confidence": ("the confidence of tokens, which was not recorded", _DETAILS),
-    "answer_margin": ("the margin of the answer's tokens, which was not recorded", _DETAILS),
-}
-"""What is said where a vote cannot be taken, and what to do."""
 MANY_BOXES = 3
 """A response with more distinct boxes than this is counted: boxing every option wins under lenient grading."""
 
@@ -128,14 +115,6 @@ def judge_answer(record: Record, vote: Vote, grader: GraderPool, *, strict: bool
     winner = record.candidates[_choose_winner(record, vote)]
     [grade] = grader.grade_many(_list_grade_items(record, [winner]))
     return _is_correct(grade, strict=strict)
-
-
-def check_votes(votes: Sequence[Vote], known: Collection[Need]) -> None:
-    """Refuse an unknown vote, and one that weighs what is not among `known`."""
-    for name in votes:
-        needs = lookup(VOTES, name, "vote", where=named("vote")).needs if name is not None else ()
-        for need in [each for each in needs if each not in known]:
-            raise UserError(f"{name} weighs {_LACKING[need][0]}", where=named("vote"), fix=_LACKING[need][1])
 
 
 def build_result_entry(record: Record, judged: Judged, vote: Vote, *, strict: bool) -> dict[str, Any]:

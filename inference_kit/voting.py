@@ -12,11 +12,13 @@ arXiv:2402.10200.
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from inference_kit.errors import UserError, named
 from inference_kit.records import Candidate
+from inference_kit.registry import lookup
 
 Aggregate = Callable[[Sequence[float]], float]
 """Aggregates step scores to one score; the single score of an outcome reward model stays what it is."""
@@ -237,3 +239,26 @@ VOTES: dict[str, Vote] = {
         weighted_vote(weigh_by_margin), ("answer_margin",), "samples weighted by the margin of their answer's tokens"
     ),
 }
+
+
+_DETAILS = f"Run with {named('token_details')} on an engine that gives log-probabilities, or take majority_vote."
+_LACKING: Mapping[Need, tuple[str, str]] = {
+    "step_scores": ("step scores, and there are none", f"Run with {named('reward_model')}, or take majority_vote."),
+    "logprob": ("log-probabilities, and this engine gives none", "Use another engine, or take majority_vote."),
+    "self_certainty": (
+        "the self-certainty of tokens, which was not recorded",
+        f"Run with {named('token_details')} on an engine that sees the whole vocabulary (huggingface), or take "
+        "majority_vote.",
+    ),
+    "tail_confidence": ("the confidence of tokens, which was not recorded", _DETAILS),
+    "answer_margin": ("the margin of the answer's tokens, which was not recorded", _DETAILS),
+}
+"""What is said where a vote cannot be taken, and what to do."""
+
+
+def check_votes(votes: Sequence[str | None], known: Collection[Need]) -> None:
+    """Refuse an unknown vote, and one that weighs what is not among `known`."""
+    for name in votes:
+        needs = lookup(VOTES, name, "vote", where=named("vote")).needs if name is not None else ()
+        for need in [each for each in needs if each not in known]:
+            raise UserError(f"{name} weighs {_LACKING[need][0]}", where=named("vote"), fix=_LACKING[need][1])

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from loguru import logger
 
@@ -11,20 +12,19 @@ from inference_kit.cli.logs import log_to_folder, log_to_terminal
 from inference_kit.cli.progress import ProgressLine
 from inference_kit.cli.settings_table import format_settings
 from inference_kit.cli.shutdown import run_until_told
-from inference_kit.cli.summary import format_summary
 from inference_kit.cli.words import Command, TerminalOptions
 from inference_kit.errors import RunStopped
 from inference_kit.experiment.entry import list_dependencies
 from inference_kit.experiment.files import RunFiles, name_run_files
-from inference_kit.experiment.run import Run, claim
-from inference_kit.experiment.summary import summarize
 from inference_kit.experiment.survey import Survey, survey_problems
-from inference_kit.grader import GraderPool
 from inference_kit.report.tree import GrowingTree, draw_tree
 from inference_kit.setup.opener import Opener
 from inference_kit.setup.parts import Parts
 from inference_kit.setup.registries import Registries
 from inference_kit.voting import VOTES
+
+if TYPE_CHECKING:
+    from inference_kit.experiment.run import Run
 
 COMMAND = Command(
     "main.py run",
@@ -51,11 +51,15 @@ def execute(arguments: Sequence[str], registries: Registries) -> int:
     if options.dry_run:
         print(_describe(parts, survey, files))
         return 0
+    # A quarter of the start of a command that only explains.
+    from inference_kit.experiment.run import claim
+    from inference_kit.grader import GraderPool
+
     with GraderPool() as grader, claim(parts, survey, files, grader, command=arguments) as run:
         return _run(run, options, opener, arguments, shown=level in ("DEBUG", "INFO"))
 
 
-def _run(run: Run, options: TerminalOptions, opener: Opener, arguments: Sequence[str], *, shown: bool) -> int:
+def _run(run: "Run", options: TerminalOptions, opener: Opener, arguments: Sequence[str], *, shown: bool) -> int:
     """Solve, show and conclude a run; a run that was told to end says how it goes on."""
     log_to_folder(run.files.folder)
     logger.debug("command line: {}", " ".join(arguments))
@@ -69,7 +73,7 @@ def _run(run: Run, options: TerminalOptions, opener: Opener, arguments: Sequence
         return 130
 
 
-async def _solve(run: Run, options: TerminalOptions, opener: Opener, line: ProgressLine) -> None:
+async def _solve(run: "Run", options: TerminalOptions, opener: Opener, line: ProgressLine) -> None:
     """Solve what is left, and close engine and reward model, which were opened for this run."""
     try:
         await run.solve(line.show)
@@ -79,7 +83,7 @@ async def _solve(run: Run, options: TerminalOptions, opener: Opener, line: Progr
         await opener.close()
 
 
-async def _show_tree(run: Run, options: TerminalOptions) -> None:
+async def _show_tree(run: "Run", options: TerminalOptions) -> None:
     """Draw the search of one problem while it grows, and then with the choice; the call log answers all it asks."""
     from rich.console import Console
     from rich.live import Live
@@ -95,12 +99,15 @@ async def _show_tree(run: Run, options: TerminalOptions) -> None:
     console.print(draw_tree(problem, tree.solution, chosen))
 
 
-def _conclude(run: Run, options: TerminalOptions, arguments: Sequence[str]) -> int:
+def _conclude(run: "Run", options: TerminalOptions, arguments: Sequence[str]) -> int:
     """Vote, grade, write the final files and show the summary."""
     failed = len(run.survey.indices) - run.n_finished
     if options.evaluate is False:
         print(f"{len(run.survey.indices)} problems generated, {failed} failed; records in {run.stored.path}")
         return 1 if failed else 0
+    from inference_kit.cli.summary import format_summary
+    from inference_kit.experiment.summary import summarize
+
     summary = summarize(run, run.conclude(), arguments)
     shown = format_summary(summary)
     logger.debug("{}", shown)
@@ -108,7 +115,7 @@ def _conclude(run: Run, options: TerminalOptions, arguments: Sequence[str]) -> i
     return 1 if failed else 0
 
 
-def _explain_how_to_go_on(run: Run, *, limit: str) -> str:
+def _explain_how_to_go_on(run: "Run", *, limit: str) -> str:
     """Say what is done, and how to go on; `limit` is empty where the run was told to end."""
     why, higher = (f"Stopped, {limit},", " with a higher limit") if limit else ("Interrupted", "")
     return (

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from inference_kit.decoders.own_score import Judged, Score, judge, make_score_context
-from inference_kit.evaluation import check_votes
 from inference_kit.records import Candidate, Problem
-from inference_kit.voting import VOTES, find_known_fields
+from inference_kit.voting import VOTES, check_votes, find_known_fields
 
 BY_SCORE = "score"
 """Stands for a vote where the highest score wins."""

@@ -6,12 +6,12 @@ Why: a new vote, a stricter reading or a better grader costs no new token, so it
 from collections.abc import Mapping
 from typing import Any
 
-from inference_kit.evaluation import OwnMetrics, check_votes, write_finals
+from inference_kit.evaluation import OwnMetrics, write_finals
 from inference_kit.experiment.stored import StoredRun
 from inference_kit.grader import GraderPool
 from inference_kit.registry import Entry
 from inference_kit.search import METHODS
-from inference_kit.voting import VOTES, find_known_fields
+from inference_kit.voting import VOTES, check_votes, find_known_fields
 
 ALL = ("all",)
 """Asks for every vote that the stored candidates allow."""

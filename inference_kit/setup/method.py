@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from inference_kit.config import Level, Resolved, resolve
 from inference_kit.errors import named
-from inference_kit.evaluation import check_votes
 from inference_kit.models.base import Engine
 from inference_kit.needs import check_needs, details_of, known_before
 from inference_kit.records import GenerationConfig
@@ -15,7 +14,7 @@ from inference_kit.registry import read_settings
 from inference_kit.search import BEST, METHODS
 from inference_kit.setup.request import Request
 from inference_kit.setup.run_options import RunOptions
-from inference_kit.voting import VOTES
+from inference_kit.voting import VOTES, check_votes
 
 
 def resolve_method(method: str, levels: Sequence[Level]) -> dict[str, Resolved]:
