@@ -16,7 +16,7 @@ from loguru import logger
 from inference_kit.errors import UserError, first_line, named
 from inference_kit.models.local.attention import check_flash, choose_attention
 from inference_kit.models.local.devices import Placement, choose_device, choose_dtype, is_out_of_memory
-from inference_kit.models.local.quantization import build_quantization_config, check_quantization
+from inference_kit.models.local.quantization import build_quantization_setting, check_quantization, unify_dequantized
 from inference_kit.models.local.weights import Weights
 
 
@@ -78,13 +78,15 @@ def load_model(
             dtype=number_format,
             attn_implementation=kernel,
             device_map=placement.device_map or ({"": place} if quantized else None),
-            quantization_config=build_quantization_config(quantization_bit, number_format),
+            **build_quantization_setting(quantization_bit, number_format, place, weights.whole_config),
             distributed_config=DistributedConfig(tp_plan="auto") if tensor_parallel else None,
             trust_remote_code=trust_remote_code,
             ignore_mismatched_sizes=True,
             output_loading_info=True,
         )
         _check_complete(folder, report)
+        if quantized:
+            unify_dequantized(model, number_format)
         if placement.device_map is None and not quantized and not tensor_parallel:
             model.to(place)
     except (OSError, ValueError, ImportError, MemoryError, RuntimeError, SafetensorError, UnpicklingError) as error:
