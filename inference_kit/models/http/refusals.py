@@ -4,11 +4,12 @@ Why: servers put their reasons and their wishes (Retry-After) in different place
 Promises: `message` is one short printable line of the server's own; what is no number of seconds is none.
 """
 
+import contextlib
 import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -18,7 +19,8 @@ from inference_kit.models.http.untrusted_json import shorten
 
 RETRIED = frozenset({408, 409, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 """Statuses that may pass."""
-
+MOST_QUOTES = 4
+"""How deep one refusal may quote another."""
 
 _SPENT_CODES = ("insufficient_quota", "insufficient_balance", "insufficient_credits", "billing_hard_limit_reached")
 _SPENT = re.compile(
@@ -29,7 +31,8 @@ _SPENT = re.compile(
 _QUOTA = re.compile(r"quota|billing|top up|recharge", re.IGNORECASE)
 _SOON = re.compile(r"per.?(?:minute|second)|\b[RT]PM\b", re.IGNORECASE)
 _NO_MODEL = re.compile(
-    r"\bmodel\b.{0,80}?(?:does not exist|not exist|not found|decommissioned|no longer|removed|retired|deprecated)"
+    r"\bmodel\b(?:(?!param|argument|\bfield|tokens|requires).){0,80}?"
+    r"(?:does not exist|not exist|not found|decommissioned|no longer|removed|retired|deprecated)"
     r"|(?:invalid|unknown|no such|not a valid) model\b",
     re.IGNORECASE | re.DOTALL,
 )
@@ -106,31 +109,72 @@ def read_refusal(status: int, headers: Mapping[str, str], content: str, *, hide:
 
     `hide` takes out of the whole message what must not be shown, before it is shortened.
     """
-    code = ""
-    fields: tuple[str, ...] = ()
-    try:
-        data = json.loads(content)
-    except (ValueError, RecursionError):
-        data = None
-    for name in ("error", "message", "detail"):
-        if isinstance(data, dict) and name in data:
-            code = str(data.get("code") or code)
-            data = data[name]
-            fields = fields or _read_fields(data)
-    text = data if isinstance(data, str) else content
-    message = shorten(hide(text))
+    found = _Found(content)
+    found.read(content)
+    message = shorten(hide(found.text))
     wait = _read_wait_seconds(headers) or (_read_wait_in_words(message) if status in (429, 503) else 0.0)
-    return Refusal(status, message, code, wait, fields, shorten(hide(headers.get("Location", ""))))
+    fields = tuple(dict.fromkeys(found.fields))
+    return Refusal(status, message, found.code, wait, fields, shorten(hide(headers.get("Location", ""))))
 
 
-def _read_fields(data: Any) -> tuple[str, ...]:
-    """Read which fields of the request are pointed at: OpenAI's `param`, or the `loc` of pydantic."""
-    if isinstance(data, dict) and isinstance(data.get("param"), str):
-        return (data["param"],)
-    if not isinstance(data, list):
-        return ()
-    places = [each["loc"] for each in data if isinstance(each, dict) and isinstance(each.get("loc"), list)]
-    return tuple(str(part) for place in places for part in place)
+@dataclass(slots=True)
+class _Found:
+    """What was found in a refusal: its text, its code, and the fields that it points at."""
+
+    text: str
+    code: str = ""
+    fields: list[str] = field(default_factory=list)
+
+    def read(self, data: Any, depth: int = 0) -> None:
+        """Read a refusal from the outside in; a gateway quotes another server's as a text within its own."""
+        if isinstance(data, str):
+            self._read_text(data, depth)
+        elif isinstance(data, list):
+            self._read_list(data, depth)
+        elif isinstance(data, dict):
+            self._read_object(data, depth)
+
+    def _read_text(self, data: str, depth: int) -> None:
+        """Read a text, which may be JSON again."""
+        self.text = data
+        if depth < MOST_QUOTES and data.lstrip().startswith(("{", "[")):
+            with contextlib.suppress(ValueError, RecursionError):
+                self.read(json.loads(data), depth + 1)
+
+    def _read_list(self, data: list[Any], depth: int) -> None:
+        """Read a list: pydantic's of what is wrong where, or one of refusals."""
+        complaints = [each for each in data if isinstance(each, dict) and isinstance(each.get("msg"), str)]
+        if not complaints:
+            self.read(data[0] if data else None, depth)
+            return
+        self.fields += [name for each in complaints for name in _read_fields(each)]
+        self.text = "; ".join(f"{'.'.join(_read_fields(each))}: {each['msg']}" for each in complaints)
+
+    def _read_object(self, data: Mapping[str, Any], depth: int) -> None:
+        """Read an object, and what lies within it."""
+        self.code = str(data.get("code") or self.code)
+        self.fields += _read_fields(data)
+        if isinstance(data.get("details"), list):
+            self.fields += [name for each in data["details"] if isinstance(each, dict) for name in _read_fields(each)]
+        inner = [data[name] for name in ("error", "errors", "message", "detail") if data.get(name)]
+        texts = dict.fromkeys(self._read_part(each, depth) for each in inner)
+        self.text = ": ".join(texts) or self.text
+        quoted = data.get("metadata")
+        if isinstance(quoted, dict) and isinstance(quoted.get("raw"), str):
+            self.text = f"{self.text}: {self._read_part(quoted['raw'], depth)}"
+
+    def _read_part(self, data: Any, depth: int) -> str:
+        """Read a part of an object, and return its text."""
+        self.text = str(data)
+        self.read(data, depth)
+        return self.text
+
+
+def _read_fields(data: Mapping[str, Any]) -> list[str]:
+    """Read which fields of the request are pointed at: `seed`, `body.seed`, `/seed`, `["body", "seed"]`."""
+    places = [data.get(name) for name in ("param", "parameter", "field", "path", "loc")]
+    parts = [part for each in places for part in (each if isinstance(each, list) else [each]) if isinstance(part, str)]
+    return [name for part in parts for name in re.findall(r"\w+", part)]
 
 
 def _read_wait_in_words(message: str) -> float:

@@ -18,6 +18,9 @@ TOP_TOKENS = 20
 """Of how many tokens the protocol tells the log-probability at the most."""
 Top = tuple[str, float]
 """A token that might have been written, and its log-probability."""
+APART = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
+"""Where servers put the reasoning that they take apart from the reply."""
+OTHER_NAMES = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens"}
 BYTES_OF_A_TOKEN = 4
 """The usual length of a token, where the server does not count."""
 
@@ -89,13 +92,15 @@ def read_reply(data: Any, n: int, config: GenerationConfig, said: Sequence[Said]
         Malformed: where it is not what the protocol says.
     """
     choices = as_list(as_object(data, "the answer").get("choices"), "choices")
+    if not choices and _is_filtered(data.get("prompt_filter_results")):
+        choices = [{"message": {}, "finish_reason": "content_filter"}]
     if not 1 <= len(choices) <= n:
         raise Malformed(f"{len(choices)} choices instead of {n}")
     choices = sorted(
         (as_object(each, "a choice") for each in choices), key=lambda each: as_count(each.get("index")) or 0
     )
     logprobs = [read_logprobs(each.get("logprobs")) for each in choices]
-    written, read = read_count(data, "completion_tokens"), read_count(data, "prompt_tokens")
+    written, read = _read_counts(data)
     said = said or [_read_text(each) for each in choices]
     sizes = _count_each(written, [len(each) for each in logprobs], [each.text for each in said])
     return Reply(
@@ -154,30 +159,35 @@ def read_logprobs(logprobs: Any) -> tuple[TokenLogprob, ...]:
 
 def split_thought(choice: Mapping[str, Any]) -> tuple[str, str]:
     """Split a choice, or an event of one, into the reasoning that a server took apart and the text."""
-    if "text" in choice:
-        return _read_parts(choice["text"])
     message = choice.get("message", choice.get("delta"))
+    if choice.get("text") is not None or ("text" in choice and message is None):
+        return _read_parts(choice["text"])
     if message is None and read_ending(choice.get("finish_reason")) == "withheld":
         return "", ""
     message = as_object(message, "a message")
     thought, said = _read_parts(message.get("content"))
-    apart = message.get("reasoning_content") or message.get("reasoning")
+    apart = next((found for name in APART if (found := message.get(name))), None)
+    if apart and said.startswith("<think>"):  # it is told twice
+        apart = None
     return "".join(_read_parts(apart)) + thought, said or as_text(message.get("refusal"))
 
 
 def _read_parts(content: Any) -> tuple[str, str]:
     """Read a content as reasoning and text: a text is all text, and a list has parts of either kind."""
+    if isinstance(content, dict):
+        content = content.get("parts", [content])
     if not isinstance(content, list):
         return "", as_text(content)
     thought, said = "", ""
     for each in content:
-        if isinstance(each, str):
-            said += each
+        if not each or isinstance(each, str):
+            said += each or ""
             continue
         part = as_object(each, "a part of the content")
         kind = str(part.get("type"))
-        if kind in ("thinking", "reasoning"):
-            thought += "".join(_read_parts(part.get(kind) or part.get("text") or part.get("content")))
+        if kind.startswith(("thinking", "reasoning")):
+            inner = next((found for name in (kind, "text", "content", "summary") if (found := part.get(name))), None)
+            thought += "".join(_read_parts(inner))
         else:
             said += "".join(_read_parts(part.get("text") or part.get("refusal")))
     return thought, said
@@ -198,6 +208,8 @@ def _build_completion(
             fix="Choose a vote or method that does not weigh how sure the model was.",
         )
     text, reason = _read_end(choice, said, config)
+    if reason == "stop" and not choice.get("finish_reason") and config.max_new_tokens <= size:
+        reason = "length"  # nothing is said of the end, and the reply is as long as it may be
     return Completion(
         text,
         reason,
@@ -222,6 +234,8 @@ def _read_end(choice: Mapping[str, Any], said: Said, config: GenerationConfig) -
         return text[: min(stops)], "stop"
     message = choice.get("message")
     if ending == "withheld" or (isinstance(message, dict) and message.get("refusal") and not message.get("content")):
+        return text, "withheld"
+    if (filtered := choice.get("content_filter_results")) and _is_filtered(filtered):
         return text, "withheld"
     if ending == "length":
         return text, "length"
@@ -258,9 +272,31 @@ def _count_each(total: int | None, counts: Sequence[int], texts: Sequence[str]) 
     return [total * (place + 1) // n - total * place // n for place in range(n)]
 
 
+def _read_counts(data: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """Read how many tokens were written, and how many read.
+
+    Some services leave reasoning out of what was written, and have it in the total only.
+    """
+    written, read, total = (read_count(data, f"{name}_tokens") for name in ("completion", "prompt", "total"))
+    if total is not None and read is not None:
+        written = max(written or 0, total - read)
+    return written, read
+
+
 def read_count(data: Mapping[str, Any], name: str) -> int | None:
     """Read a count of the answer's `usage`, None where the server does not tell it."""
-    return as_count(as_object(data.get("usage") or {}, "usage").get(name))
+    usage = as_object(data.get("usage") or {}, "usage")
+    count = usage.get(name)
+    if count is None:
+        count = usage.get(OTHER_NAMES.get(name, name))
+    return None if count == -1 else as_count(count)
+
+
+def _is_filtered(results: Any) -> bool:
+    """Tell whether results of content filters say that one of them took something away."""
+    if isinstance(results, list):
+        return any(map(_is_filtered, results))
+    return isinstance(results, dict) and (results.get("filtered") is True or any(map(_is_filtered, results.values())))
 
 
 def _is_unknown(logprob: Any) -> bool:

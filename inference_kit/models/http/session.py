@@ -23,7 +23,7 @@ from inference_kit.models.http.pacing.fairness import FairQueue
 from inference_kit.models.http.pacing.rate_limit import RateLimit
 from inference_kit.models.http.refusals import RETRIED, Denied, Refusal, Refused, Unreachable, read_refusal
 from inference_kit.models.http.retries import LONGEST_THROTTLE_SECONDS, TIMEOUT_WEIGHT, Failure, NoConnection, Retries
-from inference_kit.models.http.untrusted_json import Malformed, parse_json, shorten
+from inference_kit.models.http.untrusted_json import ErrorAnswer, Malformed, parse_json, shorten
 from inference_kit.registry import Above
 
 if TYPE_CHECKING:
@@ -343,7 +343,12 @@ class HttpSession:
         return EngineError(f"{failure}; {often}", where=self.base_url)
 
     def _fail_for(self, error: Malformed) -> Failure:
-        """Build the failure for a malformed answer, which may repeat the key."""
+        """Build the failure for a malformed answer, which may repeat the key; raise a final error that it tells of."""
+        if isinstance(error, ErrorAnswer):
+            try:
+                self._check_error(error.answer)
+            except Failure as failure:
+                return failure
         return Failure(f"its answer is malformed: {self._hide_key(str(error))}")
 
     def _hide_key(self, text: str) -> str:

@@ -12,12 +12,12 @@ from typing import Any
 from inference_kit.models.http.replies import Reply, Said, read_reply, split_thought
 from inference_kit.models.http.untrusted_json import (
     LARGEST_COUNT,
+    ErrorAnswer,
     Malformed,
     as_count,
     as_list,
     as_object,
     parse_json,
-    shorten,
 )
 from inference_kit.records import GenerationConfig
 
@@ -84,13 +84,22 @@ class _Choice:
 
     def add(self, choice: Mapping[str, Any]) -> None:
         """Add what one event says of the choice."""
-        if choice.get("text") is not None or choice.get("delta") or choice.get("message"):
+        if choice.get("message") and self.text:
+            self._add_rest(choice)
+        elif choice.get("text") is not None or choice.get("delta") or choice.get("message"):
             self._add_text(*split_thought(choice))
         self.endings |= {name: choice[name] for name in ENDINGS if choice.get(name) is not None}
         if isinstance(logprobs := choice.get("logprobs"), dict):
             for name, values in logprobs.items():
                 if isinstance(values, list):
                     self.logprobs.setdefault(name, []).extend(values)
+
+    def _add_rest(self, choice: Mapping[str, Any]) -> None:
+        """Add what is new in an event that tells the whole text so far."""
+        _, said = split_thought(choice)
+        known = self.text[self.start :]
+        if said.startswith(known):
+            self._add_text("", said.removeprefix(known))
 
     def _add_text(self, thought: str, said: str) -> None:
         """Add a piece of reasoning, and of what is said behind it."""
@@ -118,7 +127,7 @@ class EventReader:
         self._n, self._config = n, config
         self._choices: dict[int, _Choice] = {}
         self._usage: Any = None
-        self._began = self._done = False
+        self._began = self._done = self._is_error = False
         self._whole = ""
 
     def read(self, line: str) -> Iterator[tuple[int, str]]:
@@ -129,15 +138,19 @@ class EventReader:
         """
         event = line.removeprefix("data:").strip()
         if event == line:
-            self._whole += line if not self._began else ""
+            self._read_other(line)
             return
         self._began = True
         if event == "[DONE]":
             self._done = True
             return
+        if not event or event.isalpha():  # a sign of life
+            return
         data = as_object(parse_json(event), "an event")
+        if self._is_error:
+            data = {"error": data, **data}
         if data.get("error"):
-            raise Malformed(f"it broke off with {shorten(str(data['error']), 160)}")
+            raise ErrorAnswer(data)
         self._usage = data.get("usage") or self._usage
         for each in as_list(data.get("choices") or [], "choices"):
             choice = as_object(each, "a choice")
@@ -148,6 +161,13 @@ class EventReader:
             known.add(choice)
             if piece := known.shown.take_piece(known.text, known.start):
                 yield index, piece
+
+    def _read_other(self, line: str) -> None:
+        """Read a line without data: of a whole answer, or one that says that an error follows, or is one."""
+        if line.startswith("error:"):
+            raise ErrorAnswer({"error": parse_json(line.removeprefix("error:"))})
+        self._is_error = line.removeprefix("event:").strip() == "error" or (self._is_error and not line)
+        self._whole += line if not self._began else ""
 
     def end(self) -> Iterator[tuple[int, str] | Reply]:
         """Read the whole as if it had come at once, which it may have."""
@@ -184,7 +204,7 @@ class EventReader:
         """Read the answer of a server that does not stream: each text is one piece."""
         data = as_object(parse_json(self._whole), "the answer")
         if data.get("error"):
-            raise Malformed(f"it is an error: {shorten(str(data['error']), 160)}")
+            raise ErrorAnswer(data)
         reply = read_reply(data, self._n, self._config)
         for index, completion in enumerate(reply.completions):
             yield index, completion.text
@@ -197,10 +217,10 @@ def parse_answer(content: bytes) -> Any:
     Raises:
         Malformed: where it is neither JSON nor events.
     """
-    if not content.lstrip().startswith((b"data:", b":", b"event:")):
+    if not content.lstrip().startswith((b"data:", b":", b"event:", b"id:", b"retry:", b"error:")):
         return parse_json(content)
     reader = EventReader(LARGEST_COUNT, GenerationConfig())
-    for line in content.decode("utf-8", "replace").splitlines():
-        for _ in reader.read(line.strip()):
+    for line in content.splitlines():  # as bytes, because a text may hold other ends of lines
+        for _ in reader.read(line.decode("utf-8", "replace").strip()):
             pass
     return reader.join()

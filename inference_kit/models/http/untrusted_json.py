@@ -5,6 +5,7 @@ Promises: every check raises `Malformed`, whose text is one shorten printable li
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,14 @@ LARGEST_COUNT = 2**53
 
 class Malformed(Exception):
     """An answer that is not what the protocol says; it is asked for again."""
+
+
+class ErrorAnswer(Malformed):
+    """An error in the place of an answer, or in the middle of one: `answer` is all that was said of it."""
+
+    def __init__(self, answer: Mapping[str, Any]) -> None:
+        super().__init__(f"it broke off with {shorten(str(answer['error']), 160)}")
+        self.answer = answer
 
 
 def parse_json(content: bytes | str) -> Any:
@@ -51,10 +60,12 @@ def as_text(value: Any) -> str:
 
 
 def as_count(value: Any) -> int | None:
-    """Check that `value` is a count and return it; null is None, and 8.0 is 8, as some servers write it."""
+    """Check that `value` is a count and return it; null is None, and 8.0 and "8" are 8, as some servers write it."""
     if value is None:
         return None
-    if isinstance(value, float) and value.is_integer():
+    if (isinstance(value, float) and value.is_integer()) or (
+        isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value)
+    ):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < LARGEST_COUNT:
         raise Malformed(f"{shorten(repr(value), 40)} instead of a count")

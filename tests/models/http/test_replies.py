@@ -41,6 +41,13 @@ def read_events(events: list[Any], config: GenerationConfig = CONFIG) -> tuple[s
             "<think>3 + 4</think>7",
         ),
         ([{"type": "reasoning", "text": "3 + 4"}, {"type": "text", "text": "7"}], "<think>3 + 4</think>7"),
+        ({"type": "text", "text": "7"}, "7"),
+        ({"parts": [{"text": "7"}]}, "7"),
+        ([None, {"type": "redacted_thinking", "data": "x"}, {"type": "text", "text": "7"}], "7"),
+        (
+            [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "3 + 4"}]}, {"text": "7"}],
+            "<think>3 + 4</think>7",
+        ),
         ([], ""),
         (None, ""),
     ],
@@ -49,9 +56,48 @@ def test_a_content_in_parts_is_read(content: Any, text: str) -> None:
     assert read({"content": content}).text == text
 
 
+@pytest.mark.parametrize(
+    "apart",
+    [
+        *({name: "3 + 4"} for name in ("reasoning_content", "reasoning", "thinking")),
+        {"reasoning": "3 + 4", "reasoning_content": "3 + 4"},
+        {"reasoning": {"text": "3 + 4"}},
+        {"reasoning_details": [{"type": "reasoning.text", "text": "3 + 4"}]},
+    ],
+)
+def test_reasoning_is_found_wherever_a_server_puts_it(apart: dict[str, Any]) -> None:
+    assert read({"content": "7", **apart}).text == "<think>3 + 4</think>7"
+    assert read({"content": "<think>3 + 4</think>7", **apart}).text == "<think>3 + 4</think>7"
+
+
 def test_a_content_of_other_kinds_is_malformed() -> None:
     with pytest.raises(Malformed):
         read({"content": [7]})
+
+
+@pytest.mark.parametrize(
+    ("usage", "tokens"),
+    [
+        ({"completion_tokens": "4"}, (4, 0)),
+        ({"output_tokens": 4, "input_tokens": 3}, (4, 3)),
+        ({"prompt_tokens": 3, "total_tokens": 7}, (4, 3)),
+        ({"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 100}, (97, 3)),  # reasoning is in the total only
+        ({"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 0}, (4, 3)),
+        ({"prompt_tokens": -1, "completion_tokens": -1}, (1, 0)),
+        ([], (1, 0)),
+        (None, (1, 0)),
+    ],
+)
+def test_tokens_are_counted_as_servers_count_them(usage: Any, tokens: tuple[int, int]) -> None:
+    data = {"choices": [{"message": {"content": "7"}, "finish_reason": "stop"}], "usage": usage}
+    [found] = read_reply(data, 1, CONFIG).completions
+    assert (found.tokens, found.prompt_tokens) == tokens
+
+
+def test_a_reply_without_an_end_that_is_as_long_as_it_may_be_is_cut() -> None:
+    assert read({"content": "7"}, None, replace(CONFIG, max_new_tokens=4)).finish_reason == "length"
+    assert read({"content": "7"}, None, replace(CONFIG, max_new_tokens=5)).finish_reason == "stop"
+    assert read({"content": "7"}, "stop", replace(CONFIG, max_new_tokens=4)).finish_reason == "stop"
 
 
 def test_a_count_may_be_a_whole_float() -> None:
@@ -65,8 +111,14 @@ def test_a_count_may_be_a_whole_float() -> None:
     [
         *((each, "length") for each in ("length", "max_tokens", "MAX_TOKENS", "FinishReason.MAX_TOKENS", "max-tokens")),
         *((each, "withheld") for each in ("content_filter", "SAFETY", "RECITATION", "refusal", "content-filter")),
-        *((each, "broken") for each in ("error", "abort", "insufficient_system_resource")),
+        *(
+            (each, "length")
+            for each in ("model_length", "token_limit_reached", "LENGTH_CAP", "truncated", "ERROR_LIMIT")
+        ),
+        *((each, "withheld") for each in ("IMAGE_SAFETY", "ERROR_TOXIC", "guardrail_intervened", "policy_violation")),
+        *((each, "broken") for each in ("error", "abort", "insufficient_system_resource", "USER_CANCEL", "timed_out")),
         *((each, "stop") for each in ("stop", "STOP", "eos_token", "stop_sequence", "end_turn", "tool_calls", None, 7)),
+        *((each, "stop") for each in ("", "eos", "COMPLETE", "pause_turn", "null", "FINISH_REASON_UNSPECIFIED")),
         ({"type": "length", "length": 7}, "length"),
     ],
 )
@@ -79,6 +131,16 @@ def test_what_a_filter_stopped_or_the_model_refused_is_withheld() -> None:
     assert read(None, "content_filter").finish_reason == "withheld"
     refused = read({"content": None, "refusal": "I cannot help."})
     assert (refused.text, refused.finish_reason) == ("I cannot help.", "withheld")
+
+
+def test_what_filters_say_beside_a_choice_counts() -> None:
+    filtered = {"hate": {"filtered": True, "severity": "high"}, "self_harm": {"filtered": False}}
+    assert read({"content": ""}, content_filter_results=filtered).finish_reason == "withheld"
+    assert read({"content": "7"}, content_filter_results={"hate": {"filtered": False}}).finish_reason == "stop"
+    blocked = {"choices": [], "prompt_filter_results": [{"content_filter_results": filtered}]}
+    assert read_reply(blocked, 1, CONFIG).completions[0].finish_reason == "withheld"
+    with pytest.raises(Malformed, match="0 choices"):
+        read_reply({"choices": []}, 1, CONFIG)
 
 
 def test_an_error_in_the_place_of_a_choice_is_malformed() -> None:
@@ -123,3 +185,44 @@ def test_an_answer_that_comes_as_events_is_read_as_a_whole() -> None:
 def test_an_event_with_an_empty_error_is_none() -> None:
     reader = EventReader(1, CONFIG)
     assert list(reader.read('data: {"error": null, "choices": [{"delta": {"content": "7"}}]}')) == [(0, "7")]
+
+
+EVENT = 'data: {"choices": [{"delta": {"content": "7"}, "finish_reason": "stop"}]}'
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [": waiting", EVENT, "data: [DONE]"],
+        ["id: 1", EVENT],
+        ["retry: 1000", EVENT, "data: [DONE]", "data: "],
+        ["event: ping", 'data: {"type": "ping"}', "", EVENT],
+        ["data:", "data: ping", EVENT],
+        [EVENT, 'data: {"choices": [{"message": {"content": "7"}, "finish_reason": "stop"}]}', "data: [DONE]"],
+    ],
+)
+def test_signs_of_life_and_what_is_told_twice_are_no_text(events: list[str]) -> None:
+    for end in ("\n\n", "\r\n\r\n"):
+        [found] = read_reply(parse_answer(end.join(events).encode()), 1, CONFIG).completions
+        assert (found.text, found.finish_reason) == ("7", "stop")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        'data: {"error": {"message": "boom", "code": 500}}',
+        'event: error\ndata: {"message": "boom"}',
+        'error: {"message": "boom"}',
+    ],
+)
+def test_an_error_among_events_is_one_whatever_follows(error: str) -> None:
+    for events in ([error], [EVENT, error, "data: [DONE]"]):
+        with pytest.raises(Malformed, match="boom"):
+            parse_answer("\n\n".join(events).encode())
+
+
+def test_ends_of_lines_in_a_text_end_no_event() -> None:
+    event = json.dumps(
+        {"choices": [{"delta": {"content": "a\u2028b\x85c"}, "finish_reason": "stop"}]}, ensure_ascii=False
+    )
+    assert read_reply(parse_answer(f"data: {event}\n\n".encode()), 1, CONFIG).completions[0].text == "a\u2028b\x85c"

@@ -24,15 +24,27 @@ CONTENTS = frozenset({"model", "messages", "prompt", "n", "stream"})
 WRONG_REQUEST = frozenset({400, 415, 422, 501})
 """How a server answers to what it does not take."""
 _NOT_TAKEN = re.compile(
-    r"not (?:currently |yet )?(?:support|permit|allow|accept|available|enabled|recogni[sz]ed|valid|compatible)"
-    r"|unsupport|unknown|unrecogni[sz]ed|unexpected|extra|deprecated|forbid|invalid|no longer|disabled|cannot|can't"
-    r"|must not|only the default|only one|does ?n[o']t (?:support|accept|allow|take|have)|\bno\b",
+    r"(?:not|n['’]t) (?:currently |yet )?(?:implement|support|permit|allow|accept|take|have|available|enabled|valid)"
+    r"|not recogni[sz]ed|not compatible|unsupport|unknown|unrecogni[sz]ed|unexpected|extra|deprecated|forbid|invalid"
+    r"|no longer|disabled|cannot|can['’]t|(?:must|should) not|\bno\b"
+    r"|only (?:the default|one\b|1\b)|only (?:supports?|accepts?|allows?|takes) (?:\w+ ){0,3}(?:1\b|the default)"
+    r"|(?:must|may|can|should)(?: only)? be (?:set to |equal to )?1(?![.\d])",
     re.IGNORECASE,
 )
 _OUT_OF_RANGE = re.compile(
-    r"must be (?:in\b|between|at|less|greater|within|non|<|>|≤|≥)|\brange\b|between \S+ and|(?:less|greater) than",
+    r"(?:must|should) be (?:in\b|between|at|less|greater|within|non|<|>|≤|≥)|\brange\b|out of bounds|between \S+ and"
+    r"|(?:less|greater) than|(?:above|below|exceeds)(?: the)? (?:max|min)|expected a (?:value|number) [<>≤≥]",
     re.IGNORECASE,
 )
+_UNSET = re.compile(r"\bunset\b|\bomit|leave \S+ out", re.IGNORECASE)
+_ALTERNATIVES = re.compile(
+    r"expected one of|(?:supported|allowed|valid|accepted|known|available|permitted) (?:\w+ ){0,2}(?:are|is|include)\b"
+    r"|did you mean|must be one of",
+    re.IGNORECASE,
+)
+"""What stands before names that the server does take."""
+DERIVED = frozenset({"seed", "stop", "logprobs", "top_logprobs"})
+"""Settings whose values nobody has chosen for this server, so that one out of its range is left out."""
 _TOO_MUCH = re.compile(r"too (?:large|high|big|many|long)|exceed|at most|maximum|<=", re.IGNORECASE)
 _NOT_TOGETHER = re.compile(r"both|together|only one|either|simultaneous|at the same time", re.IGNORECASE)
 
@@ -119,16 +131,18 @@ def _find_refused(body: Mapping[str, Any], refusal: Refused) -> list[str]:
 
     A value out of range is the user's to mend, and a length that is too much for the context is nobody's.
     """
-    message = refusal.message
+    message = _ALTERNATIVES.split(refusal.message, maxsplit=1)[0]
     settings = [name for name in body if name not in CONTENTS]
     both = {"temperature", "top_p"} <= body.keys() and _names(message, "temperature", "top_p")
     if both and _NOT_TOGETHER.search(message):
         return ["temperature" if body["temperature"] == 1 != body["top_p"] else "top_p"]
-    if _OUT_OF_RANGE.search(message):
-        return []
     found = [name for name in settings if name in refusal.fields]
-    if not found and _NOT_TAKEN.search(message):
-        found = [name for name in settings if _names(message, name)]
+    named_there = [name for name in settings if _names(message, name)]
+    may_go = _UNSET.search(message)
+    if _OUT_OF_RANGE.search(message) and not may_go:
+        return [name for name in found or named_there if name in DERIVED]
+    if not found and (may_go or _NOT_TAKEN.search(message)):
+        found = named_there
     if not found and "logprob" in message.lower():
         found = [name for name in settings if "logprobs" in name]
     if "logprobs" in found or "top_logprobs" in found:  # one is nothing without the other
@@ -139,5 +153,5 @@ def _find_refused(body: Mapping[str, Any], refusal: Refused) -> list[str]:
 
 
 def _names(message: str, *names: str) -> bool:
-    """Tell whether a message names all these fields."""
-    return all(re.search(rf"(?<![\w.]){name}(?!\w)", message) for name in names)
+    """Tell whether a message names all these fields, as in top_p, topP, TopP or "top p"."""
+    return all(re.search(rf"(?<![\w.]){name.replace('_', '[_ -]?')}(?!\w)", message, re.IGNORECASE) for name in names)

@@ -5,27 +5,25 @@ that a filter took away, would be graded as if the model had meant it.
 Promises: an unknown word is an end like any other; `withheld` is what a filter took away or the model refused.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
 Ending = Literal["stop", "length", "withheld", "broken"]
 
-_SPELLINGS: Mapping[Ending, tuple[str, ...]] = {
-    "length": (
-        *("length", "max_tokens", "max_output_tokens", "max_new_tokens", "max_completion_tokens", "max_length"),
-        *("model_length", "context_length", "model_context_window_exceeded", "token_limit", "incomplete"),
-    ),
-    "withheld": (
-        *("content_filter", "content_filtered", "contentfilter", "filtered", "filter", "safety", "refusal", "refused"),
-        *("recitation", "blocklist", "prohibited_content", "spii", "sensitive", "blocked", "guardrail_intervened"),
-        *("guardrails", "moderation", "error_toxic"),
-    ),
-    "broken": (
-        *("error", "abort", "aborted", "cancelled", "canceled", "timeout", "failed", "network_error"),
-        *("insufficient_system_resource", "malformed_function_call"),
-    ),
+_KNOWN: Mapping[str, Ending] = {"length": "length", "content_filter": "withheld", "stop": "stop", "eos": "stop"}
+"""What most servers say, so that few answers are searched for words."""
+_EXCEPTIONS: Mapping[str, Ending] = {
+    **dict.fromkeys(("error_limit", "incomplete"), "length"),
+    **dict.fromkeys(("error_toxic", "spii", "recitation", "language"), "withheld"),
+    **dict.fromkeys(("insufficient_system_resource", "malformed_function_call"), "broken"),
 }
-_ENDINGS: Mapping[str, Ending] = {word: ending for ending, words in _SPELLINGS.items() for word in words}
+_WORDS: Mapping[Ending, re.Pattern[str]] = {
+    "withheld": re.compile(r"filter|safety|refus|block|prohibit|sensitive|guardrail|moderat|toxic|unsafe|policy"),
+    "broken": re.compile(r"error|abort|cancel|timeout|timed_out|fail|interrupt"),
+    "length": re.compile(r"length|limit|truncat|max_|context_window|cut_?off|exceeded"),
+}
+"""What a word holds that says an ending, the first that it does."""
 
 
 def read_ending(reason: Any) -> Ending:
@@ -34,9 +32,10 @@ def read_ending(reason: Any) -> Ending:
         reason = reason.get("type")
     if not isinstance(reason, str):
         return "stop"
-    if known := _ENDINGS.get(reason):
+    if known := _KNOWN.get(reason):
         return known
     word = reason.strip().lower().replace("-", "_").replace(" ", "_")
     for prefix in ("finishreason.", "finish_reason_", "finishreason_"):
         word = word.removeprefix(prefix)
-    return _ENDINGS.get(word, "stop")
+    found = _EXCEPTIONS.get(word) or next((ending for ending, each in _WORDS.items() if each.search(word)), None)
+    return found or "stop"
