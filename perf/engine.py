@@ -1,8 +1,10 @@
 """Measure our decode loop beside `transformers.generate`: the same model, prompts, machine and number of rows.
 
-Run it as `python perf/engine.py [--model FOLDER] [--problems 64] [--slots 128] [--repeats 5] [--threads 2]`. Equal
-lengths: nothing ends before the last token. Mixed lengths: each completion ends where the model ends it. The two take
-turns and the medians are shown; on a machine that does other things too, trust the ratio of CPU time with one thread.
+Run it as `python perf/engine.py [--model-path FOLDER] [--data FILE] [--problems 64] [--n 16] [--slots 128]
+[--repeats 5] [--threads 2]`; the file has GSM8K's or SVAMP's fields. Equal lengths: nothing ends before the last token.
+Mixed lengths: each completion ends where the model ends it. The two take turns and the medians are shown; on a machine
+that does other things too, trust the ratio of CPU time with one thread. `generate` has the attention of `transformers`,
+as it would without us.
 """
 
 import argparse
@@ -24,9 +26,8 @@ import torch  # noqa: E402 - the path above comes first
 from loguru import logger  # noqa: E402
 
 from inference_kit.models.decode.huggingface import HuggingFace  # noqa: E402
+from inference_kit.models.local.attention import GROUPED  # noqa: E402
 from inference_kit.records import GenerationConfig, Message, Prompt  # noqa: E402
-
-N = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,40 +50,47 @@ def main() -> None:
     arguments = _arguments()
     logger.remove()
     torch.set_num_threads(arguments.threads)
-    prompts = _read_prompts(arguments.data, arguments.problems)
-    engine = HuggingFace(str(arguments.model), max_batch_size=arguments.slots)
+    prompts = _read_prompts(arguments.data, arguments.problems, arguments.n)
+    engine = HuggingFace(str(arguments.model_path), max_batch_size=arguments.slots)
     loop, tokenizer = engine._start_pump()._loop, engine.tokenizer
-    model, eos = loop.model, loop.eos
-    print(f"{len(prompts)} prompts, n={N}, {arguments.slots} rows at once, {arguments.threads} threads")
-    for title, length, ends in (("equal lengths", arguments.equal_tokens, False), ("mixed lengths", 200, True)):
-        loop.eos = eos if ends else frozenset()
-        model.generation_config.eos_token_id = sorted(eos) if ends else None
+    model, end_ids = loop.model, loop.end_ids
+    print(f"{len(prompts)} prompts, n={arguments.n}, {arguments.slots} rows at once, {arguments.threads} threads")
+    lengths = (("equal lengths", arguments.equal_tokens, False), ("mixed lengths", arguments.mixed_tokens, True))
+    at_once = arguments.slots // arguments.n
+    for title, length, ends in lengths:
+        loop.end_ids = end_ids if ends else frozenset()
+        model.generation_config.eos_token_id = sorted(end_ids) if ends else None
         config = GenerationConfig(max_new_tokens=length, temperature=0.8)
         _compare(
             title,
             arguments.repeats,
             lambda config=config: _run_ours(engine, prompts, config),
-            lambda config=config: _run_theirs(model, tokenizer, engine, prompts, config, arguments.slots // N),
+            lambda config=config: _run_theirs(model, tokenizer, engine, prompts, config, at_once),
         )
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure our decode loop beside transformers.generate.")
-    parser.add_argument("--model", type=Path, default=HOME / "inference_kit/bundled/abacus")
+    parser.add_argument("--model-path", type=Path, default=HOME / "inference_kit/bundled/abacus")
     parser.add_argument("--data", type=Path, default=HOME / "benchmark/abacus.jsonl")
     parser.add_argument("--problems", type=int, default=64)
+    parser.add_argument("--n", type=int, default=16)
     parser.add_argument("--slots", type=int, default=128)
     parser.add_argument("--equal-tokens", type=int, default=64)
+    parser.add_argument("--mixed-tokens", type=int, default=200)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     return parser.parse_args()
 
 
-def _read_prompts(path: Path, wanted: int) -> list[Prompt]:
+def _read_prompts(path: Path, wanted: int, n: int) -> list[Prompt]:
     with path.open(encoding="utf-8") as lines:
         rows = [json.loads(line) for line in itertools.islice(lines, wanted)]
     return [
-        Prompt((Message("user", row["question"]),), seeds=tuple(range(N * number, N * number + N)))
+        Prompt(
+            (Message("user", row.get("question") or f"{row['Body']} {row['Question']}"),),
+            seeds=tuple(range(n * number, n * number + n)),
+        )
         for number, row in enumerate(rows)
     ]
 
@@ -115,12 +123,15 @@ def _run_theirs(
     model: Any, tokenizer: Any, engine: HuggingFace, prompts: Sequence[Prompt], config: GenerationConfig, at_once: int
 ) -> Speed:
     """Generate with as many prompts in a call as fill the rows; what stands behind an end token is not counted."""
+    ours = model.config._attn_implementation
+    model.set_attn_implementation("sdpa" if ours == GROUPED else ours)
     pad = tokenizer.pad_token_id
     settings = {
         "max_new_tokens": config.max_new_tokens,
         "do_sample": True,
         "temperature": config.temperature,
         "top_k": 0,
+        "num_return_sequences": len(prompts[0].seeds),
     }
     ends = model.generation_config.eos_token_id is not None
 
@@ -131,12 +142,14 @@ def _run_theirs(
             inputs = tokenizer(texts, return_tensors="pt", padding=True, padding_side="left", add_special_tokens=False)
             asked = {"input_ids": inputs.input_ids, "attention_mask": inputs.attention_mask, "pad_token_id": pad}
             with torch.inference_mode():
-                written = model.generate(**asked, **settings, num_return_sequences=N)[:, inputs.input_ids.shape[1] :]
+                written = model.generate(**asked, **settings)[:, inputs.input_ids.shape[1] :]
             tokens += int((written != pad).sum()) if ends else written.numel()
             tokenizer.batch_decode(written, skip_special_tokens=True)
         return tokens
 
-    return Speed.of(write)
+    speed = Speed.of(write)
+    model.set_attn_implementation(ours)
+    return speed
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ nothing else.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from inference_kit.models.local.attention import FLASH
+from inference_kit.models.local.attention import FLASH, keep_groups
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,8 +37,12 @@ def build_mask(positions: "Tensor", length: int, window: int | None, dtype: Any)
 
 
 def set_attention(model: Any, kernel: str) -> None:
-    """Give a model whose kernel is flash attention each sequence's length, because that kernel takes no mask."""
+    """Give a model whose kernel is flash attention each sequence's length, because that kernel takes no mask.
+
+    Where its kernel is sdpa, grouped queries share their keys and values.
+    """
     if kernel not in FLASH:
+        keep_groups(model)
         return
     from transformers import AttentionInterface
 
