@@ -74,7 +74,7 @@ class Builder:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """Sides with a sign between each two of them: = < <= > >= != ~ in."""
+    """Sides with a sign between each two of them: =, <, in, subset, not divides; `RELATIONS` names them."""
 
     signs: tuple[str, ...]
     sides: tuple["Value", ...]

@@ -21,16 +21,34 @@ RELATIONS = {
     "=": "=", "==": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!=": "!=",
     r"\le": "<=", r"\leq": "<=", r"\leqslant": "<=", r"\leqq": "<=", r"\ge": ">=", r"\geq": ">=", r"\geqslant": ">=",
     r"\geqq": ">=", r"\lt": "<", r"\gt": ">", r"\ne": "!=", r"\neq": "!=", r"\approx": "~", r"\simeq": "~",
-    r"\in": "in", r"\equiv": "equiv", r"\sim": "sim", r"\cong": "sim", r"\mid": "divides", r"\to": "to",
-    r"\rightarrow": "to",
-    r"\Rightarrow": "implies", r"\implies": "implies", r"\subset": "subset", r"\subseteq": "subset", r"\perp": "perp",
-    r"\parallel": "parallel", r"\notin": "notin", r"\iff": "iff", r"\doteq": "~", r"\mapsto": "to", "=>": "implies",
-    r"\coloneqq": "=",
+    r"\in": "in", r"\ni": "holds", r"\notin": "not in",
+    r"\equiv": "equiv", r"\sim": "sim", r"\cong": "cong", r"\perp": "perp", r"\parallel": "parallel",
+    r"\mid": "divides", r"\nmid": "not divides", r"\nparallel": "not parallel",
+    r"\to": "to", r"\rightarrow": "to", r"\longrightarrow": "to", r"\mapsto": "to",
+    r"\leftarrow": "from", r"\gets": "from",
+    r"\Rightarrow": "implies", r"\implies": "implies", r"\Longrightarrow": "implies", "=>": "implies",
+    r"\Leftarrow": "implied by", r"\impliedby": "implied by", r"\Longleftarrow": "implied by",
+    r"\iff": "iff", r"\Leftrightarrow": "iff", r"\Longleftrightarrow": "iff", r"\leftrightarrow": "iff",
+    r"\subset": "subset", r"\subseteq": "subset", r"\subsetneq": "proper subset", r"\nsubseteq": "not subset",
+    r"\supset": "superset", r"\supseteq": "superset", r"\supsetneq": "proper superset",
+    r"\nsupseteq": "not superset", r"\doteq": "~", r"\coloneqq": "=",
 }  # fmt: skip
+NEGATED = {
+    "=": "!=", "!=": "=", "in": "not in", "<": ">=", ">": "<=", "<=": ">", ">=": "<",
+}  # fmt: skip
+"""What a stroke through a sign of relation makes of it; of any other sign, `not` and its name."""
+
+CONVERSES = {
+    "<": ">", "<=": ">=", "subset": "superset", "proper subset": "proper superset", "in": "holds", "to": "from",
+    "implies": "implied by",
+}  # fmt: skip
+CONVERSES |= {right: left for left, right in CONVERSES.items()}
+SYMMETRIC = frozenset(("=", "!=", "~", "equiv", "sim", "cong", "perp", "parallel", "iff"))
 SET_OPERATIONS = {sign: name for name, each in OPERATIONS.items() if each.kind == "set" for sign in each.signs}
 TIMES = frozenset(OPERATIONS["mul"].signs)
 OVER = frozenset(OPERATIONS["div"].signs)
 MODULO = frozenset(OPERATIONS["mod"].signs)
+MODULI = frozenset(OPERATIONS["residue"].signs)
 PLUS_MINUS = {sign: name for name in ("add", "neg", "pm", "mp") for sign in OPERATIONS[name].signs}
 NAMED_SETS = {"R": "reals", "Z": "integers", "N": "naturals", "Q": "rationals", "C": "complexes"}
 OPENINGS = {"(": "(", "[": "[", r"\lbrack": "[", r"\langle": "<", r"\lparen": "("}
@@ -85,7 +103,7 @@ SIGNS = frozenset(
 )
 ENDINGS = frozenset(
     r"\} \rbrace \\ \end \over \choose \rfloor \rceil \mid \% \circ \cr \colon \not \prime \hline".split()
-).union(PLUS_MINUS, TIMES, OVER, MODULO, AND_OR, RELATIONS, SET_OPERATIONS, CLOSINGS)
+).union(PLUS_MINUS, TIMES, OVER, MODULO, MODULI, AND_OR, RELATIONS, SET_OPERATIONS, CLOSINGS)
 """Commands that begin no factor, so that a product ends before them."""
 
 BARE_COMMANDS = {command[1:]: command for command in (r"\frac", r"\dfrac", r"\tfrac", r"\binom")}
@@ -95,7 +113,7 @@ KNOWN_COMMANDS = frozenset(
     {*GREEK, *STYLES, *RELATIONS, *SET_OPERATIONS, *TIMES, *OVER, *PLUS_MINUS, *OPENINGS, *CLOSINGS, *BARS, *AND_OR}
     | {f"\\{name}" for name in FUNCTIONS | SYNONYMS.keys()}
     | {*ANGLES, *FRACTIONS, *BINOMIALS, *BIG, *CONSTANTS_BY_COMMAND, *SIGNS}
-    | {r"\inf", r"\sup", r"\neg", r"\nmid"}  # not parsed, but not to be taken apart either
+    | {r"\inf", r"\sup", r"\neg"}  # not parsed, but not to be taken apart either
 )
 SENTENCE_WORDS = frozenset(
     "the is are was were be been we he she it they that this these those so then thus hence therefore there here "

@@ -4,11 +4,13 @@ Why: several solutions have no order, the coordinates of a point have one, and a
 Promises: symmetric; brackets differ only where they may be those of an interval.
 """
 
+from collections.abc import Sequence
+
 from inference_kit.grader.comparing.matrices import list_entries
 from inference_kit.grader.comparing.members import list_members, spread_signs
-from inference_kit.grader.comparing.naming import drop_name
+from inference_kit.grader.comparing.naming import are_alike, drop_name, find_name
 from inference_kit.grader.comparing.rules import Rules
-from inference_kit.grader.values import Bracketed, ListOf, Matrix, SetOf, Value
+from inference_kit.grader.values import CONSTANTS, Bracketed, ListOf, Matrix, Relation, SetOf, Sym, Text, Value
 from inference_kit.grader.verdicts import NO, Verdict, all_equal
 
 
@@ -29,7 +31,26 @@ def compare_lists(rules: Rules, a: Value, b: Value) -> Verdict | None:
             if not isinstance(several, ListOf):
                 return NO
             return rules.compare_in_order([*map(drop_name, several.items)], other.items)
+    if isinstance(a, ListOf) and isinstance(b, ListOf) and _say_otherwise(a, b):
+        return NO
     return rules.compare_members(list_members(a), list_members(b))
+
+
+def _say_otherwise(a: ListOf, b: ListOf) -> bool:
+    """Say whether one has `and` where the other has `or`, between statements."""
+    return {a.joint, b.joint} == {"and", "or"} and (_are_statements(a.items) or _are_statements(b.items))
+
+
+def _are_statements(items: Sequence[Value]) -> bool:
+    """Say whether `and` and `or` between these differ: between conditions, propositions, values of different names.
+
+    Solutions may be joined by either: `x = 1 and x = 2`, `1 or 2`.
+    """
+    if any(isinstance(item, Sym | Text | ListOf) and item not in CONSTANTS for item in items):
+        return True
+    relations = [item for item in items if isinstance(item, Relation)]
+    names = [find_name(relation) for relation in relations]
+    return any(name is None for name in names) or not all(are_alike(name, names[0]) for name in names)
 
 
 def compare_brackets(rules: Rules, a: Value, b: Value) -> Verdict | None:

@@ -7,7 +7,7 @@ Promises: entries stay expressions, nothing is evaluated; only small determinant
 from collections.abc import Callable, Sequence
 from itertools import permutations
 
-from inference_kit.grader.values import Apply, Matrix, Value, negate
+from inference_kit.grader.values import Apply, Bracketed, Matrix, Value, is_expression, negate
 
 LARGEST_DETERMINANT = 5
 
@@ -29,6 +29,22 @@ def fold_matrices(value: Apply) -> Value:
         return _change_entries(matrices[0], lambda entry: Apply("div", (entry, args[1])))
     if value.head == "add" and len(matrices) == len(args) and len(set(map(_measure_rows, matrices))) == 1:
         return _add(matrices)
+    return value
+
+
+def fold_tuple(value: Value) -> Value:
+    """Work out a multiple of a tuple, `2(1, 3)`; return any other value as it is."""
+    match value:
+        case Apply("mul" | "neg", args):
+            vectors = [argument for argument in args if isinstance(argument, Bracketed)]
+            factors = [argument for argument in args if is_expression(argument)]
+            if len(vectors) == 1 and len(factors) == len(args) - 1 and vectors[0].opening in "(<":
+                opening, items, closing = vectors[0].opening, vectors[0].items, vectors[0].closing
+                return Bracketed(
+                    opening,
+                    tuple(negate(item) if value.head == "neg" else Apply("mul", (*factors, item)) for item in items),
+                    closing,
+                )
     return value
 
 

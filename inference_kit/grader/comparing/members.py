@@ -17,6 +17,7 @@ from inference_kit.grader.values import (
     contains,
     is_expression,
     negate,
+    walk,
 )
 
 
@@ -31,6 +32,8 @@ def list_members(value: Value) -> Sequence[Value]:
         inner = drop_name(item)
         if isinstance(inner, ListOf) and _is_assignment(inner):
             members.append(Bracketed("(", tuple(map(drop_name, inner.items)), ")"))
+        elif isinstance(value, ListOf) and isinstance(inner, ListOf) and {value.joint, inner.joint} == {"and", "or"}:
+            members.append(inner)
         elif isinstance(inner, ListOf) or spread_signs(inner):
             members.extend(list_members(inner))
         else:
@@ -50,12 +53,16 @@ def spread_signs(value: Value) -> list[Value] | None:
     if isinstance(value, Relation):
         named = find_named_value(value)
         return None if named is None else spread_signs(named)
-    if not is_expression(value) or not contains(value, "pm", "mp"):
+    if not (is_expression(value) or isinstance(value, Bracketed)) or not contains(value, "pm", "mp"):
+        return None
+    if any(not (is_expression(part) or isinstance(part, Bracketed)) for part in walk(value)):
         return None
     return [_choose_signs(value, plus=True), _choose_signs(value, plus=False)]
 
 
 def _choose_signs(value: Value, *, plus: bool) -> Value:
+    if isinstance(value, Bracketed):
+        return Bracketed(value.opening, tuple(_choose_signs(item, plus=plus) for item in value.items), value.closing)
     if not isinstance(value, Apply):
         return value
     args = tuple(_choose_signs(argument, plus=plus) for argument in value.args)

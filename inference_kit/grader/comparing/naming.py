@@ -6,12 +6,15 @@ Promises: pure; a relation has a named value or it has none, whatever it is comp
 
 from inference_kit.grader.values import Apply, Bracketed, Matrix, Ratio, Relation, Sym, Text, Value, list_symbols
 
+NAMING = frozenset(("=", "~", "equiv"))
+"""Signs that stand between a name and a value."""
+
 
 def find_name(relation: Relation) -> Value | None:
     """Return what an equation names, where one of its ends is a name: a symbol, `f(x)`, `P(A)`, words, `(x, y)`."""
     if relation.signs[0] == "in":
         return relation.sides[0] if is_name(relation.sides[0]) else None
-    if not set(relation.signs) <= {"=", "~"}:
+    if not set(relation.signs) <= NAMING:
         return None
     for end in (relation.sides[0], relation.sides[-1]):
         if is_name(end):
@@ -24,8 +27,9 @@ def find_named_value(relation: Relation) -> Value | None:
     sides, signs = relation.sides, relation.signs
     if signs == ("in",) and is_name(sides[0]):
         return sides[1]
-    if not set(signs) <= {"=", "~"}:
+    if not set(signs) <= NAMING:
         return None
+    signs = tuple("=" if sign == "equiv" else sign for sign in signs)
     if is_name(sides[0]):
         sides, signs = sides[1:], signs[1:]
         while signs and signs[0] == "=" and is_name(sides[0]):

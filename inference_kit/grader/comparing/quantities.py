@@ -6,7 +6,7 @@ Promises: symmetric; a sign or unit on one side only is never what makes two ans
 
 from inference_kit.grader.comparing.rules import Rules
 from inference_kit.grader.proving.exact import compute_rational
-from inference_kit.grader.reading.units import NAMES
+from inference_kit.grader.reading.units import is_known
 from inference_kit.grader.values import (
     HUNDRED,
     PI,
@@ -31,14 +31,19 @@ def compare_measures(rules: Rules, a: Value, b: Value) -> Verdict | None:
     if isinstance(a, Measure) and isinstance(b, Measure):
         return NO if _are_other_units(a.unit, b.unit) else rules.compare(a.value, b.value)
     if isinstance(a, Measure):
-        return NO if isinstance(b, Text) else rules.compare(a.value, _drop_factor(b, a.unit))
+        if isinstance(b, Text):
+            return NO
+        if is_known(a.unit) and isinstance(b, Apply) and b.head in ("percent", "degree"):
+            is_angle = a.unit == "radian" and b.head == "degree"
+            return rules.compare(a.value, _scale(b.args[0], "degree")) if is_angle else NO
+        return rules.compare(a.value, _drop_factor(b, a.unit))
     if isinstance(b, Measure):
         return compare_measures(rules, b, a)
     return None
 
 
 def _are_other_units(a: str, b: str) -> bool:
-    return a != b and a.split("^")[0] in NAMES and b.split("^")[0] in NAMES
+    return a != b and is_known(a) and is_known(b)
 
 
 def _drop_factor(value: Value, unit: str) -> Value:
@@ -50,6 +55,10 @@ def _drop_factor(value: Value, unit: str) -> Value:
 
 def compare_marked(rules: Rules, a: Value, b: Value) -> Verdict | None:
     """Compare percentages and degrees: 50% is 50% only, but beside a bare number it is 50 or 0.5."""
+    if _find_marked(a, "percent") is not None and _find_marked(b, "degree") is not None:
+        return NO
+    if _find_marked(a, "degree") is not None and _find_marked(b, "percent") is not None:
+        return NO
     for sign in ("percent", "degree"):
         inner_a, inner_b = _find_marked(a, sign), _find_marked(b, sign)
         if inner_a is not None and inner_b is not None:

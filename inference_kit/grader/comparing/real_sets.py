@@ -4,6 +4,8 @@ Why: `(2, oo)`, `x > 2`, `2x > 4` and `{x | x > 2}` are one set, and so are `x !
 Promises: symmetric; what is no set of reals with known ends is none, and its structure is compared.
 """
 
+import math
+
 from inference_kit.grader.comparing.intervals import (
     EVERYTHING,
     Pieces,
@@ -20,6 +22,17 @@ from inference_kit.grader.comparing.solving import Solution, compute_end, solve
 from inference_kit.grader.proving.points import compute_real
 from inference_kit.grader.values import Apply, Bracketed, Builder, ListOf, Relation, SetOf, Sym, Value
 from inference_kit.grader.verdicts import NO, Verdict, decide
+from inference_kit.grader.vocabulary import NAMED_SETS
+
+REALS = {
+    "reals": EVERYTHING,
+    "reals positive": build_interval(0, True, math.inf, True),
+    "reals nonnegative": build_interval(0, False, math.inf, True),
+    "reals negative": build_interval(-math.inf, True, 0, True),
+    "reals nonpositive": build_interval(-math.inf, True, 0, False),
+    "reals nonzero": complement(build_interval(0, False, 0, False)),
+}
+"""The sets of reals that have a name of their own."""
 
 
 def compare_sets_of_reals(rules: Rules, a: Value, b: Value) -> Verdict | None:
@@ -43,14 +56,22 @@ def compare_sets_of_reals(rules: Rules, a: Value, b: Value) -> Verdict | None:
 
 def _is_set_of_numbers(value: Value) -> bool:
     match value:
-        case Builder() | Sym("reals" | "integers" | "naturals" | "rationals" | "complexes"):
+        case Builder():
             return True
+        case Sym(name):
+            return name.partition(" ")[0] in NAMED_SETS.values()
         case Apply("union" | "intersection" | "difference"):
             return True
         case ListOf(items, _):
-            are_conditions = all(isinstance(item, Relation) and find_named_value(item) is None for item in items)
-            return are_conditions and find_reals(value) is not None
+            return all(map(_is_condition, items)) and find_reals(value) is not None
     return False
+
+
+def _is_condition(value: Value) -> bool:
+    """Say whether this is an inequality, or several of them."""
+    if isinstance(value, ListOf):
+        return all(map(_is_condition, value.items))
+    return isinstance(value, Relation) and find_named_value(value) is None
 
 
 def _list_united(value: Value) -> list[Value]:
@@ -91,8 +112,8 @@ def find_reals(value: Value) -> Solution | None:
 def _find_pieces(value: Value) -> Pieces | None:
     """Return the set that is written down as such, without a condition."""
     match value:
-        case Sym("reals"):
-            return EVERYTHING
+        case Sym(name) if name in REALS:
+            return REALS[name]
         case Bracketed(opening, (first, second), closing) if value.may_be_interval:
             low, high = compute_end(first), compute_end(second)
             if low is None or high is None:
@@ -124,7 +145,7 @@ def _join_conditions(items: tuple[Value, ...], joint: str) -> Solution | None:
 
     Where the intersection is empty, "x < 1 and x > 2" means both solutions: a union as well.
     """
-    solutions = [solution for item in items if isinstance(item, Relation) and (solution := find_reals(item))]
+    solutions = [solution for item in items if isinstance(item, Relation | ListOf) and (solution := find_reals(item))]
     if len(solutions) < len(items) or len({solution.subject for solution in solutions}) != 1:
         return None
     pieces = solutions[0].pieces

@@ -6,6 +6,7 @@ Promises: symmetric; equations are equal up to order and a nonzero factor, inequ
 
 from collections.abc import Sequence
 
+from inference_kit.grader.comparing.congruences import compare_congruences, states_residue
 from inference_kit.grader.comparing.naming import are_alike, find_name, find_named_value
 from inference_kit.grader.comparing.real_sets import are_same_reals
 from inference_kit.grader.comparing.rules import Rules
@@ -27,14 +28,23 @@ def compare_relations(rules: Rules, a: Value, b: Value) -> Verdict | None:
     for relation, other in ((a, b), (b, a)):
         if isinstance(relation, Relation):
             value = find_named_value(relation)
+            if states_residue(relation) and is_expression(other) and not _is_residue(other):
+                return NO
             if value is not None:
                 return rules.compare(value, other)
             return decide(are_same_reals(relation, other) is True)
     return None
 
 
+def _is_residue(value: Value) -> bool:
+    return isinstance(value, Apply) and value.head == "residue"
+
+
 def _compare_two(rules: Rules, a: Relation, b: Relation) -> Verdict:
     """Compare by the values that both name, else as sets of reals, else side by side."""
+    congruent = compare_congruences(rules, a, b)
+    if congruent is not None:
+        return congruent
     names = find_name(a), find_name(b)
     values = find_named_value(a), find_named_value(b)
     if values[0] is not None and values[1] is not None and (None in names or are_alike(*names)):

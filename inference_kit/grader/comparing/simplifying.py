@@ -4,7 +4,7 @@ Why: `(5)`, `2 + 3 = 5` and `5` are one answer, and no rule should have to know 
 Promises: pure; the parts of a structure stay as they are, and are simplified when they are compared.
 """
 
-from inference_kit.grader.comparing.matrices import fold_matrices
+from inference_kit.grader.comparing.matrices import fold_matrices, fold_tuple
 from inference_kit.grader.comparing.naming import find_name, find_named_value
 from inference_kit.grader.values import Apply, Bracketed, ListOf, Measure, Relation, Value, list_symbols
 
@@ -23,7 +23,7 @@ def simplify(value: Value) -> Value:
         case Measure(inner, "percent" | "degree" as sign):
             return Apply(sign, (inner,))
         case Apply("mul" | "add" | "neg" | "div" | "det"):
-            return fold_matrices(value)
+            return fold_tuple(fold_matrices(value))
     return value
 
 

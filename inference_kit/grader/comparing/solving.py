@@ -11,9 +11,9 @@ from fractions import Fraction
 from inference_kit.grader.comparing.intervals import Pieces, build_interval, complement, intersect
 from inference_kit.grader.proving.points import compute_real
 from inference_kit.grader.values import Apply, Relation, Sym, Value, list_symbols, negate, to_num
+from inference_kit.grader.vocabulary import CONVERSES, SYMMETRIC
 
 INEQUALITIES = ("<", "<=", ">", ">=", "!=")
-TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "!=": "!=", "=": "="}
 WITHIN = {"<": "<", "<=": "<=", ">": "<=", ">=": "<"}
 """The sign between |x| and a bound below which x lies where the sign holds; for > and >= where it does not hold."""
 
@@ -32,8 +32,12 @@ class Solution:
 
 
 def turn_sign(sign: str) -> str:
-    """Return the sign seen from the other side."""
-    return TURNED.get(sign, sign)
+    """Return the sign seen from the other side: `>` of `<`; what has a direction and no converse is like no other."""
+    if sign in SYMMETRIC:
+        return sign
+    if sign.startswith("not "):
+        return f"not {turn_sign(sign[4:])}"
+    return CONVERSES.get(sign, f"converse of {sign}")
 
 
 def solve(relation: Relation) -> Solution | None:

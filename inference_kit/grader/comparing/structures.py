@@ -4,6 +4,7 @@ Why: each kind of answer has one convention (docs/grading.md), and one rule that
 Promises: symmetric; what only a proof can tell goes to `prove`, and is unknown where that knows nothing.
 """
 
+from inference_kit.grader.comparing.congruences import compare_residues
 from inference_kit.grader.comparing.expressions import compare_expressions, compare_unparsed
 from inference_kit.grader.comparing.lists import compare_brackets, compare_lists, compare_matrices, compare_plus_minus
 from inference_kit.grader.comparing.quantities import compare_bases, compare_marked, compare_measures, compare_ratios
@@ -23,6 +24,7 @@ RULES: tuple[Rule, ...] = (
     compare_sets_of_reals,
     compare_matrices,
     compare_bases,
+    compare_residues,
     compare_ratios,
     compare_lists,
     compare_brackets,

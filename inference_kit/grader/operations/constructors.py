@@ -16,8 +16,17 @@ def make_call(name: str) -> Callable[..., Any]:
 
 
 def make_of_several(name: str) -> Callable[..., Any]:
-    """Make a constructor of sympy's own one of this name, which wants more than two arguments as a sequence."""
-    return lambda sympy, *arguments: getattr(sympy, name)(*(arguments if len(arguments) == 2 else [arguments]))
+    """Make a constructor of sympy's own one of this name, for whole multiples of one thing.
+
+    Of anything else sympy's is that of polynomials, where 1 is the greatest common divisor of x and 2.
+    """
+
+    def construct(sympy: Any, *arguments: Any) -> Any:
+        if all(sympy.cancel(argument / arguments[0]).is_Rational for argument in arguments if arguments[0] != 0):
+            return getattr(sympy, name)(*(arguments if len(arguments) == 2 else [arguments]))
+        return sympy.Function(name)(*sorted(arguments, key=sympy.default_sort_key))
+
+    return construct
 
 
 def make_bounded(name: str) -> Callable[..., Any]:

@@ -117,7 +117,7 @@ _WHOLE_NUMBERS: dict[str, Operation] = {
         sympy=constructors.make_of_several("lcm"),
     ),
     "mod": Operation(
-        signs=(r"\mod", r"\bmod", r"\pmod"),
+        signs=(r"\bmod",),
         arity=(2,),
         domain="whole",
         exact=lambda a, b: a % b,
@@ -267,6 +267,7 @@ _STRUCTURES: dict[str, Operation] = {
     "mp": Operation(signs=(r"\mp",), kind="structure"),
     "det": Operation(functions=("det",), kind="structure"),
     "transpose": Operation(kind="structure"),
+    "residue": Operation(signs=(r"\pmod", r"\mod"), arity=(2,), kind="structure"),
 }
 
 OPERATIONS: Mapping[str, Operation] = MappingProxyType(

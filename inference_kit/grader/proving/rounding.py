@@ -28,8 +28,8 @@ def is_rounded(decimal: Value, value: Fraction) -> bool:
     # A multiple of the unit has no more places than are shown: 3/8 would have been written 0.37500000, not 0.37500001.
     if (value / unit).denominator == 1:
         return False
-    # Rounding moves by half a unit at most, cutting off by less than one.
-    return difference < unit
+    # Rounding moves by half a unit at most, cutting off by less than one and towards zero.
+    return 2 * difference <= unit or (difference < unit and abs(number.value) < abs(value))
 
 
 def is_rounded_irrational(a: Value, b: Value) -> bool:

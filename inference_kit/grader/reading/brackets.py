@@ -66,6 +66,8 @@ def read_brackets(grammar: Grammar, opening: str) -> Value:
         raise ParseError(f"{opening} is closed by {reader.next.text}")
     reader.close(around, reader.next.text)
     if isinstance(inside, ListOf):
+        if inside.joint in ("and", "or") and (opening, closing) == ("(", ")"):
+            return inside  # (p and q) or r: no pair
         return Bracketed(opening, inside.items, closing)
     if MATCHING[opening] != closing:
         raise ParseError("brackets do not match")

@@ -12,7 +12,7 @@ from inference_kit.grader.reading.grammar import Grammar
 from inference_kit.grader.reading.postfix import read_index
 from inference_kit.grader.reading.reader import OPEN_GROUND, Reader
 from inference_kit.grader.reading.tokens import END, ParseError, Token
-from inference_kit.grader.values import ONE, Apply, Relation, Sym, Value, negate
+from inference_kit.grader.values import ONE, Apply, Num, Relation, Sym, Value, negate
 from inference_kit.grader.vocabulary import (
     ANGLES,
     BIG,
@@ -26,6 +26,23 @@ from inference_kit.grader.vocabulary import (
     STYLES,
     SYNONYMS,
 )
+
+LETTERS_UNDER = {r"\vec": "vector", r"\overrightarrow": "vector", r"\overline": "bar", r"\bar": "bar"}
+"""Marks over several letters that name one thing, in which the order of the letters counts; a segment has none."""
+
+MOST_WORDS_UNDER = 4
+PARTS = {
+    suffix: part
+    for part, suffixes in {
+        "positive": "^+ _+ _>0 ^>0 _{++}",
+        "nonnegative": "_>=0 _ge0 _geq0 _geqslant0 ^ge0 ^+_0 _0^+ _+^0",
+        "negative": "^- _- _<0",
+        "nonpositive": "_<=0 _le0 _leq0 ^-_0 _0^-",
+        "nonzero": "^* _ne0 _neq0 ^times",
+    }.items()
+    for suffix in suffixes.split()
+}
+"""What an index or exponent of a named set says of its members."""
 
 
 def read_command(grammar: Grammar, command: str) -> Value:
@@ -62,13 +79,38 @@ def _read_styled(grammar: Grammar, command: str) -> Value:
     r"""Read what a style is put on; a mark over a letter names another one: `\hat x` is not `x`."""
     if command == r"\textcolor":
         grammar.read_argument()
+    if command in LETTERS_UNDER:
+        words = _find_letters(grammar.reader)
+        letters = "".join(words)
+        if len(letters) > 1 and (command != r"\overline" or not letters.isupper()):
+            grammar.reader.move_to(grammar.reader.position + len(words) + 2)
+            return Sym(f"{letters}_{LETTERS_UNDER[command]}")
     value = grammar.read_nested_primary()
     mark = MARKED.get(command, "")
     if mark and isinstance(value, Sym) and value.name != "i":
         return Sym(f"{value.name}_{mark}")
-    if mark and not isinstance(value, Sym) and command != r"\overline":
+    if mark and not isinstance(value, Sym) and not (command == r"\overline" and _is_plain(value)):
         raise ParseError(f"{command} over an expression")
     return value
+
+
+def _is_plain(value: Value) -> bool:
+    """Say whether a line over a value adds nothing: over the ends of a segment, and over digits."""
+    return isinstance(value, Num) or (
+        isinstance(value, Apply) and value.head == "mul" and all(map(_is_end, value.args))
+    )
+
+
+def _is_end(value: Value) -> bool:
+    return isinstance(value, Sym) and value.name[:1].isupper()
+
+
+def _find_letters(reader: Reader) -> list[str]:
+    """Return the words of letters that the braces which come next hold, nothing where they hold anything else."""
+    words: list[str] = []
+    while reader.peek(1 + len(words)).kind == "word" and len(words) < MOST_WORDS_UNDER:
+        words.append(reader.peek(1 + len(words)).text)
+    return words if reader.next.text == "{" and reader.peek(1 + len(words)).text == "}" else []
 
 
 def _read_colored(grammar: Grammar) -> Value:
@@ -87,7 +129,7 @@ def _read_named_set(grammar: Grammar) -> Value:
     suffix = ""
     while reader.next.text in ("^", "_"):
         suffix += reader.take().text + read_index(reader)
-    return Sym(NAMED_SETS[letter] + suffix)
+    return Sym(NAMED_SETS[letter] + (f" {PARTS[suffix]}" if suffix in PARTS else suffix))
 
 
 def _read_angle(grammar: Grammar) -> Value:

@@ -6,12 +6,11 @@ Promises: consumes everything or raises `ParseError`; an unknown command is not 
 nothing.
 """
 
-from typing import Literal, cast
-
 from inference_kit.grader.reading.brackets import read_absolute_value, read_braces, read_brackets, read_set
 from inference_kit.grader.reading.commands import read_command
 from inference_kit.grader.reading.grammar import Grammar, multiply
-from inference_kit.grader.reading.measures import read_unit, unit_follows
+from inference_kit.grader.reading.lists import join, to_residue
+from inference_kit.grader.reading.measures import read_measure, unit_follows
 from inference_kit.grader.reading.postfix import mark, read_subscript, read_superscript
 from inference_kit.grader.reading.reader import Reader
 from inference_kit.grader.reading.tokens import END, ParseError, tokenize
@@ -23,7 +22,9 @@ from inference_kit.grader.vocabulary import (
     BARS,
     CLOSINGS,
     GREEK,
+    MODULI,
     MODULO,
+    NEGATED,
     OPENINGS,
     OVER,
     PLUS_MINUS,
@@ -35,7 +36,6 @@ from inference_kit.grader.vocabulary import (
 SEPARATORS = frozenset({",", ";", r"\\"}) | AND_OR.keys()
 GROUP_ENDS = frozenset({END.text, "}", r"\}"}) | CLOSINGS.keys()
 POSTFIXES = frozenset({"!", "%", r"\%", "^", "**", "_"})
-NEGATED = {"=": "!=", "in": "notin"}
 
 
 def parse_latex(text: str) -> Value:
@@ -70,30 +70,31 @@ class Parser(Grammar):
         reader = self.reader
         groups: list[Value] = []
         items = [self.read_relation()]
-        joint = ","
+        joints: list[str] = []
         while (sign := reader.next.text) in SEPARATORS:
             reader.take()
             if top and sign in (";", r"\\"):
-                groups.append(_join(items, joint))
-                items, joint = [], ","
-            joint = AND_OR.get(sign, joint)
+                groups.append(join(items, joints))
+                items, joints = [], []
+            else:
+                joints.append(AND_OR.get(sign, ","))
             while (sign := reader.next.text) in AND_OR or sign == ",":
-                joint = AND_OR.get(sign, joint)
+                joints[-1:] = [AND_OR.get(sign, joints[-1] if joints else ",")]
                 reader.take()
             if sign in GROUP_ENDS:
                 break
             items.append(self.read_relation())
         if not groups:
-            return _join(items, joint)
+            return join(items, joints)
         if items:
-            groups.append(_join(items, joint))
+            groups.append(join(items, joints))
         # `1; 2` is a list of two, `1, 2; 3` a list of lists.
-        return _join(groups, ";" if any(isinstance(group, ListOf) for group in groups) else ",")
+        return join(groups, [";" if any(isinstance(group, ListOf) for group in groups) else ","])
 
     def read_relation(self) -> Value:
         """Read ratios with signs of relation between them, in chains of any length: `0 < x <= 1`."""
         reader = self.reader
-        sides = [self._read_ratio()]
+        sides = [self._read_side()]
         signs = []
         while (text := reader.next.text) in RELATIONS or text == r"\not":
             if text == r"\mid" and reader.surroundings.bar_ends:
@@ -102,11 +103,23 @@ class Parser(Grammar):
             sign = RELATIONS.get(reader.take().text)
             if sign is None:
                 raise ParseError("a negation of no relation")
-            signs.append(NEGATED.get(sign, sign) if negated else sign)
+            signs.append(NEGATED.get(sign, f"not {sign}") if negated else sign)
             if sign in ("<", ">") and reader.accept("="):
                 signs[-1] += "="
-            sides.append(self._read_ratio())
+            sides.append(self._read_side())
+        if "equiv" in signs:
+            sides[-1] = to_residue(sides[-1])
         return Relation(tuple(signs), tuple(sides)) if signs else sides[0]
+
+    def _read_side(self) -> Value:
+        r"""Read a side of a relation; a modulus behind it, `\pmod{12}`, is one of the whole side."""
+        reader = self.reader
+        value = self._read_ratio()
+        while reader.next.text in MODULI:
+            head = "residue" if reader.take().text == r"\pmod" else "mod"
+            reader.link()
+            value = Apply(head, (value, self.read_factor()))
+        return value
 
     def _read_ratio(self) -> Value:
         """Read parts with colons between them: a ratio or a time of day."""
@@ -165,7 +178,7 @@ class Parser(Grammar):
                 reader.link()
                 value = Apply("mod", (value, self.read_factor()))
             elif unit_follows(reader, value):
-                value = Measure(value, read_unit(reader))
+                value = read_measure(reader, value)
             elif self.factor_follows():
                 value = self._read_named(value) if isinstance(value, Text) else multiply(value, self.read_factor())
             else:
@@ -251,13 +264,10 @@ class Parser(Grammar):
         raise ParseError(f"unexpected {text}")
 
 
-def _join(items: list[Value], joint: str) -> Value:
-    """Return a list of several values; one alone stays what it is."""
-    return ListOf(tuple(items), cast(Literal[",", ";", "and", "or"], joint)) if len(items) > 1 else items[0]
-
-
 def _apply_sign(sign: str, term: Value) -> Value:
     """Return a term as its sign makes it; ± and ∓ stay, for they are two values."""
     if sign == "add":
         return term
+    if isinstance(term, Measure):
+        return Measure(_apply_sign(sign, term.value), term.unit)
     return negate(term) if sign == "neg" else Apply(sign, (term,))

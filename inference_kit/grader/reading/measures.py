@@ -5,23 +5,84 @@ Promises: reads only what belongs to the unit.
 """
 
 from inference_kit.grader.reading.reader import Reader
-from inference_kit.grader.reading.units import is_known_unit, is_unit, name_unit
-from inference_kit.grader.values import Measure, Num, Value, list_symbols, walk
-from inference_kit.grader.vocabulary import AND_OR, FUNCTIONS, OPENINGS, SENTENCE_WORDS, SYNONYMS
+from inference_kit.grader.reading.tokens import END, Token
+from inference_kit.grader.reading.units import SINGLE_LETTERS, is_known_unit, is_unit, name_unit
+from inference_kit.grader.values import Apply, Measure, Num, Value, list_symbols, walk
+from inference_kit.grader.vocabulary import AND_OR, CLOSINGS, FRACTIONS, FUNCTIONS, OPENINGS, SENTENCE_WORDS, SYNONYMS
+
+MOST_FRACTION_TOKENS = 24
+SCALES = {"C": "°C", "F": "°F", "celsius": "°C", "fahrenheit": "°F"}
+"""What makes a temperature of a number of degrees."""
+
+MICRO = r"\mu"
+GREEK_UNITS = frozenset({r"\Omega", MICRO})
 
 
 def unit_follows(reader: Reader, value: Value) -> bool:
     """Say whether the unit of a value comes next."""
     token = reader.next
-    if token.kind not in ("text", "word") or isinstance(value, Measure):
+    if isinstance(value, Measure):
         return False
+    if token.kind == "command":
+        return not list_symbols(value) and (_is_greek_unit(reader) or _find_fraction_end(reader) > 0)
+    if token.kind not in ("text", "word"):
+        return False
+    if _is_temperature(value, token):
+        return True
     if token.kind == "text":
         return len(token.text) > 2 or not list_symbols(value)
-    if not is_unit(token.text) or token.text.lower() in SENTENCE_WORDS:
+    if len(token.text) == 1 or token.text.lower() in SENTENCE_WORDS:
         return False
     if is_known_unit(token.text):
         return True
-    return not _call_follows(reader) and any(isinstance(part, Num) for part in walk(value))
+    is_word = is_unit(token.text) or _is_counted(reader.peek(1))
+    return is_word and not _call_follows(reader) and any(isinstance(part, Num) for part in walk(value))
+
+
+def _is_counted(token: Token) -> bool:
+    """Say whether a word names what is counted: the apples of `5 red apples`."""
+    return token.kind == "word" and is_unit(token.text) and token.text.lower() not in FUNCTIONS
+
+
+def _is_temperature(value: Value, token: Token) -> bool:
+    is_scale = token.text.strip('" ').removesuffix(".") in SCALES or token.text.strip('" ').lower() in SCALES
+    return is_scale and isinstance(value, Apply) and value.head == "degree"
+
+
+def _is_greek_unit(reader: Reader) -> bool:
+    r"""Say whether a Greek letter behind a number is a unit: `5 \Omega`, `5 \mu\text{m}`, and at the end `5 \mu m`."""
+    if reader.next.text not in GREEK_UNITS:
+        return False
+    following = reader.peek(1)
+    if reader.next.text == MICRO:
+        ends = _ends_value(reader.peek(2))
+        return following.kind == "text" or (following.kind == "word" and ends and following.text in SINGLE_LETTERS)
+    return _ends_value(following)
+
+
+def _ends_value(token: Token) -> bool:
+    return token is END or token.text in CLOSINGS or token.text in (",", ";", "}")
+
+
+def _find_fraction_end(reader: Reader) -> int:
+    r"""Return the place behind a fraction of units, `\frac{\text{m}}{\text{s}^2}`; 0 where none comes next."""
+    if reader.next.text not in FRACTIONS or reader.peek(1).text != "{":
+        return 0
+    groups, depth, has_unit = 0, 0, False
+    for ahead in range(1, MOST_FRACTION_TOKENS):
+        token = reader.peek(ahead)
+        if token.text in ("{", "}"):
+            depth += 1 if token.text == "{" else -1
+            groups += depth == 0
+            if groups == 2:
+                return reader.position + ahead + 1 if has_unit else 0
+        elif token.kind == "text" or (token.kind == "word" and is_known_unit(token.text)):
+            has_unit = True
+        elif token.kind == "word" and token.text in SINGLE_LETTERS:
+            has_unit = has_unit or (token.text == "m" and reader.peek(ahead + 3).text == "s")  # \frac{m}{s}
+        elif token.kind != "digits" and token.text not in ("^", "-", r"\cdot", "/"):
+            return 0
+    return 0
 
 
 def _call_follows(reader: Reader) -> bool:
@@ -33,6 +94,14 @@ def _call_follows(reader: Reader) -> bool:
     )
 
 
+def read_measure(reader: Reader, value: Value) -> Measure:
+    """Read the unit of a value, of degrees also the scale of a temperature."""
+    if _is_temperature(value, reader.next) and isinstance(value, Apply):
+        name = reader.take().text.strip('" ').removesuffix(".")
+        return Measure(value.args[0], SCALES.get(name) or SCALES[name.lower()])
+    return Measure(value, read_unit(reader))
+
+
 def read_unit(reader: Reader) -> str:
     """Read words up to the next sign that is not part of a unit; return its one spelling."""
     words: list[str] = []
@@ -40,8 +109,10 @@ def read_unit(reader: Reader) -> str:
         token = reader.next
         if token.kind == "text":
             words.append(reader.take().text[1:])
-        elif token.kind == "word" and token.text not in AND_OR:
+        elif _is_unit_token(reader, words):
             words.append(reader.take().text)
+        elif token.text in FRACTIONS and (end := _find_fraction_end(reader)):
+            words.append(_read_fraction(reader, end))
         elif token.text == "^" and words and _exponent_follows(reader):
             words.append(reader.take().text)
             words.append(_read_exponent(reader))
@@ -49,6 +120,32 @@ def read_unit(reader: Reader) -> str:
             words.append(reader.take().text)
         else:
             return name_unit(" ".join(words))
+
+
+def _is_unit_token(reader: Reader, words: list[str]) -> bool:
+    """Say whether the next token belongs to a unit as it stands: letters, or a Greek one that begins a unit."""
+    token = reader.next
+    if token.kind == "word":
+        return token.text not in AND_OR
+    return token.text in GREEK_UNITS and (bool(words) or _is_greek_unit(reader))
+
+
+def _read_fraction(reader: Reader, end: int) -> str:
+    """Read a fraction of units as `(m)/(s^2)`."""
+    reader.take()
+    words, depth = "", 0
+    while reader.position < end:
+        token = reader.take()
+        if token.text in ("{", "}"):
+            opens = token.text == "{"
+            depth += 1 if opens else -1
+            outer = depth == (1 if opens else 0)
+            words += ("(" if opens else ")") if outer else ""
+        else:
+            words += token.text if token.text == "^" else f" {token.text.strip(chr(34))} "
+        if token.text == "}" and depth == 0 and reader.position < end:
+            words += "/"
+    return words.replace("^ ", "^").replace("- ", "-")
 
 
 def _exponent_follows(reader: Reader) -> bool:

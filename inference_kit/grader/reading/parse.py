@@ -7,7 +7,9 @@ Promises: never raises; what nobody understands is `Unparsed` (mathematics) or `
 import re
 from functools import lru_cache
 
+from inference_kit.grader.reading.currencies import name_currencies
 from inference_kit.grader.reading.latex import parse_latex
+from inference_kit.grader.reading.moduli import write_moduli
 from inference_kit.grader.reading.normalize import to_latex
 from inference_kit.grader.reading.phrases import SCALES, clean_words, read_phrase, read_plain_number
 from inference_kit.grader.reading.tokens import MOST_CHARACTERS, THOUSANDS, ParseError
@@ -40,9 +42,6 @@ MOST_WORDS = 4
 WORDS = re.compile(r"[A-Za-z]{2,}")
 COMMAND = re.compile(r"\\[A-Za-z]+")
 CHINESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]+")
-CURRENCY = re.compile(
-    r"\\\$|\$|€|£|¥|₹|\\(?:textdollar|pounds|euro)(?![A-Za-z])|\b(?:US|A|C)(?=\\?\$)|\b(?:USD|EUR|Rs\.?)(?=\s*\d)"
-)
 SEPARATED = re.compile(r"\$\s*,\s*\$")
 BRACKET = re.compile(r"[(\[]|\\\{|\\mathbb")
 QED = re.compile(r"\\(?:blacksquare|square|Box|qed)\s*$")
@@ -163,7 +162,9 @@ def _closes_at_end(text: str, opening: int) -> bool:
 def _prepare(text: str) -> str:
     """Rewrite an answer as the parser wants it: no currency, no thousands separators, words for units as text."""
     text = SEPARATED.sub(", ", text)
-    text = CURRENCY.sub("", text)
+    text = name_currencies(text)
+    if "mod" in text:
+        text = write_moduli(text)
     text = SCALED.sub(lambda found: f"({found.group(1)} * 10^{SCALES[found.group(2).lower()]})", text)
     # `x < 1 \cup x > 2` joins inequalities, where no bracket opens an interval or a set.
     if r"\cup" in text and ("<" in text or ">" in text) and not BRACKET.search(text):
@@ -171,7 +172,7 @@ def _prepare(text: str) -> str:
     text = ORDINAL.sub(r"\1", text)
     text = PERCENT.sub(r"\\%", text)
     text = DEGREES.sub(r"^\\circ ", text)
-    text = COMPOUND.sub(lambda unit: f"\\text{{{unit.group()}}}", text) if "/" in text else text
+    text = COMPOUND.sub(_wrap_unit, text) if "/" in text else text
     text = ELLIPSIS.sub(r"\1\\overline{\2}", text)
     text = TO_RATIO.sub(r"\1:\2", text)
     if "," in text:
@@ -179,6 +180,12 @@ def _prepare(text: str) -> str:
     if not text.isascii():
         text = CHINESE.sub(lambda run: f"\\text{{{run.group()}}}", text)
     return text
+
+
+def _wrap_unit(unit: re.Match[str]) -> str:
+    """Write a quotient of units as text, where it is not yet."""
+    is_text = unit.string[: unit.start()].rstrip().endswith("{")
+    return unit.group() if is_text else f"\\text{{{unit.group()}}}"
 
 
 def _drop_separators(found: re.Match[str]) -> str:

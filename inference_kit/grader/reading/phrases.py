@@ -31,6 +31,7 @@ NOTHING = frozenset(
 EVERYTHING = frozenset(
     ("all real numbers", "all reals", "any real number", "all real values", "real numbers", "the real numbers")
 )
+WHOLE = frozenset(("all integers", "any integer", "every integer", "the integers", "the set of integers"))
 UNDEFINED = frozenset(("undefined", "dne", "does not exist", "not defined"))
 ENDLESS = frozenset(("infinity", "infinitely many", "infinite", "inf", "+infinity"))
 ARTICLES = re.compile(r"^(?:a|an|the)\s+")
@@ -47,6 +48,8 @@ def read_phrase(text: str) -> Value | None:
         return SetOf(())
     if low in EVERYTHING:
         return Sym("reals")
+    if low in WHOLE:
+        return Sym("integers")
     if low in UNDEFINED:
         return Text("undefined")
     if low in ENDLESS:

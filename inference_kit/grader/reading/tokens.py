@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from inference_kit.grader.reading.units import SINGLE_LETTERS
+from inference_kit.grader.reading.units import BEHIND_NUMBERS, SINGLE_LETTERS
 from inference_kit.grader.values import Num
 from inference_kit.grader.vocabulary import AND_OR, FUNCTIONS, KNOWN_COMMANDS, SYNONYMS
 
@@ -79,7 +79,8 @@ def tokenize(text: str) -> list[Token]:
             numeral = found.group()
             tokens.append(Token("digits" if numeral.isdigit() else "number", numeral))
         elif kind == "text":
-            tokens.extend(_cut_words(found.group("text")[1:-1]))
+            is_behind_number = bool(tokens) and tokens[-1].text[-1:].isdigit()
+            tokens.extend(_cut_words(found.group("text")[1:-1], is_behind_number))
         elif kind == "command":
             tokens.extend(_cut_command(found.group()))
         elif kind != "space":
@@ -99,13 +100,15 @@ def _cut_command(command: str) -> list[Token]:
     return [Token("command", command)]
 
 
-def _cut_words(text: str) -> list[Token]:
+def _cut_words(text: str, is_behind_number: bool) -> list[Token]:
     r"""Cut what stands inside `\text{...}`: connectives, numbers and letters as such, words as one text."""
     words = " ".join(text.replace("~", " ").split())
     if not words:
         return []
     if (alone := words.lower().strip(" ,.")) in AND_OR:
         return [Token("word", AND_OR[alone])]
+    if is_behind_number and (words in BEHIND_NUMBERS or alone in BEHIND_NUMBERS):
+        return [Token("text", f'"{words}')]
     first, _, rest = words.partition(" ")
     before, _, last = words.rpartition(" ")
     if first in AND_OR:
