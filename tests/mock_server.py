@@ -72,6 +72,8 @@ class MockServer:
     max_model_len: int | None = None
     knows: frozenset[str] = frozenset({"continue", "logprobs", "usage", "stop_reason"})
     ollama: bool = False
+    prefix: str = "/v1"
+    reshape: Callable[[Body], Body] = lambda found: found
     asked: list[Asked] = field(default_factory=list)
     most_at_once: int = 0
 
@@ -94,7 +96,7 @@ class MockServer:
 
     @property
     def url(self) -> str:
-        return f"{self.root}/v1"
+        return f"{self.root}{self.prefix}"
 
     def bodies(self, path: str = "/v1/chat/completions") -> list[Body]:
         """What was posted to `path`."""
@@ -139,9 +141,9 @@ class MockServer:
             request.transport.abort()
             raise asyncio.CancelledError
         answer = {
-            "/v1/models": self._models,
-            "/v1/chat/completions": self._chat,
-            "/v1/completions": self._chat,
+            f"{self.prefix}/models": self._models,
+            f"{self.prefix}/chat/completions": lambda body: self.reshape(self._chat(body)),
+            f"{self.prefix}/completions": self._chat,
             "/v1/step_rewards": self._rewards,
             **(self._ollama_paths() if self.ollama else {}),
         }.get(request.path)

@@ -17,6 +17,7 @@ OWN_FLAGS = {
     **{name: named(name) for name in ("temperature", "top_p", "top_k", "min_p", "stop", "seed")},
     **{name: named(name) for name in ("repetition_penalty", "frequency_penalty", "presence_penalty", "n")},
     **dict.fromkeys(("max_tokens", "max_completion_tokens"), named("max_new_tokens")),
+    "random_seed": named("seed"),
     "model": named("api_model"),
     **dict.fromkeys(("messages", "prompt"), "the data set"),
     **dict.fromkeys(("stream", "stream_options", "logprobs", "top_logprobs"), "the method"),

@@ -38,8 +38,8 @@ class ServerKind:
 
     `continues` is the continuation of a partial answer; `shares_n` that child i of a request with `n` has its seed + i;
     `wants_all` that every sampling setting is sent, because the server would put the model's own in the place of what
-    is missing; `lists_all` that it serves what it lists and nothing else; `max_tokens` is the name of that field;
-    `refused` are settings it does not know, and `prefix_blind_settings` those that take no notice of a partial answer.
+    is missing; `lists_all` that it serves what it lists and nothing else; `max_tokens` and `seed` are its names for
+    those fields; `refused` are settings it does not know, and `prefix_blind_settings` those that take no notice of a partial answer.
     """
 
     name: str
@@ -48,6 +48,7 @@ class ServerKind:
     wants_all: bool = False
     lists_all: bool = True
     max_tokens: str = "max_tokens"
+    seed: str = "seed"
     refused: frozenset[str] = field(default_factory=frozenset)
     prefix_blind_settings: frozenset[str] = COUNTING | {"repetition_penalty"}
 
@@ -58,15 +59,16 @@ LLAMA_CPP = ServerKind("llama.cpp", continues=False)
 OLLAMA = ServerKind("ollama", continues=False, refused=EXTENSIONS)
 HOSTED = ServerKind("hosted", continues=False, lists_all=False, refused=EXTENSIONS)
 OPENAI = replace(HOSTED, name="openai", max_tokens="max_completion_tokens")
+MISTRAL = replace(HOSTED, name="mistral", seed="random_seed")
 OTHER = ServerKind("other")
 
-KINDS = {kind.name: kind for kind in (VLLM, SGLANG, LLAMA_CPP, OLLAMA, HOSTED, OPENAI, OTHER)}
+KINDS = {kind.name: kind for kind in (VLLM, SGLANG, LLAMA_CPP, OLLAMA, HOSTED, OPENAI, MISTRAL, OTHER)}
 OWNERS = {"vllm": VLLM, "sglang": SGLANG, "llamacpp": LLAMA_CPP, "library": OLLAMA}
 """What `owned_by` in the list of models says of the program that serves them."""
-DOMAINS = {"openai.com": OPENAI, "azure.com": OPENAI} | dict.fromkeys(
+DOMAINS = {"openai.com": OPENAI, "azure.com": OPENAI, "mistral.ai": MISTRAL} | dict.fromkeys(
     [
         *("anthropic.com", "deepseek.com", "fireworks.ai", "googleapis.com", "groq.com"),
-        *("mistral.ai", "openrouter.ai", "together.xyz", "x.ai"),
+        *("openrouter.ai", "together.xyz", "x.ai", "cohere.ai", "cohere.com", "perplexity.ai", "aliyuncs.com"),
     ],
     HOSTED,
 )

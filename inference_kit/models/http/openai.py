@@ -35,7 +35,7 @@ class OpenAI(Engine):
         api_model: The model's name on the server; the first one served where it is not given.
         api_key_env: The environment variable that holds the key.
         api: chat, or completions: plain text continued, for models without a chat template.
-        server_kind: auto asks the server; else vllm, sglang, llama.cpp, ollama, openai, hosted or other.
+        server_kind: auto asks the server; else vllm, sglang, llama.cpp, ollama, openai, mistral, hosted or other.
         n_per_request: Completions in one request; 0 is all of a prompt where child i gets the seed + i (vLLM), else 1.
         prompt_price: Dollars for a million tokens read.
         completion_price: Dollars for a million tokens written.

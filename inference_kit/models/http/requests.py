@@ -39,7 +39,7 @@ class RequestBuilder:
     def build(self, prompt: Prompt, config: GenerationConfig, seeds: Sequence[int]) -> dict[str, Any]:
         """Build a request for a completion with each seed; where there are several, each is one above the last."""
         body = {"model": self.server.model, **self._build_prompt(prompt), **self._build_sampling(config)}
-        body |= {self.kind.max_tokens: config.max_new_tokens, "seed": seeds[0]}
+        body |= {self.kind.max_tokens: config.max_new_tokens, self.kind.seed: seeds[0]}
         if len(seeds) > 1:
             body["n"] = len(seeds)
         stops = [text for text in (config.boundary, *config.stop) if text]

@@ -15,7 +15,9 @@ from loguru import logger
 from inference_kit.errors import UserError, named
 from inference_kit.models.http.refusals import Refused
 
-SPARED = frozenset({"temperature", "top_p", "seed", "stop", "logprobs", "top_logprobs", "stream_options"})
+SPARED = frozenset(
+    {"temperature", "top_p", "seed", "random_seed", "stop", "logprobs", "top_logprobs", "stream_options"}
+)
 """What a request may do without."""
 LENGTHS = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 """The two names of one field, each with the other."""
@@ -43,7 +45,7 @@ _ALTERNATIVES = re.compile(
     re.IGNORECASE,
 )
 """What stands before names that the server does take."""
-DERIVED = frozenset({"seed", "stop", "logprobs", "top_logprobs"})
+DERIVED = frozenset({"seed", "random_seed", "stop", "logprobs", "top_logprobs"})
 """Settings whose values nobody has chosen for this server, so that one out of its range is left out."""
 _TOO_MUCH = re.compile(r"too (?:large|high|big|many|long)|exceed|at most|maximum|<=", re.IGNORECASE)
 _NOT_TOGETHER = re.compile(r"both|together|only one|either|simultaneous|at the same time", re.IGNORECASE)
