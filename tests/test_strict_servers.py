@@ -1,4 +1,4 @@
-"""Whole runs over servers that are not vLLM: the same answers as from a willing server, and what is left out said once."""
+"""Whole runs over servers that are not vLLM: the answers of a willing server, and what is left out said once."""
 
 import json
 import re

@@ -10,8 +10,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 from inference_kit.errors import UserError, named
 
-ENDPOINTS = ("/chat/completions", "/completions", "/models", "/api/chat", "/api/generate", "/api/tags")
+ENDPOINTS = (
+    *("/chat/completions", "/completions", "/responses", "/embeddings", "/models", "/chat"),
+    *("/api/chat", "/api/generate", "/api/tags"),
+)
 """What the address of one endpoint ends with, where that of the server is meant."""
+_NO_SCHEME = re.compile(r"(?:localhost|\d+(?:\.\d+){3}|\[[0-9a-fA-F:]+\]|[\w.-]+(?=:))(?::\d+)?(?:[/?].*)?")
+"""A place without http:// before it: with a port, or this machine, or a number; a name alone may be a model's."""
 OLLAMA_ADDRESS, OLLAMA_PORT = "http://localhost:11434", 11434
 _SECRET = re.compile(r"key|token|secret|sig|pass|auth|code|cred", re.IGNORECASE)
 
@@ -44,8 +49,11 @@ def parse_endpoint(address: str, *, setting: str = "model_path", default_path: s
     Raises:
         UserError: where it is no address, or holds a password or a key, which would end up in files.
     """
+    plain = address.strip(" \t\r\n'\"<>")
+    if _NO_SCHEME.fullmatch(plain):
+        plain = f"http://{plain}"
     try:
-        parts = urlsplit(address.strip())
+        parts = urlsplit(plain)
         port = parts.port
     except ValueError as error:
         raise _explain_no_address(address, setting) from error
@@ -63,10 +71,7 @@ def parse_endpoint(address: str, *, setting: str = "model_path", default_path: s
             where=named(setting),
             fix=f"Keep keys in the environment: {named('api_key_env')}, or {named('header')} 'NAME: $VARIABLE'.",
         )
-    path = parts.path.rstrip("/")
-    for end in ENDPOINTS:
-        path = path.removesuffix(end)
-    return Endpoint(f"{parts.scheme}://{parts.netloc}{path or default_path}", parts.query)
+    return Endpoint(f"{parts.scheme}://{parts.netloc.rstrip(':')}{_read_path(parts.path) or default_path}", parts.query)
 
 
 def find_openai_address(setting: str) -> str:
@@ -84,16 +89,27 @@ def find_openai_address(setting: str) -> str:
 
 def find_ollama_address() -> str:
     """Find the address of Ollama that nobody has given: in OLLAMA_HOST, as Ollama itself reads it, or its usual one."""
-    host = os.environ.get("OLLAMA_HOST", "").strip()
+    host = os.environ.get("OLLAMA_HOST", "").strip(" \t'\"")
     if not host:
         return OLLAMA_ADDRESS
-    scheme, _, place = host.rpartition("://")
-    name, colon, port = place.partition("/")[0].rpartition(":") if not place.endswith("]") else (place, "", "")
-    if not colon:
-        name, port = port or name, {"https": "443", "http": "80"}.get(scheme, str(OLLAMA_PORT))
+    scheme, _, rest = host.rpartition("://")
+    place, slash, path = rest.partition("/")
+    found = re.fullmatch(r"(\[[^]]*\]|[^:]*)(?::(\w*))?", place)
+    name, port = (found[1], found[2]) if found else (f"[{place}]", None)  # several colons are an address of IPv6
     if name in ("", "0.0.0.0", "[::]"):  # where a server listens, which is no place to ask
         name = "127.0.0.1"
-    return f"{scheme or 'http'}://{name}:{port}"
+    if port is None:
+        port = {"https": "443", "http": "80"}.get(scheme, "")
+    if not (port.isdecimal() and int(port) < 1 << 16):
+        port = str(OLLAMA_PORT)
+    return f"{scheme or 'http'}://{name}:{port}{slash}{path}".rstrip("/")
+
+
+def _read_path(path: str) -> str:
+    """Read the path of a server from that of one of its endpoints."""
+    path = re.sub("/+", "/", path).rstrip("/")
+    end = next((end for end in ENDPOINTS if path.lower().endswith(end)), "")
+    return path[: len(path) - len(end)].rstrip("/")
 
 
 def _explain_no_address(address: str, setting: str) -> UserError:

@@ -39,7 +39,8 @@ class ServerKind:
     `continues` is the continuation of a partial answer; `shares_n` that child i of a request with `n` has its seed + i;
     `wants_all` that every sampling setting is sent, because the server would put the model's own in the place of what
     is missing; `lists_all` that it serves what it lists and nothing else; `max_tokens` and `seed` are its names for
-    those fields; `refused` are settings it does not know, and `prefix_blind_settings` those that take no notice of a partial answer.
+    those fields; `refused` are settings it does not know, and `prefix_blind_settings` those that take no notice of a
+    partial answer.
     """
 
     name: str

@@ -23,9 +23,40 @@ def write(engine: OpenAI) -> list[Completion]:
     return asyncio.run(all_of_it())
 
 
-@pytest.mark.parametrize("path", ["", "/v1", "/v1/", "/v1/chat/completions", "/v1/completions/", "/v1/models"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("", "/v1", "/v1/", "/v1/chat/completions", "/v1/completions/", "/v1/models", "//v1", "/v1//"),
+        *("/v1/chat", "/v1/responses", "/v1/Chat/Completions"),
+    ],
+)
 def test_the_address_of_an_endpoint_is_that_of_its_server(path: str) -> None:
     assert parse_endpoint(f"http://host:8000{path}") == Endpoint("http://host:8000/v1")
+
+
+@pytest.mark.parametrize(
+    ("address", "meant"),
+    [
+        ("localhost:8000", "http://localhost:8000/v1"),
+        ("localhost", "http://localhost/v1"),
+        ("127.0.0.1:8000/v1", "http://127.0.0.1:8000/v1"),
+        ("[::1]:8000", "http://[::1]:8000/v1"),
+        ("my-box:8000/v1/chat/completions", "http://my-box:8000/v1"),
+        ("'http://host:8000/v1'", "http://host:8000/v1"),
+        ("<http://host:8000>", "http://host:8000/v1"),
+        ("http://host:", "http://host/v1"),
+        ("https://host/models/chat/completions", "https://host/models"),
+    ],
+)
+def test_an_address_is_taken_as_it_is_meant(address: str, meant: str) -> None:
+    assert parse_endpoint(address).url == meant
+
+
+@pytest.mark.parametrize("address", ["", "qwen3", "org/model", "host:abc", "http://", "ftp://host", "::1", "u:p@h:80"])
+def test_what_is_no_address_is_said_without_what_may_be_a_password(address: str) -> None:
+    with pytest.raises(UserError, match="no address") as refused:
+        parse_endpoint(address)
+    assert "u:p" not in str(refused.value)
 
 
 def test_a_query_belongs_to_every_request() -> None:
@@ -77,6 +108,13 @@ def test_the_address_of_the_environment_is_read(monkeypatch: pytest.MonkeyPatch)
         ("http://gpu-box:8080/", "http://gpu-box:8080"),
         ("[::1]:8080", "http://[::1]:8080"),
         ("[::1]", "http://[::1]:11434"),
+        ("::1", "http://[::1]:11434"),
+        ("::", "http://127.0.0.1:11434"),
+        ("host:", "http://host:11434"),
+        ("host:99999", "http://host:11434"),
+        ("host:abc", "http://host:11434"),
+        ("'host:8080'", "http://host:8080"),
+        ("https://host/ollama/", "https://host:443/ollama"),
     ],
 )
 def test_ollama_host_is_read_as_ollama_reads_it(host: str, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
