@@ -21,7 +21,8 @@ from inference_kit.models.base import Engine
 from inference_kit.models.local.images import digest_file
 from inference_kit.records import Completion, GenerationConfig, Message, Problem, Prompt, StepScores, Usage
 from inference_kit.reward_models.base import RewardModel
-from inference_kit.store.call_log import CallLog, LoggedCall, call_key
+from inference_kit.store.call_folder import LoggedCall
+from inference_kit.store.call_log import CallLog, call_key
 
 ENDED_BY_THEMSELVES = ("stop", "boundary")
 """Finish reasons of completions that a higher token limit leaves as they are."""

@@ -41,7 +41,8 @@ from inference_kit.setup.opener import Opener
 from inference_kit.setup.parts import Parts
 from inference_kit.setup.registries import Registries
 from inference_kit.solver import Solver
-from inference_kit.store.call_log import CallLog, LoggedCall
+from inference_kit.store.call_folder import LoggedCall
+from inference_kit.store.call_log import CallLog
 from inference_kit.voting import VOTES
 
 Answer = tuple[str, dict[str, Any]]

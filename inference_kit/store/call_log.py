@@ -2,50 +2,31 @@
 
 Why: an interrupted search goes on where it was, a larger N re-uses the smaller, a second method re-uses what matches.
 Promises: an appended payload outlives a killed process; each writing process has its own file; what a model wrote is in
-a sub-folder of its own, whose files are read once, at the first use, and no other model's. Files beside the sub-folders
-are older, of any model, and are read as well. Empty files in a sub-folder name the token limits of its calls. A line
-that is torn or spoilt counts as absent. Where a key is there twice, a line of the same run comes first, then the later
-line. Payloads stay on disk: a call takes some 130 bytes of memory. Threads may share a log.
+a sub-folder of its own, which is opened at the first use, and no other model's. Files beside the sub-folders are older,
+of any model, and are read as well. Empty files in a sub-folder name the token limits of its calls. Of a key that is
+there twice a line of the same run comes first. Threads may share a log.
 """
 
 import hashlib
 import json
-import os
 import re
-import secrets
 from binascii import unhexlify
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
-from typing import Any, BinaryIO
+from typing import Any
 
-from loguru import logger
-
-from inference_kit.store.append_file import AppendFile
 from inference_kit.store.atomic import disk_error, make_folder
-from inference_kit.store.encoding import decode, encode
+from inference_kit.store.call_folder import CallFolder, LoggedCall
+from inference_kit.store.encoding import encode
 
-_BEFORE_KEY = b'{"key": "'
-_AFTER_KEY = b'", "run": '
-_KEY = slice(len(_BEFORE_KEY), len(_BEFORE_KEY) + 32)
-_RUN = _KEY.stop + len(_AFTER_KEY)
 _LIMIT = "limit-"
 _MOST_LIMITS = 16
 """Token limits that are looked under; a search with budgets asks with ever another one."""
 
-_OPEN_FILES = 64
 _READABLE = 60
 """Characters of an identity that stand in the name of its folder."""
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
-
-
-@dataclass(frozen=True, slots=True)
-class LoggedCall:
-    """What was logged; `same_run` where this run wrote it, maybe in an earlier process."""
-
-    payload: dict[str, Any]
-    same_run: bool
 
 
 def call_key(**parts: Any) -> str:
@@ -79,18 +60,23 @@ class CallLog:
             run: The id of the run, the same for each process that works on it.
             fsync_seconds: Least time between two waits for the disk; None never waits.
         """
-        self.folder, self._fsync_seconds = folder, fsync_seconds
-        self._run = json.dumps(run)
+        self.folder, self._run, self._fsync_seconds = folder, run, fsync_seconds
         self._lock = Lock()
-        self._index: _Index | None = None
-        self._folders: dict[str, Path] = {}
-        self._own: dict[str, _OwnFile] = {}
+        self._folders: dict[str, CallFolder] = {}
         self._limits: dict[str, set[int]] = {}
 
     def find(self, identity: str, key: str) -> LoggedCall | None:
-        """Return what was logged under `key`, which names a call of the model `identity`; None if nothing was."""
-        with self._lock:
-            return self._read(identity).find(unhexlify(key))
+        """Return what was logged under `key`, which names a call of the model `identity`; None if nothing was.
+
+        Raises:
+            UserError: where the disk refuses.
+        """
+        wanted = unhexlify(key)
+        found = self._open(identity).find(wanted)
+        if found and found.same_run:
+            return found
+        older = self._open("").find(wanted)
+        return older if older and (older.same_run or not found) else found
 
     def append(self, identity: str, key: str, payload: Mapping[str, Any]) -> None:
         """Log `payload` of the model `identity` under `key`; it is safe from a kill when this returns.
@@ -98,13 +84,7 @@ class CallLog:
         Raises:
             UserError: where the disk refuses.
         """
-        line = f'{{"key": "{key}", "run": {self._run}, "payload": {encode(dict(payload))}}}'
-        with self._lock:
-            index = self._read(identity)
-            if identity not in self._own:
-                self._own[identity] = self._new_file(index, self._folders[identity])
-            own = self._own[identity]
-            index.add(unhexlify(key), own.number, own.file.append(line), same_run=True)
+        self._open(identity).append(key, encode(dict(payload)))
 
     def note_limit(self, identity: str, limit: int) -> None:
         """Note that the model `identity` wrote under a token limit; so many limits at the most are noted, the first.
@@ -131,11 +111,8 @@ class CallLog:
 
     def close(self) -> None:
         """Give the files back; the log may be used again."""
-        with self._lock:
-            while self._own:
-                self._own.popitem()[1].file.close()
-            if self._index is not None:
-                self._index.close_files()
+        for folder in list(self._folders.values()):
+            folder.close()
 
     def _read_limits(self, identity: str) -> set[int]:
         if identity not in self._limits:
@@ -145,130 +122,14 @@ class CallLog:
             self._limits[identity] = {int(name) for name in names if name.isdecimal()}
         return self._limits[identity]
 
-    def _read(self, identity: str) -> "_Index":
-        """Return the index, with what the model wrote in it."""
-        if self._index is None:
-            self._index = _Index(self._run.encode("ascii"))
-            self._index.read_folder(self.folder)
-        if identity not in self._folders:
-            self._folders[identity] = self.folder / folder_name(identity)
-            self._index.read_folder(self._folders[identity])
-        return self._index
-
-    def _new_file(self, index: "_Index", folder: Path) -> "_OwnFile":
-        """Begin a file that sorts behind all that are in its folder, under a name that no other process takes."""
-        make_folder(folder)
-        names = [path.name[:6] for path in index.paths if path.parent == folder]
-        last = max((int(name) for name in names if name.isdecimal()), default=0)
-        path = folder / f"{last + 1:06}-{os.getpid()}-{secrets.token_hex(4)}.jsonl"
-        index.paths.append(path)
-        return _OwnFile(AppendFile(path, fsync_seconds=self._fsync_seconds), len(index.paths) - 1)
-
-
-@dataclass(frozen=True, slots=True)
-class _OwnFile:
-    """Where this process adds what one model writes, and its number in the index."""
-
-    file: AppendFile
-    number: int
-
-
-@dataclass(slots=True)
-class _Index:
-    """Where each key's line is: number of its file, offset and whether the same run wrote it, packed in one integer."""
-
-    run_mark: bytes
-    paths: list[Path] = field(default_factory=list)
-    _places: dict[bytes, int] = field(default_factory=dict)
-    _files: dict[int, BinaryIO] = field(default_factory=dict)
-
-    def add(self, key: bytes, number: int, offset: int, *, same_run: bool) -> None:
-        if same_run or not self._places.get(key, 0) & 1:
-            self._places[key] = number << 41 | offset << 1 | same_run
-
-    def find(self, key: bytes) -> LoggedCall | None:
-        place = self._places.get(key)
-        if place is None:
-            return None
-        number, offset = place >> 41, place >> 1 & (1 << 40) - 1
-        try:
-            file = self._open(number)
-            file.seek(offset)
-            line = file.readline()
-        except OSError as error:
-            raise disk_error(error, self.paths[number]) from error
-        payload = _payload(line, key)
-        if payload is None:
-            del self._places[key]
-            _report(self.paths[number], _line_number(self.paths[number], offset))
-            return None
-        return LoggedCall(payload, bool(place & 1))
-
-    def read_folder(self, folder: Path) -> None:
-        """Read the files of a folder; those of its sub-folders are not of it."""
-        for path in sorted(folder.glob("*.jsonl")):
-            self.read(path)
-
-    def read(self, path: Path) -> None:
-        """Note the place of each line of a file, by its fixed beginning and its end; the payloads are not looked at."""
-        offset = 0
-        self.paths.append(path)
-        for line_number, line in enumerate(_lines(path), 1):
-            key = _key(line)
-            if key is not None:
-                self.add(key, len(self.paths) - 1, offset, same_run=line.startswith(self.run_mark, _RUN))
-            elif line.endswith(b"\n"):
-                _report(path, line_number)
-            offset += len(line)
-
-    def close_files(self) -> None:
-        for file in self._files.values():
-            file.close()
-        self._files.clear()
-
-    def _open(self, number: int) -> BinaryIO:
-        if number not in self._files:
-            if len(self._files) == _OPEN_FILES:
-                self._files.pop(next(iter(self._files))).close()
-            self._files[number] = self.paths[number].open("rb")
-        return self._files[number]
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    try:
-        with path.open("rb") as file:
-            yield from file
-    except OSError as error:
-        raise disk_error(error, path) from error
-
-
-def _key(line: bytes) -> bytes | None:
-    if not (line.startswith(_BEFORE_KEY) and line.startswith(_AFTER_KEY, _KEY.stop) and line.endswith(b"}\n")):
-        return None
-    try:
-        return unhexlify(line[_KEY])
-    except ValueError:
-        return None
-
-
-def _payload(line: bytes, key: bytes) -> dict[str, Any] | None:
-    """What a line holds, None if it is spoilt."""
-    try:
-        entry = decode(line)
-    except ValueError:
-        return None
-    sound = _key(line) == key and isinstance(entry, dict) and isinstance(entry.get("payload"), dict)
-    return entry["payload"] if sound else None
-
-
-def _line_number(path: Path, offset: int) -> int:
-    number = 1
-    for line in _lines(path):
-        if offset <= 0:
-            break
-        number, offset = number + 1, offset - len(line)
-    return number
-
-
-def _report(path: Path, line_number: int) -> None:
-    logger.warning("{}:{}: not a line of the call log; that call is made again", path, line_number)
+    def _open(self, identity: str) -> CallFolder:
+        """Open the folder of a model, or without a name the one of before there were any."""
+        if (known := self._folders.get(identity)) is not None:
+            return known
+        with self._lock:
+            if identity not in self._folders:
+                folder = self.folder / folder_name(identity) if identity else self.folder
+                self._folders[identity] = CallFolder(
+                    folder, self._run, model=identity, fsync_seconds=self._fsync_seconds
+                )
+            return self._folders[identity]

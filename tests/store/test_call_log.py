@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from loguru import logger
 
 from inference_kit.errors import UserError
-from inference_kit.store.call_log import CallLog, LoggedCall, call_key, folder_name
+from inference_kit.store.call_folder import LoggedCall
+from inference_kit.store.call_log import CallLog, call_key, folder_name
 
 MODEL = "a model: of 1/2 \\ weights"
 KEYS = [call_key(number=number) for number in range(20)]

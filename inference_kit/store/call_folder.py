@@ -1,0 +1,405 @@
+"""The calls that lie in one folder: files of lines that only grow, one for each process, and the index over them.
+
+Why: the files are the truth, because they can be read, copied and deleted by anyone; the index says where a key stands.
+Promises: an appended line outlives a killed process. What the index does not cover is read at the first use, and a
+missing or damaged index is made again. A line that is torn or spoilt counts as absent. Where a key is there twice, a
+line of the same run comes first, then the later line. Memory stays level: `PACK` entries stand in a dict, more of them
+are packed, and many of them go to the index. Threads may share a folder.
+"""
+
+import json
+import os
+import secrets
+from binascii import unhexlify
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock, Thread
+from typing import Any, BinaryIO
+
+from loguru import logger
+
+from inference_kit.store.append_file import AppendFile
+from inference_kit.store.atomic import disk_error, make_folder
+from inference_kit.store.encoding import decode, encode
+from inference_kit.store.key_index import (
+    NAME,
+    Covered,
+    Entries,
+    KeyIndex,
+    SpoiltIndex,
+    pack_place,
+    unpack_place,
+    write_index,
+)
+
+PACK = 1 << 15
+"""Entries in a dict, of 130 bytes each, before they are packed to 24."""
+WORTH_AN_INDEX = 50_000
+"""New entries for which an index is written when a log is closed, or was read; fewer are read again in 0.1 s."""
+MERGE = 1 << 17
+"""New entries for which the index is written anew while a log grows, or an eighth of the index, if that is more."""
+
+_BEFORE_KEY = b'{"key": "'
+_AFTER_KEY = b'", "run": '
+_KEY = slice(len(_BEFORE_KEY), len(_BEFORE_KEY) + 32)
+_RUN = _KEY.stop + len(_AFTER_KEY)
+_OPEN_FILES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedCall:
+    """What was logged; `same_run` where this run wrote it, maybe in an earlier process."""
+
+    payload: dict[str, Any]
+    same_run: bool
+
+
+@dataclass(slots=True)
+class _Segment:
+    """One file, as far as it is read."""
+
+    path: Path
+    size: int = 0
+    run: str | None = None
+    gone: bool = False
+
+
+class CallFolder:
+    """The calls of one folder, and this process's place to add to them."""
+
+    def __init__(self, folder: Path, run: str, *, model: str = "", fsync_seconds: float | None = 1.0) -> None:
+        """Read what the folder's index does not cover; those of its sub-folders are not of it.
+
+        Args:
+            folder: Where the files are; other processes may write there at the same time, unseen.
+            run: The id of the run.
+            model: The identity of the model whose calls they are, for those who look into a file.
+            fsync_seconds: Least time between two waits for the disk; None never waits.
+
+        Raises:
+            UserError: where the disk refuses.
+        """
+        self.folder, self._run, self._model, self._fsync_seconds = folder, run, model, fsync_seconds
+        self._run_json = json.dumps(run)
+        self._run_mark = self._run_json.encode("ascii")
+        self._lock = Lock()
+        self._files: dict[int, BinaryIO] = {}
+        self._segments: list[_Segment] = []
+        self._index: KeyIndex | None = None
+        self._recent: dict[bytes, int] = {}
+        self._packed: Entries | None = None
+        self._merging: Entries | None = None
+        self._spoilt: set[int] = set()
+        self._own: AppendFile | None = None
+        self._own_number = 0
+        self._merger: Thread | None = None
+        self._refused = False
+        self._begin()
+
+    def find(self, key: bytes) -> LoggedCall | None:
+        """Return what was logged under `key`, 16 bytes; None if nothing was.
+
+        Raises:
+            UserError: where the disk refuses.
+        """
+        with self._lock:
+            for place in self._find_places(key):
+                if call := self._load(place, key):
+                    return call
+        return None
+
+    def append(self, key: str, payload: str) -> None:
+        """Log a payload, which is encoded, under a key of 32 hexadecimal characters.
+
+        Raises:
+            UserError: where the disk refuses.
+        """
+        line = f'{{"key": "{key}", "run": {self._run_json}, "payload": {payload}'
+        with self._lock:
+            own = self._own or self._begin_file()
+            end = "}" if own.size else self._describe_file()
+            self._note(unhexlify(key), self._own_number, own.append(line + end))
+            self._segments[self._own_number].size = own.size
+            if self._n_packed >= self._many and not self._merger:
+                self._pack()  # what is said to be covered includes the line above
+                self._merging, self._packed = self._packed, None
+                task = (self._index, self._list_covered(), self._merging)
+                self._merger = Thread(target=self._merge_aside, args=task, daemon=True)
+                self._merger.start()
+
+    def close(self) -> None:
+        """Give the files back, and write the index where it is worth it; the folder may be used again.
+
+        Raises:
+            UserError: where the disk refuses.
+        """
+        if merger := self._merger:
+            merger.join()
+        with self._lock:
+            if self._own:
+                self._own.close()
+                self._own = None
+            self._write_index(WORTH_AN_INDEX)
+            self._close_files()
+
+    def _begin(self, *, indexed: bool = True) -> None:
+        """Read the index, if it is used, and the files where they go on behind it."""
+        self._recent, self._packed, self._merging, self._spoilt = {}, None, None, set()
+        self._close_files()  # they go by number, and numbers may change
+        paths = {path.name: path for path in sorted(self.folder.glob("*.jsonl"))}
+        self._index = self._open_index(paths) if indexed else None
+        covered = self._index.covered if self._index else []
+        self._segments = [
+            _Segment(self.folder / each.name, each.size, each.run, each.name not in paths) for each in covered
+        ]
+        known = {each.name for each in covered}
+        self._segments += [_Segment(path) for name, path in paths.items() if name not in known]
+        for number in range(len(self._segments)):
+            self._read_rest(number)
+        self._write_index(WORTH_AN_INDEX)
+
+    def _open_index(self, paths: Mapping[str, Path]) -> KeyIndex | None:
+        """Open the index, if it fits the files: one that is shorter than it was is another file."""
+        try:
+            index = KeyIndex(self.folder)
+        except FileNotFoundError:
+            return None
+        except (SpoiltIndex, OSError) as error:
+            logger.info("{}: damaged, so it is made again {}", self.folder / NAME, error)
+            return None
+        if any(each.name in paths and paths[each.name].stat().st_size < each.size for each in index.covered):
+            index.close()
+            return None
+        return index
+
+    def _read_rest(self, number: int) -> None:
+        """Note the place of each line that is not covered, by its fixed beginning and its end; no payload is read."""
+        segment = self._segments[number]
+        for line in () if segment.gone else _read_lines(segment.path, segment.size):
+            if not line.endswith(b"\n"):
+                break  # torn, or being written
+            if key := read_key(line):
+                if segment.run is None:
+                    segment.run = _read_run(line)
+                self._note(key, number, segment.size)
+            else:
+                self._report(number, segment.size)
+            segment.size += len(line)
+            if self._n_packed >= self._many:
+                self._write_index(self._many)
+
+    def _note(self, key: bytes, number: int, offset: int) -> None:
+        """Note the place of a line, unless a better one is noted."""
+        place, known = pack_place(number, offset), self._recent.get(key)
+        if known is None or self._rank(place) > self._rank(known):
+            self._recent[key] = place
+            if len(self._recent) >= PACK:
+                self._pack()
+
+    def _pack(self) -> None:
+        if self._recent:
+            entries, self._recent = Entries.sort(self._recent), {}
+            self._packed = self._packed.merge(entries) if self._packed else entries
+
+    def _rank(self, place: int) -> tuple[bool, str, int]:
+        """Order the places of one key; the highest is the one to use."""
+        number, offset = unpack_place(place)
+        segment = self._segments[number]
+        return segment.run == self._run, segment.path.name, offset
+
+    def _find_places(self, key: bytes) -> list[int]:
+        """Return the places of a key, the one to use first."""
+        recent = self._recent.get(key)
+        places = [] if recent is None else [recent]
+        for entries in (self._packed, self._merging):
+            places += entries.find(key) if entries else ()
+        if self._index:
+            try:
+                places += self._index.find(key)
+            except (SpoiltIndex, OSError):
+                self._read_again()
+                return self._find_places(key)
+        if len(places) > 1:
+            places.sort(key=self._rank, reverse=True)
+        return places
+
+    def _load(self, place: int, key: bytes) -> LoggedCall | None:
+        """Read the line of a call; one that is spoilt is reported once."""
+        if place in self._spoilt or not (line := self._read_line(place)):
+            return None
+        payload = _read_payload(line, key)
+        if payload is None:
+            self._spoilt.add(place)
+            self._report(*unpack_place(place))
+            return None
+        return LoggedCall(payload, line.startswith(self._run_mark, _RUN))
+
+    def _read_line(self, place: int) -> bytes:
+        """Read the line at a place; nothing where its file is gone."""
+        number, offset = unpack_place(place)
+        segment = self._segments[number]
+        if segment.gone:
+            return b""
+        try:
+            file = self._open(number)
+            file.seek(offset)
+            return file.readline()
+        except OSError as error:
+            raise disk_error(error, segment.path) from error
+
+    def _open(self, number: int) -> BinaryIO:
+        if number not in self._files:
+            if len(self._files) == _OPEN_FILES:
+                self._files.pop(next(iter(self._files))).close()
+            self._files[number] = self._segments[number].path.open("rb")
+        return self._files[number]
+
+    def _close_files(self) -> None:
+        while self._files:
+            self._files.popitem()[1].close()
+
+    def _begin_file(self) -> AppendFile:
+        """Begin a file that sorts behind all that are here, under a name that no other process takes."""
+        make_folder(self.folder)
+        names = [segment.path.name[:6] for segment in self._segments]
+        last = max((int(name) for name in names if name.isdecimal()), default=0)
+        path = self.folder / f"{last + 1:06}-{os.getpid()}-{secrets.token_hex(4)}.jsonl"
+        self._own = AppendFile(path, fsync_seconds=self._fsync_seconds)
+        self._segments.append(_Segment(path, 0, self._run))
+        self._own_number = len(self._segments) - 1
+        return self._own
+
+    def _describe_file(self) -> str:
+        """Return how the first line of a file ends: it says, too, whose calls they are and since when."""
+        about = {"model": self._model, "began": datetime.now(UTC).isoformat(timespec="seconds")}
+        return f", {encode(about)[1:]}"
+
+    @property
+    def _n_packed(self) -> int:
+        return len(self._packed) if self._packed else 0
+
+    @property
+    def _many(self) -> int:
+        """For how many new entries the index is written anew while a log grows."""
+        return max(MERGE, len(self._index) // 8) if self._index else MERGE
+
+    def _write_index(self, least: int) -> None:
+        """Write the index anew where `least` entries or more are not in it."""
+        if self._n_packed + len(self._recent) < least or self._refused:
+            return
+        self._pack()
+        assert self._packed
+        try:
+            index = write_index(self.folder, self._list_covered(), self._index, self._packed, gone=self._list_gone())
+        except SpoiltIndex:
+            self._read_again()
+        except OSError as error:
+            self._refuse(error)
+        else:
+            self._use(index)
+            self._packed = None
+
+    def _merge_aside(self, old: KeyIndex | None, covered: list[Covered], entries: Entries) -> None:
+        """Write the index anew on a thread of its own, while the log grows."""
+        index, failure = None, None
+        try:
+            index = write_index(self.folder, covered, old, entries, gone=self._list_gone())
+        except (SpoiltIndex, OSError) as error:
+            failure = error
+        with self._lock:
+            self._merger = None
+            if self._merging is not entries:  # the folder was read again meanwhile
+                for each in (old, index):
+                    if each:
+                        each.close()
+            elif index:
+                self._merging = None
+                self._use(index)
+            elif isinstance(failure, OSError):
+                self._packed, self._merging = entries.merge(self._packed) if self._packed else entries, None
+                self._refuse(failure)
+            else:
+                self._read_again()
+
+    def _use(self, index: KeyIndex) -> None:
+        if self._index:
+            self._index.close()
+        self._index = index
+
+    def _refuse(self, error: OSError) -> None:
+        """Go on with the entries in memory: an index is a help, not a result."""
+        self._refused = True
+        logger.warning("{}: cannot be written ({}); the next start takes longer", self.folder / NAME, error.strerror)
+
+    def _read_again(self) -> None:
+        """Read all files, because the index is damaged."""
+        logger.info("{}: damaged, so it is made again", self.folder / NAME)
+        if self._index and not self._merger:
+            self._index.close()
+        self._begin(indexed=False)
+        if self._own:
+            numbers = [number for number, segment in enumerate(self._segments) if segment.path == self._own.path]
+            if not numbers:
+                self._segments.append(_Segment(self._own.path, self._own.size, self._run, gone=True))
+            self._own_number = numbers[0] if numbers else len(self._segments) - 1
+
+    def _list_covered(self) -> list[Covered]:
+        return [Covered(segment.path.name, segment.size, segment.run) for segment in self._segments]
+
+    def _list_gone(self) -> set[int]:
+        return {number for number, segment in enumerate(self._segments) if segment.gone}
+
+    def _report(self, number: int, offset: int) -> None:
+        path = self._segments[number].path
+        line_number = _count_lines(path, offset) + 1
+        logger.warning("{}:{}: not a line of the call log; that call is made again", path, line_number)
+
+
+def read_key(line: bytes) -> bytes | None:
+    """Return the key of a line, None if the line is no whole call."""
+    if not (line.startswith(_BEFORE_KEY) and line.startswith(_AFTER_KEY, _KEY.stop) and line.endswith(b"}\n")):
+        return None
+    try:
+        return unhexlify(line[_KEY])
+    except ValueError:
+        return None
+
+
+def _read_run(line: bytes) -> str | None:
+    """Return the run of a line that is a whole call, None if it is no text."""
+    try:
+        run = json.JSONDecoder().raw_decode(line[_RUN : _RUN + 200].decode("ascii", "replace"))[0]
+    except ValueError:
+        return None
+    return run if isinstance(run, str) else None
+
+
+def _read_payload(line: bytes, key: bytes) -> dict[str, Any] | None:
+    """Return what a line holds, None if it is spoilt."""
+    try:
+        entry = decode(line)
+    except ValueError:
+        return None
+    sound = read_key(line) == key and isinstance(entry, dict) and isinstance(entry.get("payload"), dict)
+    return entry["payload"] if sound else None
+
+
+def _read_lines(path: Path, offset: int) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            yield from file
+    except OSError as error:
+        raise disk_error(error, path) from error
+
+
+def _count_lines(path: Path, end: int) -> int:
+    """Count the lines that begin before an offset."""
+    count, offset = 0, 0
+    for line in _read_lines(path, 0):
+        if offset >= end:
+            break
+        count, offset = count + 1, offset + len(line)
+    return count
