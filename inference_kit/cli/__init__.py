@@ -28,6 +28,7 @@ COMMANDS = {
     "evaluate": "grade and vote stored results again; no model is loaded",
     "compare": "two result files of the same data set side by side",
     "grade": "grade lines of id, gold and response from any other program",
+    "cache": "what the call log of a work folder holds, and its cleaning",
     "list": "what is registered, with one line each",
     "chat": "talk to a model in the terminal",
     "doctor": "what this machine has, and the command that mends what is missing",

@@ -10,9 +10,7 @@ from pathlib import Path
 from inference_kit.config import make_safe
 from inference_kit.dataset.selection import Shard
 from inference_kit.setup.parts import Parts
-
-CALLS = ".calls"
-"""The folder of the call log, which all runs of a work folder share."""
+from inference_kit.store.call_files import CALLS
 
 
 @dataclass(frozen=True, slots=True)

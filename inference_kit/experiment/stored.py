@@ -10,11 +10,12 @@ from loguru import logger
 from inference_kit.config import find_nearest
 from inference_kit.errors import UserError
 from inference_kit.evaluation import build_result_entry, judge
-from inference_kit.experiment.files import CALLS, name_final_file
+from inference_kit.experiment.files import name_final_file
 from inference_kit.grader import GraderPool
 from inference_kit.records import Index, Record
 from inference_kit.records.indices import canonical_index
 from inference_kit.search import METHODS
+from inference_kit.store.call_files import CALLS
 from inference_kit.store.results import PartialFile, read_final
 from inference_kit.store.run_config import read_entries, read_entry
 from inference_kit.voting import VOTES

@@ -5,8 +5,10 @@ Promises: an appended line is with the operating system, so it outlives a killed
 `fsync_seconds` at the latest, as long as lines keep coming. A line that does not fit leaves no trace.
 """
 
+import fcntl
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from inference_kit.store.atomic import ESCAPE, disk_error
@@ -54,6 +56,11 @@ class AppendFile:
             if self.size != end:
                 os.ftruncate(self._descriptor, self.size)
         return start
+
+    def hold(self) -> None:
+        """Mark the file as in use until it is closed, however its process ends; some network disks know no marks."""
+        with suppress(OSError):
+            fcntl.flock(self._descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
     def close(self) -> None:
         """Wait for the disk, unless that is switched off, and close.

@@ -14,9 +14,10 @@ from binascii import unhexlify
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 from threading import Lock, Thread
-from typing import Any, BinaryIO
+from typing import Any
 
 from loguru import logger
 
@@ -46,6 +47,8 @@ _AFTER_KEY = b'", "run": '
 _KEY = slice(len(_BEFORE_KEY), len(_BEFORE_KEY) + 32)
 _RUN = _KEY.stop + len(_AFTER_KEY)
 _OPEN_FILES = 64
+_LINE = 4096
+"""Bytes that are read of a line at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ class CallFolder:
         self._run_json = json.dumps(run)
         self._run_mark = self._run_json.encode("ascii")
         self._lock = Lock()
-        self._files: dict[int, BinaryIO] = {}
+        self._files: dict[int, FileIO] = {}
         self._segments: list[_Segment] = []
         self._index: KeyIndex | None = None
         self._recent: dict[bytes, int] = {}
@@ -243,17 +246,22 @@ class CallFolder:
         if segment.gone:
             return b""
         try:
-            file = self._open(number)
-            file.seek(offset)
-            return file.readline()
+            descriptor = self._open(number).fileno()
+            size = _LINE
+            while b"\n" not in (data := os.pread(descriptor, size, offset)) and len(data) == size:
+                size *= 8
+        except FileNotFoundError:  # deleted since the log was opened
+            segment.gone = True
+            return b""
         except OSError as error:
             raise disk_error(error, segment.path) from error
+        return data[: data.find(b"\n") + 1]
 
-    def _open(self, number: int) -> BinaryIO:
+    def _open(self, number: int) -> FileIO:
         if number not in self._files:
             if len(self._files) == _OPEN_FILES:
                 self._files.pop(next(iter(self._files))).close()
-            self._files[number] = self._segments[number].path.open("rb")
+            self._files[number] = self._segments[number].path.open("rb", buffering=0)
         return self._files[number]
 
     def _close_files(self) -> None:
@@ -267,6 +275,7 @@ class CallFolder:
         last = max((int(name) for name in names if name.isdecimal()), default=0)
         path = self.folder / f"{last + 1:06}-{os.getpid()}-{secrets.token_hex(4)}.jsonl"
         self._own = AppendFile(path, fsync_seconds=self._fsync_seconds)
+        self._own.hold()
         self._segments.append(_Segment(path, 0, self._run))
         self._own_number = len(self._segments) - 1
         return self._own
