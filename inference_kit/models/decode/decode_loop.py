@@ -11,18 +11,20 @@ the loop goes on.
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
-from inference_kit.errors import EngineError, first_line, named
+from inference_kit.errors import EngineError, UserError, first_line, named
 from inference_kit.models.decode.kv_cache import Layers, SlotCache
 from inference_kit.models.decode.masks import build_mask
 from inference_kit.models.decode.prefix_cache import Ids, PrefixCache
-from inference_kit.models.decode.sequences import SequenceState, append_tokens
+from inference_kit.models.decode.sequences import NOT_NUMBERS, NOT_NUMBERS_FIX, SequenceState, append_tokens
 from inference_kit.models.local.architecture import read_windows, refuse_architecture
 from inference_kit.models.local.devices import is_out_of_memory
+from inference_kit.models.local.rope import LengthRope
 from inference_kit.records import GenerationConfig
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ class DecodeLoop:
         self._all_slots = slots
         self.prefixes = PrefixCache(max(CACHED_TOKENS, CACHED_TOKENS_A_SLOT * slots))
         self._windows = read_windows(model.config)
+        self._rope = LengthRope(model)
         self._reset()
 
     def _reset(self) -> None:
@@ -67,22 +70,35 @@ class DecodeLoop:
         """Compare the model's logits with our cache and without one, for prompts of unequal length.
 
         Raises:
-            UserError: where they differ, so that an architecture nobody thought of is refused, never misread.
+            UserError: where they differ, so that an architecture nobody thought of is refused, never misread; and where
+                they are not numbers.
         """
         import torch
 
         vocabulary = self.model.config.get_text_config().vocab_size
         prompts = [tuple((7 * at + length) % vocabulary for at in range(length)) for length in (8, 4)][: self.slots]
+        self._cache = SlotCache(len(prompts))
         try:
             with torch.inference_mode():
-                plain = [self.model(torch.tensor([ids], device=self.model.device), use_cache=False) for ids in prompts]
+                plain = [
+                    self.model(input_ids=torch.tensor([ids], device=self.model.device), use_cache=False)
+                    for ids in prompts
+                ]
                 self.waiting.extend(SequenceState(ids, GenerationConfig(), 0, 1) for ids in prompts)
                 self._admit()
                 ours = self._forward()
             expected = torch.stack([output.logits[0, -1].float() for output in plain])
+            if expected.isnan().any() or ours.isnan().any():
+                raise UserError(NOT_NUMBERS, where=named("model_path"), fix=NOT_NUMBERS_FIX)
             off = ((ours - expected).norm() / (expected - expected.mean()).norm()).item()
             reason = "" if off < TOLERANCE else f"its logits are {off:.0%} off"
-        except (AttributeError, IndexError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            if is_out_of_memory(error):
+                raise UserError(
+                    f"the weights leave no memory to write with ({first_line(error)})",
+                    where=named("model_path"),
+                    fix=f"Use {named('dtype')} bfloat16, {named('quantization_bit')} 4, or a smaller model.",
+                ) from error
             reason = first_line(error) or type(error).__name__
         if reason:
             refuse_architecture(self.model.config, reason)
@@ -124,6 +140,7 @@ class DecodeLoop:
         self._admit()
         if not self.live:
             return []
+        self._read_crossing()
         append_tokens(self.live, self._forward(), self.end_ids)
         ended = [each for each in self.live if each.ended]
         for sequence in ended:
@@ -144,7 +161,17 @@ class DecodeLoop:
         tokens = torch.tensor([each.last_id for each in self.live], device=device)[:, None]
         longest = max(lengths) + 1
         self._cache.set_positions(positions, longest)
-        return self._logits(tokens, positions, self._cache, longest)
+        with self._rope.given_lengths([length + 1 for length in lengths]):
+            return self._logits(tokens, positions, self._cache, longest)
+
+    def _read_crossing(self) -> None:
+        """Read those sequences again whose positions have other frequencies from this step on."""
+        for slot, sequence in enumerate(self.live):
+            if sequence.token_ids and self._rope.crosses(sequence.n_cached + 1):
+                ids = (*sequence.prompt_ids, *sequence.token_ids[:-1])
+                if ids not in self.prefixes:
+                    self._prefill_batch([_Unread(ids, 0, None)])
+                self._cache.copy_in([slot], self.prefixes.get(ids))
 
     def _logits(self, tokens: "Tensor", positions: "Tensor", cache: SlotCache, length: int) -> "Tensor":
         """Run (sequences, new tokens) through the model; return the logits after each sequence's last one."""
@@ -168,9 +195,13 @@ class DecodeLoop:
         """Keep the keys and values of a finished step, for those that go on from it.
 
         Its last token was not read yet, and neither was its prompt's in the prefill. Where the prompt is in the prefix
-        cache, only what stands behind it is copied.
+        cache, only what stands behind it is copied. Nothing is kept that a longer text would be read otherwise for.
         """
-        parent = sequence.prefill_ids if sequence.prefill_ids in self.prefixes else None
+        end = self._rope.find_range(sequence.n_cached)
+        if end != self._rope.find_range(sequence.n_cached + 1):
+            return
+        same = self._rope.find_range(len(sequence.prompt_ids)) == end
+        parent = sequence.prefill_ids if same and sequence.prefill_ids in self.prefixes else None
         start = len(sequence.prefill_ids) if parent is not None else 0
         layers = self._cache.copy_out(self.live.index(sequence), start, sequence.n_cached)
         self.prefixes.add((*sequence.prompt_ids, *sequence.token_ids[:-1]), layers, parent)
@@ -215,12 +246,16 @@ class DecodeLoop:
                 missing[next_one.prefill_ids] = None
         batch: list[_Unread] = []
         for ids in sorted(missing, key=len):
-            each = _Unread(ids, *self.prefixes.find_shared(ids[:-1]))
+            each = _Unread(ids, *self.prefixes.find_shared(ids[:-1], partial(self._shares_range, len(ids))))
             if batch and len(each.rest) * (len(batch) + 1) > self._tokens_at_once:
                 self._prefill_batch(batch)
                 batch = []
             batch.append(each)
         self._prefill_batch(batch)
+
+    def _shares_range(self, length: int, other: int) -> bool:
+        """Tell whether prompts of so many tokens before their last one are read with the same positions."""
+        return self._rope.find_range(length + 1) == self._rope.find_range(other + 1)
 
     def _prefill_batch(self, batch: Sequence["_Unread"]) -> None:
         """Run prompts through the model, padded on the left, in chunks; cache their keys and values.
@@ -239,10 +274,11 @@ class DecodeLoop:
         numbers = [[longest] * (width - len(each.rest)) + list(range(each.start, len(each.ids))) for each in batch]
         places = torch.tensor(numbers, device=device)
         positions = places.masked_fill(places == longest, 0)
-        for start in range(0, width, CHUNK_TOKENS):
-            part = slice(start, start + CHUNK_TOKENS)
-            cache.set_positions(places[:, part], longest + 1)
-            self._logits(tokens[:, part], positions[:, part], cache, longest + 1)
+        with self._rope.given_lengths([len(each.ids) + 1 for each in batch]):
+            for start in range(0, width, CHUNK_TOKENS):
+                part = slice(start, start + CHUNK_TOKENS)
+                cache.set_positions(places[:, part], longest + 1)
+                self._logits(tokens[:, part], positions[:, part], cache, longest + 1)
         for slot, each in enumerate(batch):
             self.prefixes.add(each.ids, cache.copy_out(slot, 0, len(each.ids)))
 

@@ -7,6 +7,7 @@ its own tokens are kept until something goes on from it.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from inference_kit.models.decode.kv_cache import Layers
@@ -69,11 +70,14 @@ class PrefixCache:
             self._entries[ids] = _Entry(layers, self._entries[parent] if parent is not None else None)
             self._n_tokens += self._entries[ids].n_tokens
 
-    def find_shared(self, ids: Ids) -> tuple[int, Layers | None]:
-        """Find the longest prefix that `ids` share with a prompt that is kept: its length, its keys and values."""
+    def find_shared(self, ids: Ids, fits: Callable[[int], bool] = lambda _: True) -> tuple[int, Layers | None]:
+        """Find the longest prefix that `ids` share with a prompt that is kept: its length, its keys and values.
+
+        Only prompts are looked at of which `fits` says so, by their number of tokens.
+        """
         longest, source = MIN_SHARED_TOKENS - 1, None
         for other, entry in self._entries.items():
-            if entry.parent is None and (shared := _count_shared(ids, other)) > longest:
+            if entry.parent is None and fits(len(other)) and (shared := _count_shared(ids, other)) > longest:
                 longest, source = shared, entry
         if source is None:
             return 0, None

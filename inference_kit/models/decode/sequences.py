@@ -25,6 +25,11 @@ from inference_kit.records import FinishReason, GenerationConfig
 if TYPE_CHECKING:
     from torch import Tensor
 
+NOT_NUMBERS = "the model's logits are not numbers"
+NOT_NUMBERS_FIX = (
+    f"Where its number format overflows, use {named('dtype')} bfloat16 or float32; else the weights are damaged."
+)
+
 
 @dataclass(slots=True, eq=False)
 class SequenceState:
@@ -89,10 +94,7 @@ def append_tokens(sequences: Sequence[SequenceState], logits: "Tensor", end_ids:
         sequence.token_ids.append(token)
         sequence.logprob += logprob
         if math.isnan(logprob):
-            sequence.error = EngineError(
-                "the model's logits are not numbers",
-                fix=f"Its number format overflows: use {named('dtype')} bfloat16 or float32.",
-            )
+            sequence.error = EngineError(NOT_NUMBERS, fix=NOT_NUMBERS_FIX)
         elif token in end_ids:
             sequence.finish_reason = "stop"
         elif sequence.find_end and (reason := sequence.find_end(sequence.token_ids)):

@@ -24,6 +24,8 @@ def read_windows(config: Any) -> dict[str, int | None]:
     known = {"full_attention": None, "sliding_attention": window}
     if not kinds <= set(known) or config.model_type in NOT_KEYS_AND_VALUES:
         refuse_architecture(config, "it has another kind of state")
+    if "local" in getattr(config, "attention_layers", ()):  # GPT-Neo; its layers count from the end of the whole cache
+        refuse_architecture(config, f"its windows of {config.window_size} tokens are its own")
     return {kind: known[kind] for kind in sorted(kinds)}
 
 

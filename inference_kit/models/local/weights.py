@@ -165,8 +165,19 @@ class Weights:
 
     @property
     def context_length(self) -> int | None:
-        """The longest sequence the model was made for, in tokens; None where config.json does not tell."""
-        return next((int(self.config[name]) for name in CONTEXT_NAMES if self.config.get(name)), None)
+        """The longest sequence the model was made for, in tokens; None where config.json does not tell.
+
+        YaRN and dynamic NTK stretch positions by a factor: the former what `original_max_position_embeddings` names,
+        where it is there. Other kinds of scaling are in the length that the configuration gives.
+        """
+        length = next((int(self.config[name]) for name in CONTEXT_NAMES if self.config.get(name)), None)
+        rope = self.config.get("rope_parameters") or self.config.get("rope_scaling") or {}
+        rope = rope.get("full_attention") or rope
+        kind = rope.get("rope_type") or rope.get("type")
+        if length is None or kind not in ("yarn", "dynamic"):
+            return length
+        unscaled = int((kind == "yarn" and rope.get("original_max_position_embeddings")) or length)
+        return max(length, int(unscaled * float(rope.get("factor") or 1)))
 
     @property
     def vocabulary(self) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from inference_kit.models.local.rope import LengthRope
 from inference_kit.reward_models.local.encoded_text import EncodedText
 from inference_kit.reward_models.local.prefix_cache import (
     CachedPrefix,
@@ -72,7 +73,9 @@ class BatchedForward:
     def __init__(self, model: Any, readout: Readout, *, outputs: int = 1, cache_bytes: int = 0) -> None:
         self.tokens_read = 0
         self._model, self._readout, self._outputs = model, readout, outputs
-        self._cache = PrefixCache(cache_bytes) if cache_bytes and can_reuse_prefixes(model) else None
+        self._rope = LengthRope(model)
+        reuse = cache_bytes > 0 and self._rope.border is None and can_reuse_prefixes(model)
+        self._cache = PrefixCache(cache_bytes) if reuse else None
 
     def compute_raw_scores(self, texts: Sequence[EncodedText]) -> list[tuple[float, ...]]:
         """Return, for each text, the raw score at each of its positions."""
@@ -101,7 +104,9 @@ class BatchedForward:
         """Run one batch through the model and cache its prefixes."""
         longest_prefix = max(row.start for row in rows)
         inputs = self._build_inputs(rows, longest_prefix)
-        for row, raw_scores in zip(rows, self._readout(self._model, inputs, rows), strict=True):
+        with self._rope.given_lengths([len(row.text.ids) for row in rows]):
+            found = self._readout(self._model, inputs, rows)
+        for row, raw_scores in zip(rows, found, strict=True):
             row.new_scores = raw_scores
             self.tokens_read += len(row.ids)
         if self._cache is not None:

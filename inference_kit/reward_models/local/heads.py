@@ -7,7 +7,7 @@ Promises: shapes are known from the headers of safetensors files, without torch 
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,11 @@ class ModelWithHead:
             (weight.to(base.device, base.dtype), None if bias is None else bias.to(base.device, base.dtype))
             for weight, bias in layers
         ]
+
+    def modules(self) -> Iterator[Any]:
+        """Return the modules of the language model."""
+        modules: Iterator[Any] = self._base.modules()
+        return modules
 
     def __call__(self, **inputs: Any) -> "tuple[Tensor]":
         """Return the head's outputs for every token, (batch, tokens, outputs)."""

@@ -62,7 +62,7 @@ class OutOfMemory:
 
     def __init__(self, model: Any, *, calls: Sequence[int] = (), too_large: Callable[[Any], bool] = lambda _: False):
         self.model, self.calls, self.too_large, self.number = model, calls, too_large, 0
-        self.config, self.device, self.dtype = model.config, model.device, model.dtype
+        self.config, self.device, self.dtype, self.modules = model.config, model.device, model.dtype, model.modules
 
     def __call__(self, **inputs: Any) -> Any:
         self.number += 1
@@ -200,7 +200,7 @@ class Counting:
 
     def __init__(self, model: Any) -> None:
         self.model, self.tokens = model, 0
-        self.config, self.device, self.dtype = model.config, model.device, model.dtype
+        self.config, self.device, self.dtype, self.modules = model.config, model.device, model.dtype, model.modules
 
     def __call__(self, **inputs: Any) -> Any:
         self.tokens += inputs["input_ids"].numel()

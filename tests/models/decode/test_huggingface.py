@@ -452,15 +452,60 @@ def test_capped_attention_scores_get_the_kernel_that_caps_them() -> None:
 
 
 def test_an_architecture_that_our_cache_misreads_is_refused_at_load(model_folder: Folder) -> None:
-    """GPT-Neo's local layers see a window that its configuration names in a way of its own."""
-    from transformers import GPTNeoConfig, GPTNeoForCausalLM
+    """Here one that looks one token less far back wherever it has a cache."""
+    from transformers import AutoModelForCausalLM
 
-    sizes = {"vocab_size": 64, "hidden_size": 16, "num_layers": 2, "num_heads": 2, "max_position_embeddings": 64}
-    ids = {"bos_token_id": 1, "eos_token_id": 2, "initializer_range": 1.0}
-    config = GPTNeoConfig(**sizes, **ids, attention_types=[[["global", "local"], 1]], window_size=2)
-    loop = DecodeLoop(GPTNeoForCausalLM(config).eval(), slots=4, end_ids=frozenset())
-    with pytest.raises(UserError, match="architecture 'gpt_neo'"):
+    model = AutoModelForCausalLM.from_pretrained(model_folder("llama")).eval()
+    forward = model.forward
+
+    def misread(*, attention_mask: Any = None, **inputs: Any) -> Any:
+        if attention_mask is not None:
+            attention_mask[..., 0] = torch.finfo(torch.float32).min
+        return forward(attention_mask=attention_mask, **inputs)
+
+    model.forward = misread
+    with pytest.raises(UserError, match=r"architecture 'llama'.*its logits are \d+% off"):
+        DecodeLoop(model, slots=4, end_ids=frozenset()).check()
+
+
+def test_an_architecture_that_fails_with_our_cache_is_one_line() -> None:
+    """Issue 13, F20: openai-gpt knows no cache and ended in a traceback."""
+    from transformers import OpenAIGPTConfig, OpenAIGPTLMHeadModel
+
+    config = OpenAIGPTConfig(vocab_size=64, n_positions=64, n_embd=16, n_layer=2, n_head=2)
+    loop = DecodeLoop(OpenAIGPTLMHeadModel(config).eval(), slots=4, end_ids=frozenset())
+    with pytest.raises(UserError, match="architecture 'openai-gpt' does not keep plain keys and values") as caught:
         loop.check()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("damage", ["weights", "format"])
+def test_logits_that_are_no_numbers_are_said_at_load(damage: str, model_folder: Folder) -> None:
+    """Issue 13, F19: it was said that they are nan% off."""
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(model_folder("llama")).eval()
+    weight = model.model.layers[0].mlp.down_proj.weight.data
+    if damage == "weights":
+        weight[3] = float("nan")
+    else:
+        weight *= 1e6
+        model.half()
+    with pytest.raises(UserError, match=r"logits are not numbers.*--dtype bfloat16"):
+        DecodeLoop(model, slots=4, end_ids=frozenset()).check()
+
+
+def test_a_check_that_runs_out_of_memory_says_so(model_folder: Folder) -> None:
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(model_folder("llama")).eval()
+
+    def too_large(**_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    model.forward = too_large
+    with pytest.raises(UserError, match="leave no memory to write with"):
+        DecodeLoop(model, slots=4, end_ids=frozenset()).check()
 
 
 def test_what_ends_the_loop_reaches_every_caller_and_the_engine_lives_on(
