@@ -1,10 +1,16 @@
-"""What a whole run may cost: tokens and money, counted at each call.
+"""What a whole run may cost, and who may still ask for something once it has cost that.
 
-Why: a problem's own budget ends its search, but the run's ends the run, wherever its problems are.
-Promises: what was answered from another run's log costs nothing; nothing new is begun once the budget is spent; a
-resumed run goes on counting where it was.
+Why: a problem's own budget ends its search, but the run's ends the run, wherever its problems are. Hundreds of requests
+wait for a place while the last one is paid for, so each asks here when it gets its place. A search applies its budget
+to all that it awaits, because neither an engine nor a reward model has a word for it.
+Promises: what was answered from another run's log costs nothing; nothing is sent once the budget is spent, and what
+was sent before is still answered; a resumed run goes on counting where it was.
 """
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from inference_kit.errors import RunStopped, named
@@ -25,24 +31,80 @@ class Prices:
 
 @dataclass(slots=True)
 class RunBudget:
-    """Counts what a run generates; None is no limit, and without prices nothing costs money."""
+    """Counts what a run generates; None is no limit, and without prices nothing costs money.
+
+    `reason` says which limit is reached, empty where none is.
+    """
 
     max_tokens: int | None = None
     max_cost: float | None = None
     prices: Prices | None = None
     spent: Usage = field(default_factory=Usage)
+    reason: str = ""
+    _pauses: set["asyncio.Future[None]"] = field(default_factory=set)
+
+    @property
+    def counts(self) -> bool:
+        """Whether what is spent can end the run, so that an answer is to be counted before the next question."""
+        return self.max_tokens is not None or self.max_cost is not None
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether nothing more may be asked for."""
+        return bool(self.reason)
 
     def count(self, usage: Usage) -> None:
         """Add what a call cost."""
         self.spent += usage
+        if self.max_tokens is not None and self.spent.generated_tokens >= self.max_tokens:
+            self.stop(f"{named('max_tokens_total')} {self.max_tokens} is spent")
+        if self.max_cost is not None and self.prices and self.prices.cost(self.spent) >= self.max_cost:
+            self.stop(f"{named('max_cost')} {self.max_cost:g} is spent")
+
+    def stop(self, reason: str) -> None:
+        """Let nothing more be asked for; the first reason holds."""
+        self.reason = self.reason or reason
+        for pause in self._pauses:
+            if not pause.done():
+                pause.set_result(None)
 
     def check(self) -> None:
-        """Stop the run where its budget is spent.
+        """Stop who is about to ask for something where the budget is spent.
 
         Raises:
             RunStopped: naming the limit.
         """
-        if self.max_tokens is not None and self.spent.generated_tokens >= self.max_tokens:
-            raise RunStopped(f"{named('max_tokens_total')} {self.max_tokens} is spent")
-        if self.max_cost is not None and self.prices and self.prices.cost(self.spent) >= self.max_cost:
-            raise RunStopped(f"{named('max_cost')} {self.max_cost} is spent")
+        if self.reason:
+            raise RunStopped(self.reason)
+
+    async def pause(self, seconds: float) -> None:
+        """Wait before something is asked for again.
+
+        Raises:
+            RunStopped: as soon as the budget is spent.
+        """
+        self.check()
+        pause = asyncio.get_running_loop().create_future()
+        self._pauses.add(pause)
+        try:
+            await asyncio.wait([pause], timeout=seconds)
+        finally:
+            self._pauses.discard(pause)
+        self.check()
+
+    @contextmanager
+    def apply(self) -> Iterator[None]:
+        """Make this the budget of all that is awaited meanwhile, in tasks that begin there too."""
+        token = _APPLIED.set(self)
+        try:
+            yield
+        finally:
+            _APPLIED.reset(token)
+
+
+_APPLIED: ContextVar[RunBudget | None] = ContextVar("run_budget", default=None)
+
+
+def applied_budget() -> RunBudget:
+    """Return the budget that applies here; outside a search one without limits."""
+    return _APPLIED.get() or RunBudget()

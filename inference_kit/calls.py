@@ -36,8 +36,7 @@ Ask = Callable[[Prompt, GenerationConfig], AsyncIterator[tuple[int, Item]]]
 class Calls:
     """The calls of one problem, or of whatever else is counted by itself; `usage` is what they cost so far.
 
-    The engine, the reward model and the log are borrowed. A caller that begins something new asks
-    `run_budget.check()` before.
+    The engine, the reward model and the log are borrowed. Once `run_budget` is spent, only what is known is answered.
     """
 
     engine: Engine
@@ -86,6 +85,7 @@ class Calls:
             scores = StepScores(tuple(logged.payload["scores"]), logged.payload["tokens"])
             paid = logged.same_run
         else:
+            self.run_budget.check()
             scores, paid = await self.reward_model.scores(problem, steps), True
             self._log(identity, key, {"scores": scores.scores, "tokens": scores.tokens})
         self.usage += Usage(reward_tokens=scores.tokens, reward_calls=1, cached_reward_calls=0 if paid else 1)
@@ -113,6 +113,7 @@ class Calls:
             missing = [key for key in seed_of if key not in self._known]
             if not missing:
                 return
+            self.run_budget.check()
             rest = replace(prompt, seeds=tuple(seed_of[key] for key in missing))
             async with aclosing(cast("AsyncGenerator[tuple[int, Item]]", ask(rest, config))) as answers:
                 async for place, item in answers:
@@ -121,7 +122,7 @@ class Calls:
                         self._log(self._engine_identity, key, item.to_json())
                         self._note_limit(config)
                         self._known[key] = item
-                        self._count(item, reading.new_tokens(item.prompt_tokens), paid=True)
+                        self.run_budget.count(self._count(item, reading.new_tokens(item.prompt_tokens), paid=True))
                     for position in places[key]:
                         yield position, item
 
@@ -150,7 +151,8 @@ class Calls:
         if self.log:
             self.log.note_limit(self._engine_identity, config.max_new_tokens)
 
-    def _count(self, completion: Completion, prompt_tokens: int, *, paid: bool) -> None:
+    def _count(self, completion: Completion, prompt_tokens: int, *, paid: bool) -> Usage:
+        """Count a completion, and return what it counts as; the run's budget has counted what is in the log."""
         usage = Usage(
             prompt_tokens=prompt_tokens,
             generated_tokens=completion.tokens if paid else 0,
@@ -159,7 +161,7 @@ class Calls:
             cached_calls=0 if paid else 1,
         )
         self.usage += usage
-        self.run_budget.count(usage)
+        return usage
 
     def _digest_prompt(self, prompt: Prompt, config: GenerationConfig) -> str:
         """Digest all that the completions of a prompt have in common, so that sixteen keys cost about one."""

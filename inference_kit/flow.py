@@ -3,14 +3,17 @@
 Why: the runner and the transformer both keep K items in flight over an endless stream; this is the one loop that does
 it.
 Promises: at most `limit` items are in flight, and the stream is read no further ahead; whoever is done with one item
-begins the next at once, not when everybody who was answered at the same time is done as well.
+begins the next at once, not when everybody who was answered at the same time is done as well. A failure cancels what is
+in flight beside it, but the end of the run's budget (`RunStopped`) does not: what was sent is paid for.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing
 from itertools import chain, islice
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
+
+from inference_kit.errors import RunStopped
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -35,15 +38,21 @@ async def as_finished(jobs: Sequence[Coroutine[Any, Any, Result]]) -> AsyncGener
     """Await `jobs` together and yield their results as they come.
 
     Closing the iterator, or an exception of a job, cancels the rest and waits for it to end. What finished at the same
-    time as a failure is yielded before it.
+    time as a failure is yielded before it, and what is in flight when the run's budget is spent before that is raised.
     """
     in_flight = {asyncio.create_task(job) for job in jobs}
     done: set[asyncio.Task[Result]] = set()
+    stopped: BaseException | None = None
     try:
         while in_flight:
             done, in_flight = await asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED)
             for task in sorted(done, key=lambda task: task.exception() is not None):
-                yield task.result()
+                if isinstance(error := task.exception(), RunStopped):
+                    stopped = error
+                else:
+                    yield task.result()
+        if stopped:
+            raise stopped
     finally:
         for task in in_flight:
             task.cancel()
@@ -95,12 +104,26 @@ async def as_reported(
 
 
 async def all_of(jobs: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:
-    """Await `jobs` together and return their results in order; the first failure cancels the rest and is raised."""
+    """Await `jobs` together and return their results in order; the first failure cancels the rest and is raised.
+
+    Where the run's budget is spent for one of them, that is raised when the others have ended.
+    """
     if len(jobs) == 1:
         return [await jobs[0]]
+    stops: list[RunStopped] = []
+
+    async def hold_stop(job: Coroutine[Any, Any, Result]) -> Result | None:
+        try:
+            return await job
+        except RunStopped as stop:
+            stops.append(stop)
+            return None
+
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(job) for job in jobs]
+            tasks = [group.create_task(hold_stop(job)) for job in jobs]
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from failures
-    return [task.result() for task in tasks]
+    if stops:
+        raise stops[0]
+    return [cast("Result", task.result()) for task in tasks]

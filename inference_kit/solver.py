@@ -73,7 +73,8 @@ class Solver:
     async def _search(self, problem: Problem, watcher: Watcher | None = None) -> Solution:
         calls = Calls(self.engine, self.reward_model, self.call_log, self.run_budget)
         context = Context(problem, calls, self.config, self.grader, self.rules, watcher)
-        nodes = await self._find_solutions(context)
+        with self.run_budget.apply():
+            nodes = await self._find_solutions(context)
         groups = await context.groups(nodes)
         candidates = tuple(_build_candidate(context, node, group) for node, group in zip(nodes, groups, strict=True))
         return Solution(candidates, context.calls.usage, _build_tree(context, nodes) if self.keep_trees else ())

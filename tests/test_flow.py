@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from inference_kit.flow import as_finished, for_each, merge
+from inference_kit.errors import RunStopped
+from inference_kit.flow import all_of, as_finished, for_each, merge
 
 
 def test_no_more_than_the_limit_is_in_flight_and_the_stream_is_read_no_further_ahead() -> None:
@@ -125,3 +126,31 @@ def test_a_source_that_fails_ends_the_others() -> None:
         return closed
 
     assert asyncio.run(read()) == ["a"]
+
+
+def test_the_end_of_the_budget_is_raised_when_what_was_sent_beside_it_is_answered() -> None:
+    answered: list[int] = []
+
+    async def work(item: int) -> int:
+        if item % 2:
+            raise RunStopped("the budget is spent")
+        await asyncio.sleep(0.01)
+        answered.append(item)
+        return item
+
+    async def source(item: int) -> AsyncGenerator[int, None]:
+        yield await work(item)
+
+    async def read_merged() -> None:
+        async for _ in merge([source(item) for item in range(4)]):
+            pass
+
+    async def read_finished() -> None:
+        async for _ in as_finished([work(item) for item in range(4)]):
+            pass
+
+    for together in (lambda: all_of([work(item) for item in range(4)]), read_merged, read_finished):
+        answered.clear()
+        with pytest.raises(RunStopped, match="the budget is spent"):
+            asyncio.run(together())
+        assert answered == [0, 2]

@@ -81,7 +81,6 @@ class Growth:
         families: list[list[Node]] = [[] for _ in nodes]
         for wave in self._cut_into_waves(sizes, whole=step is None):
             wanted = Counter(wave[: self.calls_left])
-            self.calls.run_budget.check()
             if self.tokens_left == 0 or not wanted:
                 raise BudgetSpent(f"problem {self.problem.index} has spent its budget")
             grown = await all_of(

@@ -6,8 +6,8 @@ is stored is not done again; engine and reward model are borrowed, so one engine
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ from inference_kit.experiment.files import RunFiles
 from inference_kit.experiment.progress import Progress
 from inference_kit.experiment.survey import Survey, select_problems
 from inference_kit.grader import GraderPool
-from inference_kit.records import Record
+from inference_kit.records import Completion, Record, Usage
 from inference_kit.records.indices import canonical_index
 from inference_kit.runner import run
 from inference_kit.setup.parts import Parts
@@ -37,6 +37,10 @@ from inference_kit.voting import VOTES
 
 Watch = Callable[[Progress], None]
 """Called with the figures so far after each problem, on a thread of its own."""
+
+
+LAST_SECONDS = 2.0
+"""What is in flight when the seconds of a run are over is given to be answered."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class Run:
             reward_model=parts.reward_model,
             call_log=self.call_log,
             rules=parts.rules,
-            run_budget=_count_budget(parts, self.stored),
+            run_budget=_count_budget(parts, self.stored, self.call_log),
             keep_trees=parts.options.keep_trees,
         )
 
@@ -84,11 +88,8 @@ class Run:
             self._see(record)
             watch(self.progress)
 
-        try:
-            async with asyncio.timeout(options.max_seconds):
-                await run(select_problems(self.parts), self.solver, self.stored, concurrency=concurrency, show=see)
-        except TimeoutError as error:
-            raise RunStopped(f"{named('max_seconds')} {options.max_seconds:g} is over") from error
+        async with _limit_time(self.solver.run_budget, options.max_seconds):
+            await run(select_problems(self.parts), self.solver, self.stored, concurrency=concurrency, show=see)
 
     def conclude(self) -> dict[str | None, dict[str, Any]]:
         """Vote, grade and write the final files; return the metrics of each vote."""
@@ -177,8 +178,28 @@ def _write_claim(parts: Parts, survey: Survey, files: RunFiles, command: Sequenc
     return write_entry(files.folder, method, entry, fresh=fresh)
 
 
-def _count_budget(parts: Parts, stored: PartialFile) -> RunBudget:
-    """Return what the run may cost, less what its stored problems did."""
+@asynccontextmanager
+async def _limit_time(budget: RunBudget, seconds: float | None) -> AsyncIterator[None]:
+    """Let nothing more be asked for after so many seconds, and soon after that cancel what was not answered."""
+    if seconds is None:
+        yield
+        return
+    reason = f"{named('max_seconds')} {seconds:g} is over"
+    end = asyncio.get_running_loop().call_later(seconds, budget.stop, reason)
+    try:
+        async with asyncio.timeout(seconds + LAST_SECONDS):
+            yield
+    except TimeoutError as error:
+        raise RunStopped(reason) from error
+    finally:
+        end.cancel()
+
+
+def _count_budget(parts: Parts, stored: PartialFile, call_log: CallLog) -> RunBudget:
+    """Return what the run may cost, less what it has cost so far: what is logged, of unfinished problems too.
+
+    Where a prompt is read once for several completions, each names it, and what is stored tells how often it was read.
+    """
     options = parts.options
     budget = RunBudget(options.max_tokens_total, options.max_cost, parts.engine.prices)
     if budget.max_cost is not None and budget.prices is None:
@@ -188,6 +209,14 @@ def _count_budget(parts: Parts, stored: PartialFile) -> RunBudget:
             where=named("max_cost"),
             fix=f"Add {prices}, in dollars for a million tokens.",
         )
-    for record in stored.read_records():
-        budget.count(record.usage)
+    if budget.counts:
+        logged = [Completion.from_json(each) for each in call_log.read_own(parts.engine.identity)]
+        usages = [record.usage for record in stored.read_records()]
+        read, written = sum(each.prompt_tokens for each in logged), sum(each.tokens for each in logged)
+        read_for_stored = sum(each.prompt_tokens for each in usages)
+        if parts.engine.capabilities.shares_prompt:
+            read = read_for_stored
+        # A call log that was pruned holds less than what is stored.
+        written_for_stored = sum(each.generated_tokens for each in usages)
+        budget.count(Usage(max(read, read_for_stored), max(written, written_for_stored)))
     return budget

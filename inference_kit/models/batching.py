@@ -3,7 +3,8 @@
 Why: an engine or reward model answers many questions at once far more cheaply than one by one, and its callers should
 not know of each other.
 Promises: a call returns its own result; while one batch runs, the next one gathers; where a batch fails, its items are
-tried one by one, so that one bad item fails alone; but not where the error is about all, such as missing weights.
+tried one by one, so that one bad item fails alone; but not where the error is about all, such as missing weights. What
+waits for a place in a batch gets none once the run's budget is spent.
 """
 
 import asyncio
@@ -12,7 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from inference_kit.errors import EngineError, UserError
+from inference_kit.budget import RunBudget, applied_budget
+from inference_kit.errors import EngineError, RunStopped, UserError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -27,6 +29,7 @@ class _Waiting(Generic[Item, Result]):
     group: Any
     size: int
     future: "asyncio.Future[Result]"
+    budget: RunBudget
 
 
 class Batcher(Generic[Item, Result]):
@@ -43,7 +46,7 @@ class Batcher(Generic[Item, Result]):
     async def submit(self, item: Item, group: Any = None, size: int = 1) -> Result:
         """Return the result of `item`, computed with whatever else waits at the same time."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(item, group, size, future))
+        self._waiting.append(_Waiting(item, group, size, future, applied_budget()))
         if self._pump is None or self._pump.done():
             self._pump = asyncio.create_task(self._drain())
         return await future
@@ -59,15 +62,24 @@ class Batcher(Generic[Item, Result]):
                     waiting.future.set_exception(outcome)
                 else:
                     waiting.future.set_result(outcome)
+            if any(waiting.budget.counts for waiting in batch):
+                await asyncio.sleep(0)  # lets the callers count what they got
+            self._turn_away()
+
+    def _turn_away(self) -> None:
+        """Let nobody wait whose budget is spent."""
+        for waiting in self._waiting:
+            if waiting.budget.is_spent and not waiting.future.done():
+                waiting.future.set_exception(RunStopped(waiting.budget.reason))
 
     def _take_batch(self) -> list[_Waiting[Item, Result]]:
-        """Take the first that waits and those of its group that fit the limit beside it; drop what was cancelled."""
+        """Take the first that waits and those of its group that fit the limit beside it; drop who waits no more."""
         batch: list[_Waiting[Item, Result]] = []
         later: deque[_Waiting[Item, Result]] = deque()
         total = 0
         while self._waiting:
             each = self._waiting.popleft()
-            if each.future.cancelled():
+            if each.future.done():
                 continue
             if batch and (each.group != batch[0].group or total + each.size > self._limit):
                 later.append(each)
@@ -107,6 +119,15 @@ class Loop(Protocol[Work]):
         """Take up to `steps` steps; return early with what has finished."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked(Generic[Work]):
+    """Who gets a piece of work, after how many steps at once they look, and what budget they have."""
+
+    deliver: Callable[[Work | Exception], None]
+    steps: int
+    budget: RunBudget
+
+
 class Pump(Generic[Work]):
     """Drives a `Loop` on a thread while it is busy; work may join and leave between its steps.
 
@@ -116,23 +137,28 @@ class Pump(Generic[Work]):
     def __init__(self, loop: Loop[Work], steps: int) -> None:
         self._loop, self._steps = loop, steps
         self._inbox: list[Work] = []
-        self._deliver: dict[Work, tuple[Callable[[Work | Exception], None], int]] = {}
+        self._asked: dict[Work, _Asked[Work]] = {}
+        self._stops: dict[Callable[[Work | Exception], None], RunStopped] = {}
         self._task: asyncio.Task[None] | None = None
         self.moved = asyncio.Event()
 
     def submit(
         self, work: Sequence[Work], deliver: Callable[[Work | Exception], None], steps: int | None = None
     ) -> None:
-        """Let `work` join; `deliver` gets each piece as it finishes, or the exception that ended the loop."""
+        """Let `work` join; `deliver` gets each piece as it finishes, or the exception that ended the loop.
+
+        Where the run's budget is spent before all of it has joined, `deliver` gets what has, and then `RunStopped`.
+        """
         self._inbox += work
-        self._deliver |= dict.fromkeys(work, (deliver, steps or self._steps))
+        self._asked |= dict.fromkeys(work, _Asked(deliver, steps or self._steps, applied_budget()))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._drive())
 
     def forget(self, work: Sequence[Work]) -> None:
         """Deliver nothing more of `work`."""
         for each in work:
-            self._deliver.pop(each, None)
+            if asked := self._asked.pop(each, None):
+                self._stops.pop(asked.deliver, None)
 
     async def _drive(self) -> None:
         """Let the loop take steps, as many at once as the most impatient piece of work wants, until it is idle."""
@@ -140,16 +166,35 @@ class Pump(Generic[Work]):
         while self._inbox or self._loop.busy:
             self._loop.waiting.extend(self._inbox)
             self._inbox = []
-            steps = min((each for _, each in self._deliver.values()), default=self._steps)
+            self._turn_away()
+            steps = min((each.steps for each in self._asked.values()), default=self._steps)
             try:
                 for work in await asyncio.to_thread(self._loop.advance, steps):
-                    if work in self._deliver:
-                        self._deliver.pop(work)[0](work)
+                    if work in self._asked:
+                        self._asked.pop(work).deliver(work)
             except Exception as error:  # noqa: BLE001 - handed to the callers
-                for deliver, _ in self._deliver.values():
-                    deliver(error)
-                self._deliver.clear()
+                for asked in self._asked.values():
+                    asked.deliver(error)
+                self._asked.clear()
                 return
             finally:
-                self.moved.set()
-                self.moved = asyncio.Event()
+                self._show_moved()
+            if any(asked.budget.counts for asked in self._asked.values()):
+                await asyncio.sleep(0)  # lets the callers count what they got
+            self._turn_away()
+
+    def _turn_away(self) -> None:
+        """Let nothing join for whoever has spent the budget; they hear of it behind what has joined."""
+        for work in [each for each in self._loop.waiting if each in self._asked]:
+            if self._asked[work].budget.is_spent:
+                asked = self._asked.pop(work)
+                self._loop.waiting.remove(work)
+                self._stops[asked.deliver] = RunStopped(asked.budget.reason)
+        waited_for = {asked.deliver for asked in self._asked.values()} if self._stops else set()
+        for deliver in self._stops.keys() - waited_for:
+            deliver(self._stops.pop(deliver))
+            self._show_moved()
+
+    def _show_moved(self) -> None:
+        self.moved.set()
+        self.moved = asyncio.Event()

@@ -113,6 +113,20 @@ class CallFolder:
                     return call
         return None
 
+    def read_own(self) -> Iterator[dict[str, Any]]:
+        """Yield the payloads of this run, each key once.
+
+        Raises:
+            UserError: where the disk refuses.
+        """
+        seen: set[bytes] = set()
+        for segment in [each for each in self._segments if each.run == self._run and not each.gone]:
+            for line in _read_lines(segment.path, 0):
+                key = read_key(line)
+                if key and key not in seen and (payload := _read_payload(line, key)) is not None:
+                    seen.add(key)
+                    yield payload
+
     def append(self, key: str, payload: str) -> None:
         """Log a payload, which is encoded, under a key of 32 hexadecimal characters.
 

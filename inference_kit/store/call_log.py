@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from binascii import unhexlify
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -85,6 +85,14 @@ class CallLog:
             UserError: where the disk refuses.
         """
         self._open(identity).append(key, encode(dict(payload)))
+
+    def read_own(self, identity: str) -> Iterator[dict[str, Any]]:
+        """Yield what this run, in whichever process, has logged of the model `identity`.
+
+        Raises:
+            UserError: where the disk refuses.
+        """
+        return self._open(identity).read_own()
 
     def note_limit(self, identity: str, limit: int) -> None:
         """Note that the model `identity` wrote under a token limit; so many limits at the most are noted, the first.

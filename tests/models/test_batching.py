@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from inference_kit.errors import UserError
+from inference_kit.budget import RunBudget
+from inference_kit.errors import RunStopped, UserError
 from inference_kit.models.batching import Batcher, Pump
+from inference_kit.records import Usage
 
 
 class Doubles:
@@ -100,9 +102,10 @@ def test_a_call_that_was_cancelled_is_not_made_and_disturbs_no_one() -> None:
 
 
 class Countdown:
-    """Work is a list with a number that each step lowers; what is at 0 has finished."""
+    """Work is a list with a number that each step lowers; what is at 0 has finished. So much is live as has a place."""
 
-    def __init__(self) -> None:
+    def __init__(self, places: int = 99) -> None:
+        self.places = places
         self.waiting: deque[Any] = deque()
         self.live: list[Any] = []
         self.threads: set[int] = set()
@@ -114,8 +117,8 @@ class Countdown:
 
     def advance(self, steps: int) -> list[Any]:
         self.threads.add(threading.get_ident())
-        self.live += self.waiting
-        self.waiting.clear()
+        while self.waiting and len(self.live) < self.places:
+            self.live.append(self.waiting.popleft())
         self.most = max(self.most, steps)
         for _ in range(steps):
             for work in self.live:
@@ -192,3 +195,45 @@ def test_what_is_forgotten_is_not_delivered() -> None:
         return delivered
 
     assert asyncio.run(leave()) == []
+
+
+def test_no_further_batch_begins_once_the_budget_is_spent() -> None:
+    """What the first batch wrote is counted before the next one would begin."""
+    doubles, budget = Doubles(), RunBudget(max_tokens=2)
+
+    async def submit(batcher: Batcher[int, int], number: int) -> int:
+        found = await batcher.submit(number)
+        budget.count(Usage(generated_tokens=1))
+        return found
+
+    async def all_at_once() -> list[Any]:
+        batcher = Batcher(doubles, limit=2)
+        with budget.apply():
+            return await asyncio.gather(
+                *(submit(batcher, number) for number in range(0, 12, 2)), return_exceptions=True
+            )
+
+    first, second, *others = asyncio.run(all_at_once())
+    assert (first, second) == (0, 4)
+    assert all(isinstance(each, RunStopped) for each in others)
+    assert doubles.batches == [[0, 2]]
+
+
+def test_work_that_has_no_place_when_the_budget_is_spent_gets_none() -> None:
+    """Whoever has work in the batch still gets that, and then hears why there is no more."""
+    loop, budget = Countdown(places=1), RunBudget()
+
+    async def ask() -> list[Any]:
+        pump, queue = Pump(loop, 1), asyncio.Queue[Any]()
+        first, second = Work(400), Work(1)
+        with budget.apply():
+            pump.submit([first, second], queue.put_nowait)
+        while first not in loop.live:
+            await pump.moved.wait()
+        budget.stop("the budget is spent")
+        delivered = [await queue.get(), await queue.get()]
+        return [delivered[0] is first, delivered[1]]
+
+    was_first, stop = asyncio.run(ask())
+    assert was_first
+    assert isinstance(stop, RunStopped)

@@ -232,3 +232,13 @@ def test_token_limits_are_noted_for_each_model_and_few_of_them(tmp_path: Path) -
     assert again.find_lower_limits("engine", 64) == [32]
     assert len(again.find_lower_limits("engine", 9999)) == 16
     assert again.find_lower_limits("another", 100) == []
+
+
+def test_a_run_reads_what_all_its_processes_have_logged_of_a_model(tmp_path: Path) -> None:
+    for run, key in (("a", "1"), ("b", "2"), ("a", "3")):
+        log = CallLog(tmp_path, run, fsync_seconds=None)
+        log.append("model", key * 32, {"text": key})
+        log.append("judge", key * 32, {"text": f"judge {key}"})
+        log.close()
+    found = CallLog(tmp_path, "a", fsync_seconds=None).read_own("model")
+    assert sorted(payload["text"] for payload in found) == ["1", "3"]

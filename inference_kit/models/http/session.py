@@ -3,7 +3,8 @@
 Why: an engine, or a reward model, says what it asks and how it reads the answer; what goes wrong on the way is the same
 for all of them.
 Promises: a request is made again where that can help, as `Retries` says, and once where it cannot; a server that is
-busy is asked for less at once; an answer is read up to a size; the key stands in the request's header and nowhere else.
+busy is asked for less at once; nothing is sent once the run's budget is spent; an answer is read up to a size; the key
+stands in the request's header and nowhere else.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Protocol, TypeVar
 from urllib.parse import urljoin, urlsplit
 
+from inference_kit.budget import applied_budget
 from inference_kit.errors import EngineError, UserError, named
 from inference_kit.models.http.connection import explain_tls, find_proxy
 from inference_kit.models.http.pacing.fairness import FairQueue
@@ -36,6 +38,8 @@ Read = TypeVar("Read", covariant=True)
 MOST_BYTES = 1 << 24
 """What an answer may hold where nothing else is said."""
 CONNECT_SECONDS = 5.0
+ROUNDS_TO_COUNT = 3
+"""Rounds of the event loop in which an answer that was read is counted."""
 KEEP_ALIVE_SECONDS = 4.0
 """Shorter than what servers keep an idle connection for (vLLM 5 s), so that few are reused as they are closed."""
 SECRET_LENGTH = 8
@@ -218,10 +222,10 @@ class HttpSession:
             try:
                 async with self._answer(method, path, data) as response:
                     content = await _read_body(response, most_bytes)
-                await self._connect().fair_queue.wait_turn()
-                answer = parse(content)
-                self._check_error(answer)
-                found = read(answer)
+                    await self._connect().fair_queue.wait_turn()
+                    answer = parse(content)
+                    self._check_error(answer)
+                    found = read(answer)
             except Malformed as error:
                 failure = self._fail_for(error)
             except Failure as error:
@@ -245,7 +249,7 @@ class HttpSession:
         if wait is None or (unconnected and self._is_gone):
             self._is_gone = unconnected
             raise self._explain(failure, str(retries)) from failure
-        await asyncio.sleep(wait)
+        await applied_budget().pause(wait)
 
     @asynccontextmanager
     async def _answer(self, method: str, path: str, data: bytes | None) -> AsyncIterator["ClientResponse"]:
@@ -255,6 +259,7 @@ class HttpSession:
         connections = self._connect()
         ticket = await connections.rate_limit.acquire()
         try:
+            await _check_budget()
             async with connections.client.request(
                 method, self.base_url + path + self._query, data=data, allow_redirects=False
             ) as response:
@@ -390,6 +395,18 @@ class HttpSession:
             rate_limit = RateLimit(self._settings.server_concurrency)
             self._connections = _Connections(loop, client, rate_limit, FairQueue(), proxy.url if proxy else "")
         return self._connections
+
+
+async def _check_budget() -> None:
+    """Stop a request that has got its place where the run's budget is spent.
+
+    Whoever had the place before has read its answer, which is counted by then: its reader hands it on in this round of
+    the event loop, and whoever counts it takes it in the next.
+    """
+    budget = applied_budget()
+    for _ in range(ROUNDS_TO_COUNT if budget.counts else 0):
+        await asyncio.sleep(0)
+    budget.check()
 
 
 def _explain_spent(refusal: Refusal, where: str) -> UserError:

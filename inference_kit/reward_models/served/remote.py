@@ -15,7 +15,7 @@ from typing import Any
 
 from loguru import logger
 
-from inference_kit.errors import EngineError, UserError, named
+from inference_kit.errors import EngineError, RunStopped, UserError, named
 from inference_kit.models.http.blocking import run_blocking
 from inference_kit.models.http.kinds import PROBE, ask_and_close
 from inference_kit.models.http.refusals import Refused, Unreachable
@@ -27,7 +27,7 @@ from inference_kit.reward_models.base import RewardModel, ScoreItem
 ROUNDING = 1e-3
 """How far beyond [0, 1] a score may be: half precision rounds so."""
 
-Outcome = StepScores | UserError
+Outcome = StepScores | UserError | RunStopped
 """What became of one item: its scores, or why there are none."""
 
 Waiting = tuple[ScoreItem, "asyncio.Future[StepScores]"]
@@ -101,7 +101,7 @@ class RemoteRewardModel(RewardModel, ABC):
             if len(items) == 1:
                 return [refusal]
             return [outcome for item in items for outcome in await self._ask_until_answered([item])]
-        except UserError as error:
+        except (UserError, RunStopped) as error:
             return [error] * len(items)
 
 
@@ -143,7 +143,7 @@ class _RequestBatcher:
             for (_, future), outcome in zip(batch, outcomes, strict=True):
                 if future.done():
                     continue
-                if isinstance(outcome, UserError):
+                if isinstance(outcome, Exception):
                     future.set_exception(outcome)
                 else:
                     future.set_result(outcome)

@@ -1,0 +1,143 @@
+"""Limits of a whole run over a server: what waits for a place is not sent once a limit is spent."""
+
+import json
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from mock_server import Body, MockServer
+
+from inference_kit import cli
+from inference_kit.dataset.simpledataset import SimpleDataset
+from inference_kit.models.http.openai import OpenAI
+from inference_kit.reward_models.judges.judge import Judge
+from inference_kit.reward_models.served.http import HTTP
+from inference_kit.setup.registries import Registries
+
+TOKENS = 8
+"""Tokens of each completion: a token costs a dollar."""
+PRICE = ("--completion-price", "1000000")
+
+
+def eight_words(question: str, seed: int) -> list[str]:
+    return ["Think of it now.\n\n", f"So it is \\boxed{{{seed % 7}}}."]
+
+
+@pytest.fixture
+def server() -> Iterator[MockServer]:
+    with MockServer(steps=eight_words, latency=0.02, owned_by="vllm") as started:
+        yield started
+
+
+def start(server: MockServer, home: Path, *words: str, n_problems: int = 60) -> int:
+    """Run the command line over `server`; what it writes is in `home`."""
+    rows = [json.dumps({"index": i, "input": f"question {i}", "answer": "3"}) for i in range(n_problems)]
+    (home / "mine.jsonl").write_text("\n".join(rows))
+    registries = Registries(
+        {"served": partial(OpenAI, server.url, retry_seconds=0.01, n_per_request=1)},
+        {"scored": partial(HTTP, server.url), "judged": partial(Judge, server.url)},
+        {"mine": partial(SimpleDataset, dataset_name="mine", dataset_path=str(home / "mine.jsonl"))},
+        home,
+    )
+    fixed = ("--model", "served", "--dataset", "mine", "--work-dir", str(home), "--log-level", "ERROR")
+    return cli.main(["run", *fixed, *words], registries)
+
+
+def read_final(home: Path) -> dict[str, Any]:
+    """Read the only final file, without its times."""
+    [path] = home.glob("mine/*/*-*.json")
+    found: dict[str, Any] = json.loads(path.read_text())
+    found["metrics"] = {name: value for name, value in found["metrics"].items() if "seconds" not in name}
+    for result in found["results"]:
+        del result["seconds"], result["run_seconds"]
+    return {name: found[name] for name in ("metrics", "results")}
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        ((*PRICE, "--max-cost", "80"), "--max-cost 80 is spent"),
+        (("--max-tokens-total", "80"), "--max-tokens-total 80 is spent"),
+    ],
+)
+def test_a_limit_is_overrun_by_no_more_than_what_was_already_sent(
+    server: MockServer, tmp_path: Path, capsys: pytest.CaptureFixture[str], limit: tuple[str, ...], said: str
+) -> None:
+    """All 384 problems are in flight: 10 completions spend the limit while 256 requests are under way."""
+    assert start(server, tmp_path, "--n", "4", *limit, n_problems=384) == 130
+    assert len(server.bodies()) <= 10 + 256
+    assert capsys.readouterr().err.startswith(f"Stopped, {said}, with ")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--method", "best_of_n", "--n", "4"),
+        ("--method", "beam_search", "--n", "2", "--reward-model", "scored"),
+    ],
+)
+def test_what_was_sent_is_kept_and_a_higher_limit_goes_on_to_the_same_file(
+    server: MockServer, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """In the middle of a search too; a run that goes on counts what unfinished problems have cost from the first."""
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "cut").mkdir()
+    assert start(server, tmp_path / "whole", *words, n_problems=12) == 0
+    whole = read_final(tmp_path / "whole")
+    n_whole = len(server.bodies())
+
+    server.asked.clear()
+    tokens = str(int(whole["metrics"]["generated_tokens"] / 3))
+    limited = (*words, "--server-concurrency", "4", "--max-tokens-total", tokens)
+    assert start(server, tmp_path / "cut", *limited, n_problems=12) == 130
+    n_sent = len(server.bodies())
+    assert n_whole / 3 - 1 <= n_sent <= n_whole / 3 + 5
+    assert start(server, tmp_path / "cut", *limited, n_problems=12) == 130
+    assert len(server.bodies()) == n_sent
+    assert start(server, tmp_path / "cut", *words, n_problems=12) == 0
+    assert len(server.bodies()) == n_whole
+    assert read_final(tmp_path / "cut") == whole
+
+
+def test_a_request_that_was_put_off_is_not_made_again_once_the_limit_is_spent(
+    server: MockServer, tmp_path: Path
+) -> None:
+    """A minute of Retry-After is not waited for either."""
+
+    def fault(_: web.Request, body: Body) -> web.Response | None:
+        puts_off = body and body["messages"][0]["content"] != "question 0"
+        return web.Response(status=429, headers={"Retry-After": "60"}) if puts_off else None
+
+    server.fault = fault
+    began = time.monotonic()
+    assert start(server, tmp_path, "--n", "2", "--max-tokens-total", "16") == 130
+    assert time.monotonic() - began < 10
+    assert len(server.bodies()) == 2 * 60
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+def test_seconds_that_are_over_end_a_run_even_where_every_request_hangs(
+    server: MockServer, tmp_path: Path, capsys: pytest.CaptureFixture[str], hangs: bool
+) -> None:
+    def fault(_: web.Request, body: Body) -> None:
+        if not body:  # the questions follow the list of models
+            server.latency = 60.0 if hangs else 0.1
+
+    server.fault = fault
+    began = time.monotonic()
+    assert start(server, tmp_path, "--n", "64", "--server-concurrency", "8", "--max-seconds", "0.5") == 130
+    assert time.monotonic() - began < 5
+    assert len(server.bodies()) <= 8 * 7
+    assert "Stopped, --max-seconds 0.5 is over, with " in capsys.readouterr().err
+
+
+def test_a_judge_is_asked_nothing_more_once_the_limit_is_spent(server: MockServer, tmp_path: Path) -> None:
+    words = ("--n", "2", "--reward-model", "judged", "--reward-n-verdicts", "3", "--max-tokens-total", "16")
+    assert start(server, tmp_path, *words, "--server-concurrency", "2", n_problems=8) == 130
+    questions = [body for body in server.bodies() if body["messages"][0]["content"].startswith("question")]
+    assert len(questions) <= 4
+    assert len(server.bodies()) == len(questions)
