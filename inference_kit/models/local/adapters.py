@@ -7,6 +7,7 @@ changes when an adapter does.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -69,6 +70,11 @@ class Adapter:
         return config.get("base_model_name_or_path") or ""
 
     @property
+    def saved_layers(self) -> tuple[str, ...]:
+        """The layers that come whole and not as what changed."""
+        return tuple(read_json_object(self.folder / ADAPTER_CONFIG).get("modules_to_save") or ())
+
+    @property
     def name(self) -> str:
         """The last part of the path."""
         return Path(self.path).expanduser().resolve().name if is_local(self.path) else self.path
@@ -125,6 +131,7 @@ def apply_adapters(model: Any, base: Weights, adapters: Sequence[Adapter], *, me
     """
     from peft import PeftModel
 
+    _check_saved_layers(adapters)
     names = [f"adapter_{number}" for number in range(len(adapters))]
     adapted: Any = None
     for name, adapter in zip(names, adapters, strict=True):
@@ -141,7 +148,39 @@ def apply_adapters(model: Any, base: Weights, adapters: Sequence[Adapter], *, me
             raise _explain_misfit(base, adapter, f"the base has {min(without)}, and the adapter has nothing for it")
         logger.info("adapter {} is on {}", adapter.name, base.name)
     adapted.base_model.set_adapter(names)
-    return adapted.merge_and_unload() if merge else adapted.base_model.model
+    if not merge:
+        return adapted.base_model.model
+    _prepare_to_merge(adapted)
+    return adapted.merge_and_unload()
+
+
+def _check_saved_layers(adapters: Sequence[Adapter]) -> None:
+    """Refuse two adapters that each bring the whole of one layer, such as a head: these cannot add up."""
+    owners: dict[str, Adapter] = {}
+    for adapter in adapters:
+        for layer in adapter.saved_layers:
+            if layer in owners:
+                raise UserError(
+                    f"adapters {owners[layer].name} and {adapter.name} each bring a whole {layer}; one can hold",
+                    where=named(adapter.setting),
+                    fix="Leave one of them out.",
+                )
+            owners[layer] = adapter
+
+
+def _prepare_to_merge(adapted: Any) -> None:
+    """Give each adapted layer what its adapter changes: a weight that no other layer reads, and room for a bias."""
+    import torch
+
+    wrapped = [module for module in adapted.modules() if hasattr(module, "get_base_layer")]
+    bases = [module.get_base_layer() for module in wrapped]
+    n_owners = Counter(id(each) for module in adapted.modules() for each in module._parameters.values())
+    for layer, base in zip(wrapped, bases, strict=True):
+        if "weight" in base._parameters and n_owners[id(base.weight)] > 1:  # embeddings that are the head as well
+            n_owners[id(base.weight)] -= 1
+            base.weight = torch.nn.Parameter(base.weight.detach().clone(), requires_grad=False)
+        if any(layer.lora_bias.values()) and base.bias is None:
+            base.bias = torch.nn.Parameter(base.weight.new_zeros(layer.out_features), requires_grad=False)
 
 
 def _check_layers(model: Any, base: Weights, adapter: Adapter) -> set[str]:
@@ -165,12 +204,14 @@ def _check_layers(model: Any, base: Weights, adapter: Adapter) -> set[str]:
         layer, found, matrix = key.removeprefix("base_model.model.").partition(".lora_")
         if not found or matrix[0] not in "AB":
             continue
+        layers.add(layer)
+        if _find_parameters(model, layer):  # such as experts, which are one parameter; peft compares these itself
+            continue
         wanted = _find_sizes(model, layer)
         size = tensor.shape[1] if matrix[0] == "A" else tensor.shape[0]
         if wanted is None or size != wanted["AB".index(matrix[0])]:
             there = "the base has no such layer" if wanted is None else f"the base's layer is {list(wanted)}"
             raise _explain_misfit(base, adapter, f"{layer}.lora_{matrix[0]} is {list(tensor.shape)} and {there}")
-        layers.add(layer)
     return layers
 
 
@@ -178,6 +219,15 @@ def _find_adapted_layers(adapted: Any, name: str) -> set[str]:
     """Find the layers that peft prepared for the adapter of that name."""
     layers = adapted.base_model.model.named_modules()
     return {layer for layer, module in layers if name in getattr(module, "lora_A", ())}
+
+
+def _find_parameters(model: Any, layer: str) -> bool:
+    """Tell whether a layer has parameters of its own and no weight; adapters of two of them are nested."""
+    try:
+        module = model.get_submodule(layer.removesuffix(".base_layer"))
+    except AttributeError:
+        return False
+    return bool(module._parameters) and "weight" not in module._parameters
 
 
 def _find_sizes(model: Any, layer: str) -> tuple[int, int] | None:

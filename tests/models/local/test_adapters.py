@@ -15,6 +15,8 @@ from loguru import logger
 
 from inference_kit.errors import UserError
 from inference_kit.models.decode.huggingface import HuggingFace
+from inference_kit.models.local.adapters import Adapter, apply_adapters
+from inference_kit.models.local.weights import Weights
 from inference_kit.models.vllm.engine import VLLM
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
 
@@ -214,3 +216,105 @@ def test_an_adapter_that_is_damaged_or_for_a_larger_vocabulary_is_one_line(
     (copy / "adapter_config.json").write_text("[]")
     with pytest.raises(UserError, match="holds no JSON object"):
         answer(HuggingFace(str(copy)))
+
+
+def read_logits(model: Any) -> torch.Tensor:
+    with torch.inference_mode():
+        logits: torch.Tensor = model(input_ids=torch.arange(10, 40)[None]).logits
+    return logits
+
+
+def save(folder: Path, base: Path, **settings: Any) -> torch.Tensor:
+    """Write an adapter with these settings; return what peft says with it."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        adapted = get_peft_model(
+            AutoModelForCausalLM.from_pretrained(base), LoraConfig(r=4, lora_alpha=8, **settings)
+        ).eval()
+        for name, parameter in adapted.named_parameters():
+            if "lora_" in name or "modules_to_save" in name:
+                parameter.data.copy_(torch.randn_like(parameter) * 0.3)  # in place: some share their numbers
+    adapted.save_pretrained(folder)
+    return read_logits(adapted)
+
+
+@pytest.mark.parametrize("merge", [True, False])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"target_modules": ["lm_head"]},
+        {"target_modules": ["embed_tokens"]},
+        {"target_modules": ["lm_head", "q_proj", "embed_tokens"]},
+        {"target_modules": ["embed_tokens"], "ensure_weight_tying": True},
+        {"target_modules": ["q_proj"], "modules_to_save": ["lm_head"]},
+    ],
+)
+def test_adapters_of_tied_layers_say_what_peft_says(settings: dict[str, Any], merge: bool, tmp_path: Path) -> None:
+    """Issue 13, F5: merged into the head, the adapter changed the embeddings too."""
+    from transformers import AutoModelForCausalLM
+
+    base = tiny_models.write(tmp_path / "base", tie_word_embeddings=True)
+    expected = save(tmp_path / "adapter", base, **settings)
+    model = AutoModelForCausalLM.from_pretrained(base).eval()
+    ours = apply_adapters(model, Weights(str(base)), [Adapter(str(tmp_path / "adapter"))], merge=merge).eval()
+    torch.testing.assert_close(read_logits(ours), expected, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("merge", [True, False])
+def test_adapters_with_biases_say_what_peft_says(merge: bool, model_folder: Folder, tmp_path: Path) -> None:
+    """Issue 13, F7."""
+    from transformers import AutoModelForCausalLM
+
+    base = model_folder("llama")
+    with pytest.warns(UserWarning, match="lora_bias"):
+        expected = save(tmp_path, base, target_modules=["q_proj", "down_proj"], lora_bias=True)
+        model = AutoModelForCausalLM.from_pretrained(base).eval()
+        ours = apply_adapters(model, Weights(str(base)), [Adapter(str(tmp_path))], merge=merge).eval()
+    torch.testing.assert_close(read_logits(ours), expected, atol=1e-3, rtol=1e-3)
+
+
+def _write_experts(folder: Path, kind: str) -> Path:
+    import transformers
+
+    experts = {"num_experts": 4, "moe_intermediate_size": 32, "decoder_sparse_step": 1}
+    sizes = {name: value for name, value in tiny_models._sizes().items() if name != "max_position_embeddings"}
+    sizes |= {"num_key_value_heads": 2, "num_experts_per_tok": 2}
+    sizes |= {"num_local_experts": 4} if kind == "GptOss" else experts
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        config = getattr(transformers, f"{kind}Config")(**sizes)
+        getattr(transformers, f"{kind}ForCausalLM")(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("merge", [True, False])
+@pytest.mark.parametrize("kind", ["GptOss", "Qwen3Moe"])
+def test_adapters_of_experts_say_what_peft_says(kind: str, merge: bool, tmp_path: Path) -> None:
+    """Issue 13, F6: `target_parameters` ended in an AttributeError."""
+    from transformers import AutoModelForCausalLM
+
+    base = _write_experts(tmp_path / "base", kind)
+    expected = save(
+        tmp_path / "adapter",
+        base,
+        target_modules=["q_proj"],
+        target_parameters=["mlp.experts.gate_up_proj", "mlp.experts.down_proj"],
+    )
+    model = AutoModelForCausalLM.from_pretrained(base).eval()
+    ours = apply_adapters(model, Weights(str(base)), [Adapter(str(tmp_path / "adapter"))], merge=merge).eval()
+    torch.testing.assert_close(read_logits(ours), expected, atol=1e-3, rtol=1e-3)
+
+
+def test_two_adapters_that_each_bring_a_head_are_one_line(model_folder: Folder, tmp_path: Path) -> None:
+    """Issue 13, F8."""
+    from transformers import AutoModelForCausalLM
+
+    base = model_folder("llama")
+    for name in ("one", "two"):
+        save(tmp_path / name, base, target_modules=["q_proj"], modules_to_save=["lm_head"])
+    adapters = [Adapter(str(tmp_path / name)) for name in ("one", "two")]
+    with pytest.raises(UserError, match="adapters one and two each bring a whole lm_head; one can hold"):
+        apply_adapters(AutoModelForCausalLM.from_pretrained(base), Weights(str(base)), adapters, merge=True)
