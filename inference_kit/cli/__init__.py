@@ -2,23 +2,21 @@
 
 Why: each subcommand is one file, imported only when it is asked for, so `--help` answers at once.
 Promises: what a user can mend is one line on standard error and exit code 2; a bug is one line that says how to see
-more.
+more; SIGTERM interrupts as Ctrl-C does, at any moment; a command whose output nobody reads ends as done only where its
+results are files.
 """
 
-import codecs
 import importlib
-import json
-import os
 import sys
 import traceback
 from collections.abc import Sequence
-from io import TextIOWrapper
 from typing import NoReturn
 
 from inference_kit import __version__
 from inference_kit.cli.logs import log_to_terminal
 from inference_kit.cli.options import Parser, hyphenate
-from inference_kit.cli.shutdown import leave
+from inference_kit.cli.shutdown import leave, sigterm_interrupts
+from inference_kit.cli.streams import OutputLost, prepare_streams
 from inference_kit.errors import UserError
 from inference_kit.registry import unknown
 from inference_kit.setup.registries import Registries
@@ -37,13 +35,24 @@ COMMANDS = {
 OWN_FLAGS = ("run", "chat")
 """Commands that read their words themselves, because their flags follow from the model and the method chosen."""
 
+RESULTS_ARE_FILES = ("run", "evaluate")
+"""Commands that go on to their end where nobody reads what they print."""
+
+READER_LEFT = 128 + 13
+"""The exit code of a command whose output was closed before its end: what shells show for SIGPIPE."""
+
 
 def main(arguments: Sequence[str], registries: Registries) -> int:
     """Run one command and return its exit code."""
+    arguments = _name_command(arguments)
     debug = "--debug" in arguments
-    _escape_what_cannot_be_written()
+    prepare_streams(may_lose_output=arguments[0] in RESULTS_ARE_FILES)
     try:
-        return _dispatch([*arguments], registries)  # `list` is a module of this package once it is imported
+        with sigterm_interrupts():
+            try:
+                return _dispatch([*arguments], registries)  # `list` is a module of this package once it is imported
+            finally:
+                sys.stdout.flush()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         if debug:
@@ -52,9 +61,11 @@ def main(arguments: Sequence[str], registries: Registries) -> int:
     except KeyboardInterrupt:
         print("Interrupted. Nothing is lost: the same command goes on.", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OutputLost as lost:
+        if lost.reader_left:
+            return READER_LEFT
+        print(f"error: standard output: {lost.error.strerror}", file=sys.stderr)
+        return 2
     except Exception as error:
         if debug:
             raise
@@ -64,18 +75,10 @@ def main(arguments: Sequence[str], registries: Registries) -> int:
         return 1
 
 
-def _escape_what_cannot_be_written() -> None:
-    r"""Write a character that a terminal's encoding lacks as `\uXXXX`, which JSON reads back, and fail at none."""
-    codecs.register_error("inference_kit.escape", _escape)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="inference_kit.escape")
-
-
-def _escape(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+def _name_command(arguments: Sequence[str]) -> Sequence[str]:
+    """Return the words with the command first, which is `run` where none is named."""
+    named = arguments and (not arguments[0].startswith("-") or arguments[0] in ("-h", "--help", "--version"))
+    return arguments if named else ["run", *arguments]
 
 
 def console_script() -> NoReturn:
@@ -84,14 +87,12 @@ def console_script() -> NoReturn:
 
 
 def _dispatch(arguments: list[str], registries: Registries) -> int:
-    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help", "--version")):
-        arguments = ["run", *arguments]
+    log_to_terminal(None)
     command = arguments[0]
     if command in OWN_FLAGS:
         return int(importlib.import_module(f"inference_kit.cli.{command}").execute(arguments[1:], registries))
     if not command.startswith("-") and command not in COMMANDS:
         raise unknown(command, COMMANDS, "command")
-    log_to_terminal(None)
     parser = Parser(prog="main.py", description="How much does a language model gain from thinking longer?")
     parser.add_argument("--version", action="version", version=__version__)
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)

@@ -7,13 +7,15 @@ threads do; what they had not finished is not stored, so the same command does i
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
 from typing import Any, NoReturn
 
 LAST_SECONDS = 1.0
@@ -22,7 +24,28 @@ LAST_SECONDS = 1.0
 _NAME = "blocking-work"
 
 
-class _Threads(ThreadPoolExecutor):
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: the process is to end, where Ctrl-C may only stop a reply."""
+
+
+@contextlib.contextmanager
+def sigterm_interrupts() -> Iterator[None]:
+    """Raise `Terminated` on SIGTERM in the `with` block; on a thread that gets no signals, do nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
+class Threads(ThreadPoolExecutor):
     """Threads for blocking work, for which asyncio does not wait at its end."""
 
     def __init__(self) -> None:
@@ -45,14 +68,17 @@ def run_until_told(job: Coroutine[Any, Any, None]) -> None:
     async def run_job() -> None:
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
         assert task
-        loop.set_default_executor(_Threads())
+        loop.set_default_executor(Threads())
         loop.add_signal_handler(signal.SIGTERM, task.cancel)
         await job
 
+    before = signal.getsignal(signal.SIGTERM)
     try:
         asyncio.run(run_job())
     except asyncio.CancelledError as error:
         raise KeyboardInterrupt from error
+    finally:
+        signal.signal(signal.SIGTERM, before)  # the loop has put the system's own in its place
 
 
 def leave(code: int) -> NoReturn:

@@ -20,6 +20,7 @@ ESCAPE = "backslashreplace"
 
 _SPACE = "Free some space and start again; everything finished is kept."
 _ACCESS = "Choose another place, or mend its permissions."
+_FILES = f"Raise the limit (ulimit -n 4096), or lower {named('server_concurrency')}; everything finished is kept."
 _DISK_ERRORS: dict[int | None, tuple[str, str]] = {
     errno.ENOSPC: ("the disk is full", _SPACE),
     errno.EDQUOT: ("the disk quota is used up", _SPACE),
@@ -32,6 +33,8 @@ _DISK_ERRORS: dict[int | None, tuple[str, str]] = {
     errno.EEXIST: ("a file of this name is in the way of a folder", "Check the path."),
     errno.EISDIR: ("this is a folder", "Name a file."),
     errno.ENAMETOOLONG: ("the name is too long", f"Choose a shorter {named('exp_name')} or path."),
+    errno.EMFILE: ("too many files are open", _FILES),
+    errno.ENFILE: ("too many files are open on this machine", _FILES),
     errno.EIO: ("the disk reports an error", "Choose another place; everything finished is kept."),
 }
 

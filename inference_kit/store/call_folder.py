@@ -46,7 +46,7 @@ _BEFORE_KEY = b'{"key": "'
 _AFTER_KEY = b'", "run": '
 _KEY = slice(len(_BEFORE_KEY), len(_BEFORE_KEY) + 32)
 _RUN = _KEY.stop + len(_AFTER_KEY)
-_OPEN_FILES = 64
+_OPEN_FILES = 16
 _LINE = 4096
 """Bytes that are read of a line at first."""
 

@@ -103,3 +103,29 @@ def test_ctrl_c_says_how_to_go_on_wherever_it_comes(
     words = ["run", "--model", "seeded", "--dataset", "mine", "--work-dir", str(home), "--log-level", "ERROR"]
     assert cli.main(words, Registries({"seeded": SeededEngine}, {}, data, home)) == 130
     assert capsys.readouterr().err.startswith(said)
+
+
+def test_sigterm_interrupts_a_command_wherever_it_is() -> None:
+    """Issue 12: exit 130, as for Ctrl-C, where no loop is running."""
+    command = [sys.executable, "main.py", "grade", "-"]
+    process = subprocess.Popen(command, cwd=HOME, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdin
+    assert process.stderr
+    # More than a pipe holds, so that it is read when this returns; the command then waits for the rest.
+    process.stdin.write('{"id": 0, "gold": "1", "response": "1"}\n' * 10_000)
+    process.stdin.flush()
+    process.terminate()
+    assert process.wait(timeout=30) == 130
+    assert process.stderr.read() == "Interrupted. Nothing is lost: the same command goes on.\n"
+
+
+@pytest.mark.parametrize("place", ["inference_kit.experiment.run.write_finals", "inference_kit.cli.words.choose_parts"])
+def test_sigterm_says_how_to_go_on_wherever_it_comes(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
+    """Issue 12: in set-up, and while votes are taken after the loop has ended."""
+    data = {"mine": partial(SimpleDataset, dataset_name="mine", dataset_path=str(home / "mine.jsonl"))}
+    monkeypatch.setattr(place, lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
+    words = ["run", "--model", "seeded", "--dataset", "mine", "--work-dir", str(home), "--log-level", "ERROR"]
+    assert cli.main(words, Registries({"seeded": SeededEngine}, {}, data, home)) == 130
+    assert capsys.readouterr().err.startswith("Interrupted")

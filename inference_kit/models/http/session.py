@@ -22,6 +22,7 @@ from inference_kit.budget import applied_budget
 from inference_kit.errors import EngineError, UserError, named
 from inference_kit.models.http.connection import explain_tls, find_proxy
 from inference_kit.models.http.pacing.fairness import FairQueue
+from inference_kit.models.http.pacing.open_files import limit_connections
 from inference_kit.models.http.pacing.rate_limit import RateLimit
 from inference_kit.models.http.refusals import RETRIED, Denied, Refusal, Refused, Unreachable, read_refusal
 from inference_kit.models.http.retries import LONGEST_THROTTLE_SECONDS, TIMEOUT_WEIGHT, Failure, NoConnection, Retries
@@ -392,7 +393,7 @@ class HttpSession:
                 proxy=proxy.url if proxy else None,
                 proxy_auth=aiohttp.BasicAuth(proxy.user, proxy.password) if proxy and proxy.user else None,
             )
-            rate_limit = RateLimit(self._settings.server_concurrency)
+            rate_limit = RateLimit(limit_connections(self._settings.server_concurrency))
             self._connections = _Connections(loop, client, rate_limit, FairQueue(), proxy.url if proxy else "")
         return self._connections
 
