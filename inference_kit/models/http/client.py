@@ -130,7 +130,9 @@ class CompletionClient:
         missing = set(range(task.prompt.n))
         while missing:
             batches = self._plan_batches(task, sorted(missing))
-            async with aclosing(merge([_ask_for_all_or_one(ask, batch) for batch in batches])) as answers:
+            # No generator around another where one does: each costs as much as a good part of the answer.
+            sources = [ask(each) if len(each) == 1 else _ask_for_all_or_one(ask, each) for each in batches]
+            async with aclosing(sources[0] if len(sources) == 1 else merge(sources)) as answers:
                 async for place, item in answers:
                     if isinstance(item, Completion):
                         missing.remove(place)
@@ -351,14 +353,14 @@ def _limit_bytes(requests: RequestBuilder, body: Mapping[str, Any]) -> int:
 async def _ask_for_all_or_one(
     ask: Callable[[list[int]], AsyncGenerator[tuple[int, Item], None]], places: list[int]
 ) -> AsyncGenerator[tuple[int, Item], None]:
-    """Ask for all of `places`, and where the server refuses that for the first one alone, as n may be to blame."""
+    """Ask for all of several `places`; where the server refuses that, for the first alone, as n may be to blame."""
     try:
         async with aclosing(ask(places)) as answers:
             async for found in answers:
                 yield found
         return
     except Refused as refusal:
-        if len(places) == 1 or refusal.status not in WRONG_REQUEST:
+        if refusal.status not in WRONG_REQUEST:
             raise
     async with aclosing(ask(places[:1])) as answers:  # raises again where n is not to blame
         async for found in answers:

@@ -7,7 +7,7 @@ Promises: an answer that is not what the protocol says raises `Malformed`; token
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from inference_kit.errors import EngineError, named
 from inference_kit.models.http.untrusted_json import Malformed, as_count, as_list, as_object, as_text, shorten
@@ -25,9 +25,11 @@ BYTES_OF_A_TOKEN = 4
 """The usual length of a token, where the server does not count."""
 
 
-@dataclass(frozen=True, slots=True)
-class TokenLogprob:
-    """One generated token, and the likeliest in its place with their log-probabilities, likeliest first."""
+class TokenLogprob(NamedTuple):
+    """One generated token, and the likeliest in its place with their log-probabilities, likeliest first.
+
+    A named tuple, which is built three times as fast as a frozen dataclass: a reply has hundreds.
+    """
 
     text: str
     logprob: float
@@ -134,13 +136,11 @@ def read_logprobs(logprobs: Any) -> tuple[TokenLogprob, ...]:
     if not isinstance(logprobs, dict):
         return ()
     if isinstance(content := logprobs.get("content"), list):
-        tokens = [as_object(each, "a token") for each in content]
-        if any(map(_is_unknown, (each.get("logprob") for each in tokens))):
+        if not all(isinstance(each, dict) for each in content):
+            raise Malformed("a token is no object")
+        if any((value := each.get("logprob")) is None or value != value for each in content):  # NaN is not itself
             return ()
-        return tuple(
-            TokenLogprob(*_read_token(each), top=tuple(map(_read_token, each.get("top_logprobs") or ())))
-            for each in tokens
-        )
+        return tuple([TokenLogprob(*_read_token(each), _read_top(each.get("top_logprobs"))) for each in content])
     if not isinstance(texts := logprobs.get("tokens"), list):
         return ()
     values = as_list(logprobs.get("token_logprobs"), "token_logprobs")
@@ -277,8 +277,8 @@ def _read_counts(data: Mapping[str, Any]) -> tuple[int | None, int | None]:
 
     Some services leave reasoning out of what was written, and have it in the total only.
     """
-    written, read, total = (read_count(data, f"{name}_tokens") for name in ("completion", "prompt", "total"))
-    if total is not None and read is not None:
+    written, read = read_count(data, "completion_tokens"), read_count(data, "prompt_tokens")
+    if read is not None and (total := read_count(data, "total_tokens")) is not None:
         written = max(written or 0, total - read)
     return written, read
 
@@ -287,8 +287,8 @@ def read_count(data: Mapping[str, Any], name: str) -> int | None:
     """Read a count of the answer's `usage`, None where the server does not tell it."""
     usage = as_object(data.get("usage") or {}, "usage")
     count = usage.get(name)
-    if count is None:
-        count = usage.get(OTHER_NAMES.get(name, name))
+    if count is None and name in OTHER_NAMES:
+        count = usage.get(OTHER_NAMES[name])
     return None if count == -1 else as_count(count)
 
 
@@ -304,8 +304,17 @@ def _is_unknown(logprob: Any) -> bool:
     return logprob is None or (isinstance(logprob, float) and math.isnan(logprob))
 
 
+def _read_top(tokens: Any) -> tuple[Top, ...]:
+    """Read the likeliest tokens in the place of one."""
+    return tuple(map(_read_token, as_list(tokens, "top_logprobs"))) if tokens else ()
+
+
 def _read_token(data: Any) -> Top:
-    """Read a token of chat and its log-probability."""
+    """Read a token of chat and its log-probability; what is usual is seen at once, because there are hundreds."""
+    if isinstance(data, dict):
+        text, logprob = data.get("token"), data.get("logprob")
+        if type(text) is str and type(logprob) is float and -9999.0 <= logprob <= 0.0:
+            return text, logprob
     return as_text(as_object(data, "a token").get("token")), _read_logprob(data.get("logprob"))
 
 
