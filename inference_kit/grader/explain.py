@@ -7,8 +7,8 @@ Promises: grades with the pool that is given, so what is shown is what a run wou
 from collections.abc import Iterator
 
 from inference_kit.grader.finding.boxes import find_boxes
-from inference_kit.grader.finding.choice import is_choice
-from inference_kit.grader.finding.extract import drop_thinking, find_candidates
+from inference_kit.grader.finding.extract import find_candidates, read_wanted
+from inference_kit.grader.finding.thoughts import drop_thinking
 from inference_kit.grader.reading.parse import clean, parse
 from inference_kit.grader.similarity import measure_similarity
 from inference_kit.grader.values import (
@@ -35,7 +35,7 @@ LONGEST = 200
 
 def explain(pool: GraderPool, gold: str, response: str) -> Iterator[str]:
     """Yield a line for each stage: boxes, candidates, how both sides are read, each verdict, the grade."""
-    found = find_candidates(response, wants_letter=is_choice(gold))
+    found = find_candidates(response, wanted=read_wanted([gold], "math"))
     boxed = find_boxes(drop_thinking(response))
     yield f"boxes       {len(boxed)}"
     for place, candidate in enumerate(found, start=1):

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from inference_kit.grader.comparing.texts import Comparison, are_written_alike
-from inference_kit.grader.finding.choice import is_choice
-from inference_kit.grader.finding.extract import find_candidates
+from inference_kit.grader.finding.boxes import find_boxes
+from inference_kit.grader.finding.expressions import FORMULA, take_inside
+from inference_kit.grader.finding.extract import find_candidates, read_wanted
 from inference_kit.grader.verdicts import NO, UNKNOWN
 from inference_kit.records import AnswerKind
 
@@ -23,18 +24,20 @@ Compare = Callable[[str, str, AnswerKind], Comparison]
 
 @dataclass(frozen=True, slots=True)
 class GradeItem:
-    """A response to be graded; `gold` may be several acceptable answers."""
+    """A response to be graded; `gold` may be several acceptable answers, `cut_off` says that a limit ended it."""
 
     gold: str | tuple[str, ...]
     response: str
     kind: AnswerKind = "math"
     choices: tuple[str, ...] = ()
     strict: bool = False
+    cut_off: bool = False
 
     @property
     def golds(self) -> tuple[str, ...]:
-        """The acceptable answers, also where there is one."""
-        return (self.gold,) if isinstance(self.gold, str) else self.gold
+        """The acceptable answers, also where there is one; of a worked solution, what follows its `####`."""
+        golds = (self.gold,) if isinstance(self.gold, str) else self.gold
+        return tuple(map(_read_gold, golds)) if any("####" in gold for gold in golds) else golds
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def grade_item(item: GradeItem, compare: Compare) -> Grade | None:
     """
     golds = item.golds
     if any(len(item.response) < len(gold) + WRAPPING and are_written_alike(gold, item.response) for gold in golds):
-        return Grade(True, True, item.response, "string")
+        return Grade(True, True, _unwrap(item.response), "string")
     found = _find(item)
     if not found:
         return Grade(False, False, None, "no_answer")
@@ -80,11 +83,27 @@ def grade_item(item: GradeItem, compare: Compare) -> Grade | None:
     return Grade(False, False, found[-1], last.method)
 
 
+def _read_gold(gold: str) -> str:
+    """Return what follows the `####` of a worked solution, as GSM8K stores it; any other gold answer as it is."""
+    _, marker, final = gold.rpartition("####")
+    return final.strip() if marker and final.strip() else gold
+
+
+def _unwrap(response: str) -> str:
+    """Return the answer of a response that is nothing but the gold answer: what its box or its dollars hold."""
+    boxes = find_boxes(response)
+    bare = boxes[-1] if boxes else response.strip()
+    formula = FORMULA.fullmatch(bare)
+    return take_inside(formula) if formula else bare
+
+
 def _find(item: GradeItem) -> list[str]:
     """Return the candidates of a response: letters where the gold answer is one, and anything where it names none."""
-    wants_letter = item.kind == "math" and any(map(is_choice, item.golds))
-    found = find_candidates(item.response, item.kind, item.choices, wants_letter=wants_letter)
-    return found or (find_candidates(item.response, item.kind, item.choices) if wants_letter else [])
+    wanted = read_wanted(item.golds, item.kind)
+    found = find_candidates(item.response, item.kind, item.choices, wanted=wanted, cut_off=item.cut_off)
+    if found or wanted != "letter" or item.kind == "choice":
+        return found
+    return find_candidates(item.response, item.kind, item.choices, cut_off=item.cut_off)
 
 
 def _compare_with_any(golds: Sequence[str], answer: str, kind: AnswerKind, compare: Compare) -> Comparison:

@@ -170,7 +170,8 @@ def test_what_is_meant_to_explode_is_refused_at_once(text: str) -> None:
     started = time.process_time()
     parse(text)
     find_candidates(text)
-    find_candidates(text, wants_letter=True)
+    find_candidates(text, wanted="letter")
+    find_candidates(text, wanted="words")
     is_choice(text)
     assert _verdict("42", text) is not YES
     similarity(text, text)

@@ -7,6 +7,7 @@ Promises: symmetric; unknown only where a proof is needed and nobody is given wh
 import re
 from typing import NamedTuple
 
+from inference_kit.grader.comparing.labelled import Option, split_options
 from inference_kit.grader.comparing.rules import Prove
 from inference_kit.grader.comparing.structures import compare_values
 from inference_kit.grader.finding.choice import find_letter
@@ -30,7 +31,7 @@ from inference_kit.grader.values import (
     Value,
     is_expression,
 )
-from inference_kit.grader.verdicts import UNKNOWN, YES, Verdict, decide
+from inference_kit.grader.verdicts import NO, UNKNOWN, YES, Verdict, decide
 from inference_kit.records import AnswerKind
 
 METHODS: dict[type[Value], str] = {
@@ -74,6 +75,23 @@ def compare_texts(gold: str, answer: str, kind: AnswerKind, prove: Prove = _leav
         return Comparison(decide(_read_letter(gold) == _read_letter(answer)), "choice")
     if kind == "text":
         return _compare_words(gold, answer)
+    options = split_options(gold, answer)
+    comparison = _compare_options(*options, prove) if options else None
+    if comparison and comparison.verdict is not NO:
+        return comparison
+    return _compare_mathematics(gold, answer, prove)
+
+
+def _compare_options(a: Option, b: Option, prove: Prove) -> Comparison:
+    """Compare what both sides have: letters, values or both; a letter alone is no value."""
+    if a.letter and b.letter and a.letter != b.letter:
+        return Comparison(NO, "choice")
+    if a.value is not None and b.value is not None:
+        return _compare_mathematics(a.value, b.value, prove)
+    return Comparison(decide(a.letter is not None and a.letter == b.letter), "choice")
+
+
+def _compare_mathematics(gold: str, answer: str, prove: Prove) -> Comparison:
     a, b = parse(gold), parse(answer)
     if isinstance(a, Num) and isinstance(b, Num):
         return Comparison(prove_equal(a, b), "number")

@@ -11,10 +11,18 @@ from typing import NamedTuple
 LONGEST_UNCLOSED = 400
 MOST_JOINED = 32
 BEFORE_BOX = 16
-"""How far before `box` its command may begin."""
+"""How far before `ox` its command may begin."""
 
 LONGEST_BETWEEN = 80
-BOX_TOKEN = re.compile(r"\\{1,4}(?:[a-z]{0,9}boxed|fbox|framebox)\s{0,9}\{?|\\[{}\\]|[{}]")
+BOX_TOKEN = re.compile(
+    r"\\{1,4}(?:[a-z]{0,9}[bB]oxed|fbox|framebox)\s{0,9}\{?|(?:\x08o|(?<![A-Za-z\\])bo)xed\{|\\[{}\\]|[{}]"
+)  # a program that took `\b` for a backspace left the rest of the command
+PLACEHOLDER = re.compile(
+    r"(?:\\(?:text|mathrm|textbf)\{)?(?:[.…?,;:_*\s-]|\\[lcd]?dots|\\square"
+    r"|(?:(?:your|the|final|correct)[ _])*answer(?: here)?)+\}?",
+    re.IGNORECASE,
+)
+LONGEST_PLACEHOLDER = 40
 UNBRACED = re.compile(r"\s{0,9}([^\s{}$\\]{1,99})")
 BETWEEN_BOXES = re.compile(
     r"(?:[\s$,;、，&.]|\\[()\[\],;]|\\q?quad|\\(?:text|mbox|textnormal)\s?\{\s?(?:and|or|,)\s?\}|and|or|和|或|以及)*"
@@ -32,11 +40,12 @@ class Box(NamedTuple):
 def find_boxes(text: str) -> list[str]:
     r"""Return the contents of all outermost boxes in order, without repetition; boxes side by side make one list, last.
 
-    A box that is never closed reaches to the next `$` or the end of its line; `\boxed 3` holds the next word.
+    A box that is never closed reaches to the next `$` or the end of its line; `\boxed 3` holds the next word, and
+    `\boxed{...}` nothing.
     """
-    if "box" not in text:
+    if "ox" not in text:
         return []
-    boxes = [box for box in _scan(text) if box.content.strip()]
+    boxes = [box for box in _scan(text) if box.content.strip() and not _is_placeholder(box.content.strip())]
     found = list(dict.fromkeys(box.content for box in boxes))
     if len(boxes) > 1:
         joined = _join_last(text, boxes)
@@ -52,7 +61,7 @@ def _scan(text: str) -> Iterator[Box]:
     """Yield each outermost box; the stack holds a box for each brace that opens one, and None for other braces."""
     opened: list[tuple[int, int] | None] = []
     closed: list[Box] = []
-    for token in BOX_TOKEN.finditer(text, max(0, text.find("box") - BEFORE_BOX)):
+    for token in BOX_TOKEN.finditer(text, max(0, text.find("ox") - BEFORE_BOX)):
         shown = token.group()
         if shown == "{":
             opened.append(None)
@@ -71,6 +80,11 @@ def _scan(text: str) -> Iterator[Box]:
     if unclosed is not None and (not closed or unclosed[0] > closed[-1].start):
         rest = re.split(r"[$\n]", text[unclosed[1] : unclosed[1] + LONGEST_UNCLOSED], maxsplit=1)[0]
         yield Box(unclosed[0], unclosed[1] + len(rest), rest)
+
+
+def _is_placeholder(content: str) -> bool:
+    """Say whether a box shows where an answer would stand, as in "answer in \\boxed{...} format"."""
+    return len(content) <= LONGEST_PLACEHOLDER and PLACEHOLDER.fullmatch(content) is not None
 
 
 def _join_last(text: str, boxes: list[Box]) -> list[str]:

@@ -1,46 +1,61 @@
-"""Find formulas and numbers in prose.
+"""Find the mathematics that a text ends or begins with: one formula, number or expression, or several that are listed.
 
-Why: a text that marks no answer mostly ends with it: in its last formula, or as its last number.
+Why: a text that marks no answer mostly ends with it, and `x = -6 and x = 5` is one answer.
 Promises: linear; the end of the text only.
 """
 
+import itertools
 import re
+from typing import Literal
 
+from inference_kit.grader.finding.expressions import Item, find_items
 from inference_kit.grader.reading.parse import COMMAND
 
 LOOKED_AT = 1600
 """The last characters of a text in which its last formula or number is looked for."""
 
-FORMULA = re.compile(
-    r"\$\$([^$]{1,2000})\$\$|\\\[((?:[^\\]|\\[^\]]){1,2000})\\\]|\\\(((?:[^\\]|\\[^)]){1,2000})\\\)"
-    r"|(?<!\\)\$((?:[^$\\\n]|\\.){1,2000})\$",
-    re.DOTALL,
+MOST_LISTED = 32
+SENTENCE_END = re.compile(r"(?<=[.?])\s+|(?<=!)\s+(?![a-z])|\n+|[。！？।॥۔؟።։．｡၊]")
+DISPLAYED = re.compile(r"\$\$[^$]{1,2000}\$\$|\\\[(?:[^\\]|\\[^\]]){1,2000}\\\]", re.DOTALL)
+AND = re.compile(
+    r"\s*[,，、;]?\s*(?:\b(?:and|or|und|oder|et|ou|y|o|e|и|или|και|ve|và|و|או|또는|och|en)\b|和|与|與|或|以及|と)\s*",
+    re.IGNORECASE,
 )
-NUMBER = re.compile(
-    r"(?<![\w.\\^{/])[-−–]?\s?[$€£¥]?\s?"
-    r"(?:\\[dtc]?frac\s?\{[^{}]{1,40}\}\s?\{[^{}]{1,40}\}"
-    r"|(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:e[-+]?\d+)?(?:\s?/\s?\d+)?|\.\d+)"
-    r"(?:\s?\\?%)?(?![A-Za-z_^{\\])"
+COMMA = re.compile(r"\s*[,，、;；]\s*")
+LISTED = re.compile(r"(?:\b(?:are|is|were|be|equals?|namely)|[:=：是为為])\s*$")
+"""What stands before a list without `and`: `the values are 1, 2, 3`, but not `in 2020, 35 people came`."""
+
+TAKEN_TOGETHER = re.compile(
+    r"\b(?:between|from|(?:sum|product|difference|multiples?|factors?|gcd|lcm|average|mean|ratio|quotient)\s+of)\s*$"
 )
-SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+|[。！？।]")
+"""What stands before numbers that are no list of answers: `the sum of 14 and 20`."""
+
+RELATION = re.compile(r"[=<>≤≥≠]|\\(?:le|ge|ne|lt|gt|leq|geq|neq|in)(?![A-Za-z])")
+NAMED = re.compile(r"\\?[A-Za-z]+(?:_\{?\w{1,9}\}?)?\s*=")
 
 
 def find_last_mathematics(text: str) -> str | None:
-    """Return the last formula or number, right of its last equals sign, of the last sentence that has one."""
-    for sentence in reversed(_split_sentences(text[-LOOKED_AT:])):
-        formulas = list(FORMULA.finditer(sentence))
-        numbers = list(NUMBER.finditer(sentence, formulas[-1].end() if formulas else 0))
-        if numbers:
-            return numbers[-1].group().strip()
-        if formulas:
-            return take_right_side(take_inside(formulas[-1]))
+    """Return the last mathematics of the last sentence that has any, of a calculation its result."""
+    for sentence in reversed(split_sentences(text[-LOOKED_AT:])):
+        items = find_items(sentence)
+        if items:
+            return _write(sentence, items, len(items) - 1)
     return None
 
 
-def _split_sentences(text: str) -> list[str]:
+def find_first_mathematics(sentence: str) -> str | None:
+    """Return the mathematics that a sentence begins with."""
+    items = find_items(sentence[:LOOKED_AT])
+    if not items or sentence[: items[0].start].strip():
+        return None
+    ends = range(min(len(items), MOST_LISTED) - 1, -1, -1)
+    return _write(sentence, items, next(last for last in ends if _find_beginning(sentence, items, last) == 0))
+
+
+def split_sentences(text: str) -> list[str]:
     """Split into sentences; a displayed formula stays with the one before it."""
-    joined = FORMULA.sub(lambda found: " ".join(found.group().split()), text)
-    return [sentence for sentence in SENTENCE_END.split(joined) if sentence]
+    joined = DISPLAYED.sub(lambda found: " ".join(found.group().split()), text)
+    return [sentence for sentence in SENTENCE_END.split(joined) if sentence and sentence.strip()]
 
 
 def take_right_side(formula: str) -> str:
@@ -50,6 +65,40 @@ def take_right_side(formula: str) -> str:
     return right.strip() if right.strip() and left and (is_calculation or "=" in left) else formula
 
 
-def take_inside(formula: re.Match[str]) -> str:
-    """Return what stands between the dollars or brackets of a `FORMULA`."""
-    return next(part for part in formula.groups() if part is not None).strip()
+def _write(sentence: str, items: list[Item], last: int) -> str:
+    """Return an item, with those before it that stand in one list with it."""
+    first = _find_beginning(sentence, items, last)
+    written = take_right_side(items[first].text)
+    for before, item in itertools.pairwise(items[first : last + 1]):
+        joint = sentence[before.end : item.start].strip(" ,，、").lower()
+        bounds = joint in ("and", "or") and _classify(item) == "bound"
+        written += (f" \\text{{ {joint} }} " if bounds else ", ") + item.text
+    return written
+
+
+def _find_beginning(sentence: str, items: list[Item], last: int) -> int:
+    """Return the place of the first item of the list that ends with an item; a single item is its own beginning."""
+    first = last
+    kind = _classify(items[last])
+    joined = False
+    while first and last - first < MOST_LISTED and _classify(items[first - 1]) == kind != "calculation":
+        between = sentence[items[first - 1].end : items[first].start]
+        if AND.fullmatch(between):
+            joined = True
+        elif not COMMA.fullmatch(between):
+            break
+        first -= 1
+    before, after = sentence[: items[first].start], sentence[items[last].end :]
+    if TAKEN_TOGETHER.search(before):
+        return last
+    listed = (not before.strip() or LISTED.search(before)) and not after.strip(" .!*")
+    return first if joined or listed or kind in ("name", "brackets") else last
+
+
+def _classify(item: Item) -> Literal["calculation", "name", "bound", "brackets", "value"]:
+    """Say what an item is as a part of a list, whose parts are alike; results of calculations are no list."""
+    if RELATION.search(item.text):
+        if NAMED.match(item.text) and item.text.count("=") == 1:
+            return "name"
+        return "calculation" if "=" in item.text and not re.search("[<>]", item.text) else "bound"
+    return "brackets" if item.text[0] in "([{" or item.text.startswith("\\{") else "value"

@@ -1,4 +1,4 @@
-"""Find the words that announce an answer: "the answer is", "ans:", and their like in ten languages.
+"""Find the words that announce an answer: "the answer is", "ans:", and their like in thirty languages.
 
 Why: where there is no box, models say that what follows is the answer.
 Promises: linear; the last marker comes first, and of each word a few are looked at.
@@ -12,29 +12,58 @@ ENDING = 400
 MOST_MARKERS = 8
 """Of one word: more often it is no marker, and the text is not to be searched forever."""
 
+COLON = r"\s?(?:\*\*\s?)?[:：=]"
 MARKERS = {
     "answer": r"answers?\s{0,3}(?:\*\*\s{0,3})?(?:is|are|[:=]|(?:\*\*)?\s{0,9}(?=[$\n]|\\[(\[]))(?:\s{0,3}\*\*)?",
     "ans": r"ans\.?\s{0,3}[:=]",
     "result": r"result\s{0,3}(?:is|[:=])",
-    "correct": r"correct\s(?:option|choice)\sis",
+    "correct": r"correct\s(?:option|choice|letter)\s?(?:is|:)",
     "a:": r"a:",
-    "réponse": r"réponse(?:\sfinale)?\s?(?:est|:)",
-    "respuesta": r"respuesta(?:\sfinal|\scorrecta)?\s?(?:es|:)",
-    "antwort": r"antwort\s?(?:ist|lautet|:)",
-    "risposta": r"risposta\s?(?:è|:)",
-    "resposta": r"resposta\s?(?:é|:)",
-    "ответ": r"ответ\s?[:—-]",
-    "答案": r"答案(?:是|为|為|應該是|应该是)?\s?[:：]?",
+    "réponse": rf"réponse(?:\s(?:finale|correcte))?(?:\sest|{COLON})",
+    "respuesta": rf"respuesta(?:\s(?:final|correcta))?(?:\ses|{COLON})",
+    "antwort": rf"antwort(?:\s(?:ist|lautet|is)|{COLON})",
+    "risposta": rf"risposta(?:\s(?:finale|corretta))?(?:\sè|{COLON})",
+    "resposta": rf"resposta(?:\s(?:final|correta))?(?:\s(?:é|és)|{COLON})",
+    "antwoord": rf"antwoord(?:\sis|{COLON})",
+    "jibu": rf"jibu(?:\sla\smwisho)?(?:\sni|{COLON})",
+    "cevap": rf"cevap{COLON}",
+    "cevabı": rf"cevabı{COLON}",
+    "jawaban": rf"jawaban(?:nya)?(?:\s(?:akhir|akhirnya))?(?:\sadalah|{COLON})",
+    "svar": rf"svar(?:et)?(?:\s(?:är|er)|{COLON})",
+    "odpowiedź": rf"odpowiedź(?:\s(?:to|brzmi)|{COLON})",
+    "odpověď": rf"odpověď(?:\sje|{COLON})",
+    "válasz": rf"válasz{COLON}",
+    "vastaus": rf"vastaus(?:\son|{COLON})",
+    "răspuns": rf"răspunsul(?:\seste|{COLON})|răspuns{COLON}",
+    "đáp án": rf"đáp án(?:\s(?:đúng|cuối cùng))?(?:\slà|{COLON})",
+    "đáp số": rf"đáp số(?:\slà|{COLON})",
+    "câu trả lời": rf"câu trả lời(?:\scuối cùng)?(?:\slà|{COLON})",
+    "ответ": r"ответ\s?(?:[:—-]|равен|будет|составляет|это)",
+    "відповідь": r"відповідь\s?[:—-]",
+    "απάντηση": rf"απάντηση(?:\sείναι|{COLON})",
+    "답": r"답(?:변)?(?:은|\s?[:：])",
+    "答案": r"答案(?:应该是|應該是|应为|應為|是|为|為|就是)?\s?(?:\*\*)?[:：]?",
+    "答：": r"答：",
+    "答:": r"答:",
     "故选": r"故选[:：]?",
     "故選": r"故選[:：]?",
     "选择": r"选择",
     "应选": r"应选",
     "结果": r"结果(?:是|为)",
-    "答えは": r"答えは",
-    "답은": r"답은",
-    "الجواب": r"الجواب(?:\sهو)?\s?:?",
-    "الإجابة": r"الإجابة(?:\sهي)?\s?:?",
+    "答え": r"答え(?:は|[:：])",
+    "解答": r"解答[:：]",
+    "الجواب": r"الجواب(?:\sالنهائي)?(?:\sهو)?\s?:?",
+    "الإجابة": r"الإجابة(?:\s(?:النهائية|الصحيحة))?(?:\sهي)?\s?:?",
+    "پاسخ": r"پاسخ(?:\sنهایی)?\s?(?:برابر است با|[:،])?",
+    "جواب": r"جواب\s?:?",
+    "התשובה": r"התשובה(?:\sהסופית)?\s?(?:היא|:)",
+    "תשובה:": r"תשובה:",
     "उत्तर": r"उत्तर(?:\sहै)?\s?[:है]?",
+    "উত্তর": r"উত্তর\s?(?:হল|হলো|:)",
+    "సమాధానం": r"సమాధానం\s?:?",
+    "பதில்": r"பதில்\s?:?",
+    "விடை": r"விடை\s?:?",
+    "คำตอบ": r"คำตอบ(?:สุดท้าย)?\s?(?:คือ|:)",
 }
 """Words that announce the answer, and how each goes on where it does."""
 
@@ -70,4 +99,4 @@ def _may_begin_at(text: str, place: int, word: str) -> bool:
     before = text[place - 1] if place else "\n"
     if word == "a:":
         return text[place] == "A" and before == "\n"
-    return len(word) > 3 or not before.isalnum()
+    return len(word) > 4 or not word.isascii() or not before.isalnum()

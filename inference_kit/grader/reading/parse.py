@@ -36,9 +36,6 @@ DOUBLED = re.compile(
 """Commands whose backslash was doubled on the way, as JSON does; in a matrix the two end a row."""
 
 MOST_WRAPPERS = 12
-LONG_ENOUGH_FOR_PROSE = 40
-MOST_FOREIGN_LETTERS = 16
-MOST_WORDS = 4
 WORDS = re.compile(r"[A-Za-z]{2,}")
 COMMAND = re.compile(r"\\[A-Za-z]+")
 CHINESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]+")
@@ -84,19 +81,6 @@ def parse(text: str) -> Value:
 def is_parsed(text: str) -> bool:
     """Say whether an answer is understood, as mathematics or as words; else it equals its own writing only."""
     return not isinstance(parse(text), Unparsed)
-
-
-def is_bare_answer(text: str) -> bool:
-    """Say whether a text is an answer as it stands, not a sentence that holds one."""
-    if (
-        len(text) > LONG_ENOUGH_FOR_PROSE
-        and sum(sign.isalpha() and not sign.isascii() for sign in text) > MOST_FOREIGN_LETTERS
-    ):
-        return False
-    value = parse(text)
-    if isinstance(value, Text):
-        return len(WORDS.findall(text)) <= MOST_WORDS and not any(sign.isdigit() or sign == "$" for sign in text)
-    return not isinstance(value, Unparsed) or len(WORDS.findall(COMMAND.sub("", text))) <= 1
 
 
 @lru_cache(maxsize=8192)

@@ -1,0 +1,93 @@
+"""Find the words that a sentence answers with: "The curve is a hyperbola", "No, it is not", "So Emma is the tallest".
+
+Why: some answers are words, and models say them in whole sentences.
+Promises: linear; a negated sentence answers with no word of it; nothing longer than a few words is returned.
+"""
+
+import re
+from collections.abc import Sequence
+
+from inference_kit.grader.finding.formulas import split_sentences
+from inference_kit.grader.reading.parse import COMMAND, parse
+from inference_kit.grader.values import SetOf, Sym, Text
+
+LOOKED_AT = 1600
+MOST_WORDS = 4
+LONGEST_GOLD = 60
+YES_OR_NO = re.compile(r"[\s*_\"'“]*(yes|no|true|false)(?=[\s*_\"'”]*(?:[,.!;:—-]|$))", re.IGNORECASE)
+NOTHING = re.compile(
+    r"\b(?:there\s(?:is|are|exists?)|has|have|having)\s(no\s(?:(?:real|integer|such|valid|positive)\s){0,2}[a-z]{3,12})[\s*.!]*$",
+    re.IGNORECASE,
+)
+SAYS = re.compile(
+    r"\b(?:is|are|was|were|be|becomes?|remains?|equals?|called|named|falls|lands|happens|occurs|takes\splace)\s+"
+    r"(?:(?:on|in|at|by|called|named|always|thus|therefore|hence|indeed|also|clearly|definitely)\s+){0,3}"
+)
+NEGATED = re.compile(r"\b(?:not|never|neither|nor|cannot|no|without|unless|unlike)\b|n['’]t\b", re.IGNORECASE)
+OPEN = re.compile(r"\b(?:either|whether|or|if|than|maybe|perhaps|might|possibly)\b", re.IGNORECASE)
+"""Words of a sentence that decides nothing."""
+
+SUBJECT = re.compile(
+    r"(?:(?:So|Therefore|Thus|Hence|Then|Finally|Consequently|Clearly)[\s,]+|(?:In conclusion|As a result)[\s,]+)?"
+    r"(?P<name>[A-Z][a-z]{1,19})\s+(?:is|was|has|had|will|must|wins?|won|finish(?:es|ed)|came|comes|got|gets)\s"
+)
+NO_NAMES = frozenset(
+    "The It This That There They He She We You An All No Yes Since If When Let Each So Therefore Thus Hence Then "
+    "Finally Consequently Clearly In As And But Because For These Those Our One Here What Which Who Note Now".split()
+)
+CAPITALIZED = re.compile(r"\b[A-Z][a-z]+")
+
+
+def wants_words(golds: Sequence[str]) -> bool:
+    """Say whether gold answers are words, such as a name, `yes`, or `no solution`."""
+    return any(_are_words(gold) for gold in golds)
+
+
+def _are_words(gold: str) -> bool:
+    if len(gold) > LONGEST_GOLD or not re.search(r"[A-Za-z]{2}", gold) or any(sign.isdigit() for sign in gold):
+        return False
+    plain = re.sub(r"\\(?:text|textbf|mathrm|mbox|textit)\s*\{([^{}]*)\}|[$.]", r"\1", gold).strip()
+    if COMMAND.search(plain) or not re.fullmatch(r"[A-Za-z' -]+", plain) or len(plain.split()) > MOST_WORDS:
+        return False
+    return plain.lower() in ("yes", "no") or isinstance(parse(gold), Text | SetOf) or parse(gold) == Sym("reals")
+
+
+def find_said(text: str) -> list[str]:
+    """Return the words that the last sentence answers with, the likeliest last; nothing where it decides nothing."""
+    sentences = split_sentences(text[-LOOKED_AT:].replace("**", ""))
+    if not sentences:
+        return []
+    sentence = sentences[-1].strip()
+    said = _find_complement(sentence)
+    yes_or_no = YES_OR_NO.match(sentence) or (YES_OR_NO.match(sentences[0]) if not said else None)
+    return [*said, yes_or_no.group(1)] if yes_or_no else said
+
+
+def find_nothing(text: str) -> str | None:
+    """Return "no solution" and its like, where the last sentence says that there is none."""
+    sentences = split_sentences(text[-LOOKED_AT:].replace("**", ""))
+    nothing = NOTHING.search(sentences[-1]) if sentences else None
+    return nothing.group(1) if nothing else None
+
+
+def _find_complement(sentence: str) -> list[str]:
+    """Return what a sentence says that something is, and before it who that is, in "Emma is the tallest" the name."""
+    nothing = NOTHING.search(sentence)
+    if nothing:
+        return [nothing.group(1)]
+    if OPEN.search(sentence):
+        return []
+    says = next(reversed([*SAYS.finditer(sentence)]), None)
+    negated = NEGATED.search(sentence) is not None
+    found = []
+    if says:
+        complement = sentence[says.end() :].strip(" .!*\"'“”")
+        fits = 0 < len(complement.split()) <= MOST_WORDS and not re.search(r"[\d,;:$]", complement)
+        if fits and not (negated and NEGATED.search(sentence[: says.end()])):
+            found.append(complement)
+    subject = SUBJECT.match(sentence)
+    if subject and not negated and subject.group("name") not in NO_NAMES:
+        others = {name for name in CAPITALIZED.findall(sentence) if name not in NO_NAMES}
+        if others == {subject.group("name")}:
+            found.append(subject.group("name"))
+    return found
