@@ -216,8 +216,14 @@ class Context:
         return (self.step_scores(node) or (0.0,))[-1]
 
     def steps_of(self, node: Node) -> tuple[str, ...]:
-        """The reply up to `node` cut at the engine's separator and behind its thought; blank pieces are no steps."""
-        return split_steps(node.whole_text, self.calls.engine.separator)
+        """The reply up to `node` cut at the engine's separator and behind its thought; blank pieces are no steps.
+
+        What the last token of a step says behind the separator is the beginning of the next step, and shown with that.
+        """
+        separator, text = self.calls.engine.separator, node.whole_text
+        if node.finish_reason == "boundary" and self._growth.boundaries.get(node.path) == separator:
+            text = text.removesuffix(node.text.partition(separator)[2])
+        return split_steps(text, separator)
 
     def answer_of(self, node: Node) -> str | None:
         """The final answer in the reply that ends with `node`."""

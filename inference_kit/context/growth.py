@@ -29,7 +29,8 @@ WAVE = 4
 class Growth:
     """The nodes of one problem so far, and what makes more of them.
 
-    `max_tokens` and `max_calls` are what the problem may still cost in all, None for no limit.
+    `max_tokens` and `max_calls` are what the problem may still cost in all, None for no limit. `boundaries` are the
+    texts that were to end the steps, by the places of the nodes.
     """
 
     problem: Problem
@@ -38,6 +39,7 @@ class Growth:
     rules: Rules
     teller: Teller
     nodes: list[Node] = field(default_factory=list)
+    boundaries: dict[tuple[int, ...], str] = field(default_factory=dict)
     _n_children: Counter[tuple[int, ...]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -123,6 +125,7 @@ class Growth:
                     continue
                 child = _build_child(node, ordinals[position], end_of_step(item, step_tokens, room))
                 children[position] = child
+                self.boundaries[child.path] = config.boundary
                 self.teller.tell_written(child, distinct=step is None)
         except NoRoom as error:
             if not prompt.prefix and prompt.messages == self.problem.messages:

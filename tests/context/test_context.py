@@ -1,6 +1,7 @@
 """The context: seeds from paths, the call log, merging of equal texts, accounting."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from fakes import Likes, OutOfOrderEngine, SeededEngine
 from inference_kit.calls import Calls
 from inference_kit.context import Context, Rules
 from inference_kit.errors import BudgetSpent
-from inference_kit.records import GenerationConfig, Message, Problem
+from inference_kit.models.base import Engine
+from inference_kit.records import Completion, GenerationConfig, Message, Node, Problem, Prompt
 from inference_kit.search.best_of_n import best_of_n
 from inference_kit.search.greedy import greedy
 from inference_kit.store.call_log import CallLog
@@ -67,6 +69,32 @@ def test_a_trailing_separator_is_no_step() -> None:
     held = context(SeededEngine())
     [node] = asyncio.run(held.complete([held.root], 1))
     assert held.steps_of(node) == ("Think.", node.text.split("\n\n")[1])
+
+
+@pytest.mark.parametrize("step_tokens", [0, 8])
+def test_what_a_steps_last_token_says_behind_the_separator_is_shown_with_the_next_step(step_tokens: int) -> None:
+    """Issue 13, F11: a token such as `.\n\nSo we` made the reward model read "So we" as a step."""
+
+    class Overshoots(SeededEngine):
+        def vanilla_generate(self, prompts: Sequence[Prompt], config: GenerationConfig) -> list[list[Completion]]:
+            text = " add.\n\nThat is" if prompts[0].prefix else "First.\n\nSo we"
+            return [[Completion(text, "boundary", tokens=8) for _ in prompt.seeds] for prompt in prompts]
+
+        generate = Engine.generate
+
+    async def grow() -> tuple[Context, Node]:
+        held = context(Overshoots(), rules=Rules(step_tokens=step_tokens))
+        [first] = await held.expand([held.root], 1)
+        [second] = await held.expand([first], 1)
+        return held, second
+
+    held, node = asyncio.run(grow())
+    assert node.whole_text == "First.\n\nSo we add.\n\nThat is"
+    if step_tokens:  # where steps are so many tokens, what was written is what is shown
+        assert held.steps_of(node) == ("First.", "So we add.", "That is")
+    else:
+        assert held.steps_of(node.parent) == ("First.",)
+        assert held.steps_of(node) == ("First.", "So we add.")
 
 
 def test_greedy_asks_once_with_temperature_zero_and_no_seed(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 Why: a token alone loses spaces and halves of characters, so ids become text only behind what stands before them.
 Promises: the texts of steps written one after another, and the pieces of a reply's tokens, add up to what the tokenizer
-makes of all ids at once; a stop text and what follows it are cut; a text does not end within a character.
+makes of all ids at once; a stop text and what follows it are cut; a text does not end within a character. A special
+token that ends a step is the one of its kind that is shown.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -45,31 +46,56 @@ class Detokenizer:
     def build_end_finder(self, config: GenerationConfig) -> Callable[[Sequence[int]], FinishReason | None] | None:
         """Build what tells from the written ids whether a stop text or a step boundary has come; None without any.
 
-        It is asked after each token and decodes only the last few: a token is at least a byte of the text.
+        It is asked after each token and decodes only the last few: a token is at least a byte of the text. A stop text
+        may begin in the partial answer, as where a step has ended within it.
         """
-        endings = [(text, "stop") for text in config.stop] + (
-            [(config.boundary, "boundary")] if config.boundary else []
-        )
-        if not endings:
+        marks = self.find_marks(config)
+        texts: list[tuple[str, FinishReason]] = [(text, "stop") for text in config.stop if text not in marks]
+        if config.boundary and config.boundary not in marks:
+            texts.append((config.boundary, "boundary"))
+        ids: dict[int, FinishReason] = {
+            token: "stop" if text in config.stop else "boundary" for text, token in marks.items()
+        }
+        if not texts and not ids:
             return None
-        longest = max(len(text.encode()) for text, _ in endings)
+        longest = max((len(text.encode()) for text, _ in texts), default=0)
+        before_ids, before = self._read_tail(longest)
 
         def find_end(token_ids: Sequence[int]) -> FinishReason | None:
             """Find the ending among the last tokens; stop texts outrank the boundary."""
-            tail = self._decode(token_ids[-longest - 1 :])
-            found: list[FinishReason] = [reason for text, reason in endings if text in tail]  # type: ignore[misc]
-            return found[0] if found else None
+            if token_ids[-1] in ids:
+                return ids[token_ids[-1]]
+            seen, tail = "", self._decode(token_ids[-longest - 1 :])
+            if before and len(token_ids) <= longest:
+                seen, tail = before, self._decode_behind(before_ids, token_ids)
+            return next(
+                (reason for text, reason in texts if _find(text, seen if reason == "stop" else "", tail) is not None),
+                None,
+            )
 
         return find_end
+
+    def find_marks(self, config: GenerationConfig) -> dict[str, int]:
+        """Find which texts that end a reply or a step are special tokens, with their ids: no text ever shows these."""
+        found: dict[str, int] = {}
+        for text in (*config.stop, *([config.boundary] if config.boundary else [])):
+            id_ = self.tokenizer.convert_tokens_to_ids(text)  # of what is no token None, or that of the unknown one
+            if id_ is not None and self.tokenizer.convert_ids_to_tokens(id_) == text:
+                added = self.tokenizer.added_tokens_decoder.get(id_)
+                if added is not None and added.special:
+                    found[text] = id_
+        return found
 
     def build_completion(self, sequence: SequenceState) -> Completion:
         """Build the record of a finished sequence; a stop text and what follows it are cut."""
         assert sequence.finish_reason is not None
         text = self.decode(sequence.token_ids)
         if sequence.finish_reason == "stop":
-            text = text[: min((at for stop in sequence.config.stop if (at := text.find(stop)) >= 0), default=len(text))]
+            text = self._cut_stop(text, sequence.config.stop)
         else:
             text = text.rstrip(HALF_CHARACTER)
+        if sequence.finish_reason == "boundary" and sequence.config.boundary in self.find_marks(sequence.config):
+            text += sequence.config.boundary
         return Completion(
             text,
             sequence.finish_reason,
@@ -79,6 +105,17 @@ class Detokenizer:
             token_ids=() if sequence.finish_reason == "stop" else tuple(sequence.token_ids),
             details=tuple(self._cut_pieces(text, sequence.token_ids, sequence.details)),
         )
+
+    def _cut_stop(self, text: str, stops: Sequence[str]) -> str:
+        """Cut a text where the first stop text begins, which may be in the partial answer."""
+        _, before = self._read_tail(max((len(stop.encode()) for stop in stops), default=0))
+        places = [at for stop in stops if (at := _find(stop, before, text)) is not None]
+        return text[: max(0, min(places, default=len(text)))]
+
+    def _read_tail(self, n_bytes: int) -> tuple[tuple[int, ...], str]:
+        """Return the last tokens of the partial answer, which hold so many bytes of it, and their text."""
+        ids = self.prefix_ids[-max(n_bytes, NEIGHBOURS) :]
+        return ids, self._decode(ids).rstrip(HALF_CHARACTER) if ids else ""
 
     def _cut_pieces(self, text: str, token_ids: Sequence[int], details: Sequence[TokenDetails]) -> Iterator[Token]:
         """Cut `text` into one piece for each token, so that the pieces add up to it.
@@ -110,6 +147,12 @@ class Detokenizer:
         """Decode ids alone."""
         text: str = self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return text
+
+
+def _find(text: str, before: str, tail: str) -> int | None:
+    """Find where `text` begins that ends within `tail`, counted from its start; below 0 where it begins `before`."""
+    at = (before + tail).find(text, max(0, len(before) - len(text) + 1))
+    return at - len(before) if at >= 0 else None
 
 
 class GrowingText:

@@ -212,7 +212,8 @@ def _work(owner: Owner, member: Member) -> None:
     sequences: dict[int, SequenceState] = {}
     while (orders := owner.receive()) is not None:
         for number, new in orders.new.items():
-            find_end = Detokenizer(share.tokenizer, (), ()).build_end_finder(new.config)
+            prefix = new.prompt_ids[len(new.prompt_ids) - new.n_prefix :]
+            find_end = Detokenizer(share.tokenizer, new.prompt_ids, prefix).build_end_finder(new.config)
             sequences[number] = SequenceState(
                 new.prompt_ids, new.config, new.seed, new.max_tokens, find_end, new.n_prefix
             )

@@ -28,6 +28,7 @@ class Writer:
     ) -> None:
         self.config = config
         self._process, self._text, self._room, self._end_ids = process, text, room, end_ids
+        self._marks = text.find_marks(config)
 
     async def write(self, seeds: Sequence[int]) -> AsyncGenerator[tuple[int, Completion]]:
         """Write a completion with each seed; yield each with its place when it is whole."""
@@ -89,7 +90,7 @@ class Writer:
 
     def _build_sampling(self, room: int) -> dict[str, Any]:
         """Build the settings by vLLM's names; texts to stop at are all it needs to decode for."""
-        config, stops = self.config, self._stop_texts
+        config, stops = self.config, [text for text in self._stop_texts if text not in self._marks]
         return {
             "max_tokens": room,
             "temperature": config.temperature,
@@ -100,7 +101,7 @@ class Writer:
             "frequency_penalty": config.frequency_penalty,
             "presence_penalty": config.presence_penalty,
             "stop": stops,
-            "stop_token_ids": sorted(self._end_ids),
+            "stop_token_ids": sorted({*self._end_ids, *self._marks.values()}),
             "detokenize": bool(stops),
             "logprobs": LIKELIEST if config.token_details else 0 if config.logprobs else None,
         }
@@ -132,7 +133,9 @@ class Writer:
             return "length"
         if written.finish_reason != "stop":
             raise EngineError(f"vLLM gave the request up ({written.finish_reason})")
-        is_step = isinstance(written.stop, str) and written.stop not in self.config.stop
+        stops = (*self.config.stop, *(self._marks[text] for text in self.config.stop if text in self._marks))
+        is_step = written.stop in (self.config.boundary, self._marks.get(self.config.boundary, self.config.boundary))
+        is_step = is_step and written.stop not in stops
         return "boundary" if is_step else "stop"
 
     def _build_completion(self, sequence: SequenceState) -> Completion:
