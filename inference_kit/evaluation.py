@@ -14,15 +14,15 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from inference_kit.errors import named
+from loguru import logger
+
 from inference_kit.estimates import pass_at_k, wilson_interval
 from inference_kit.grader import Grade, GradeItem, GraderPool, is_parsed
 from inference_kit.grader.finding.boxes import find_boxes
 from inference_kit.grader.similarity import measure_similarity
 from inference_kit.records import Candidate, Record, Usage
-from inference_kit.registry import lookup
 from inference_kit.store.results import write_final
-from inference_kit.voting import VOTES, check_votes, find_known_fields
+from inference_kit.voting import FALLBACK, VOTES, Need, explain_lacks, find_known_fields, find_lack
 
 Vote = str | None
 """A vote's name; None takes the first candidate, as for greedy and vanilla."""
@@ -43,7 +43,8 @@ class Judged:
 
     `similarity` says how like the gold answer the winner's is, 1 where it is right. `winners` is empty where there is
     no candidate, the next three also where there is no gold answer. `many_boxes` holds the votes whose winner boxes
-    more than `MANY_BOXES` different answers.
+    more than `MANY_BOXES` different answers. `lacks` holds the votes that weigh what none of the candidates has, with
+    what that is; there the majority decided.
     """
 
     winners: Mapping[Vote, int] = field(default_factory=dict)
@@ -52,13 +53,13 @@ class Judged:
     correct: tuple[bool, ...] = ()
     many_boxes: frozenset[Vote] = frozenset()
     unparsed_gold: bool = False
+    lacks: Mapping[Vote, Need] = field(default_factory=dict)
 
 
 def judge(records: Iterable[Record], votes: Sequence[Vote], grader: GraderPool) -> Iterator[tuple[Record, Judged]]:
     """Take each vote over each record's candidates, and grade them all.
 
-    Raises:
-        UserError: where a vote weighs what a record's candidates do not have, such as step scores.
+    A vote that weighs what none of a record's candidates has, such as step scores, is the majority's there.
     """
     stream = iter(records)
     while batch := list(islice(stream, RECORDS_AT_ONCE)):
@@ -78,7 +79,9 @@ def write_finals(
     own_metrics: OwnMetrics | None = None,
     write: bool = True,
 ) -> dict[Vote, dict[str, Any]]:
-    """Judge a run and write one final file for each vote in `paths`; return each vote's metrics.
+    """Judge a run and write one final file for each vote in `paths` that can be taken; return each one's metrics.
+
+    A vote that no problem has anything for is left out, and one that some have nothing for is said.
 
     Verdicts wait in a file of this process's own, so that memory does not grow with the run.
 
@@ -98,12 +101,25 @@ def write_finals(
             pickle.dump(judged, aside)
             for tally in tallies.values():
                 tally.add(record, judged)
-        metrics = {vote: tally.metrics() for vote, tally in tallies.items()}
-        for vote, path in paths.items() if write else ():
+        metrics = {vote: tallies[vote].metrics() for vote in _leave_out_impossible(tallies, paths)}
+        for vote in metrics if write else ():
             aside.seek(0)
             entries = (build_result_entry(record, pickle.load(aside), vote, strict=strict) for record in records())
-            write_final(path, {**header, "vote": vote, "metrics": metrics[vote]}, entries)
+            write_final(paths[vote], {**header, "vote": vote, "metrics": metrics[vote]}, entries)
     return metrics
+
+
+def _leave_out_impossible(tallies: Mapping[Vote, "Tally"], paths: Mapping[Vote, Path]) -> list[Vote]:
+    """Return the votes that can be taken, and say which cannot, and which are the majority's in some problems."""
+    impossible = {vote: tally.lack for vote, tally in tallies.items() if vote and tally.lack and not tally.weighed}
+    if impossible:
+        folder = paths[next(iter(impossible))].parent
+        logger.warning("{}: votes that are not taken: {}", folder, explain_lacks(impossible))
+    for vote, tally in tallies.items():
+        if vote and tally.lack and tally.weighed:
+            lack, count = explain_lacks({vote: tally.lack}), tally.lacking
+            logger.warning("{}: in {} of {} problems the majority decides: {}", paths[vote], count, tally.total, lack)
+    return [vote for vote in tallies if vote not in impossible]
 
 
 def judge_answer(record: Record, vote: Vote, grader: GraderPool, *, strict: bool) -> bool | None:
@@ -112,7 +128,7 @@ def judge_answer(record: Record, vote: Vote, grader: GraderPool, *, strict: bool
         return None
     if not record.candidates:
         return False
-    winner = record.candidates[_choose_winner(record, vote)]
+    winner = record.candidates[_choose_winner(record, vote, find_lack(vote, find_known_fields(record.candidates)))]
     [grade] = grader.grade_many(_list_grade_items(record, [winner]))
     return _is_correct(grade, strict=strict)
 
@@ -140,7 +156,11 @@ def build_result_entry(record: Record, judged: Judged, vote: Vote, *, strict: bo
 
 @dataclass(slots=True)
 class Tally:
-    """The metrics of a run under one vote, added up problem by problem."""
+    """The metrics of a run under one vote, added up problem by problem.
+
+    `weighed` counts the problems with candidates in which the vote found what it weighs, `lacking` the others, which
+    are said by the `lack` of the first.
+    """
 
     vote: Vote
     strict: bool = False
@@ -154,6 +174,9 @@ class Tally:
     grading_limits: int = 0
     many_boxes: int = 0
     unparsed_golds: int = 0
+    lack: Need | None = None
+    lacking: int = 0
+    weighed: int = 0
     similarity: float = 0.0
     correct: dict[str, int] = field(default_factory=lambda: {"lenient": 0, "strict": 0})
     candidates: int = 0
@@ -176,6 +199,10 @@ class Tally:
         self.grading_limits += grade is not None and grade.method in LIMITS
         self.many_boxes += self.vote in judged.many_boxes
         self.unparsed_golds += judged.unparsed_gold
+        if lack := judged.lacks.get(self.vote):
+            self.lack, self.lacking = self.lack or lack, self.lacking + 1
+        elif winner is not None:
+            self.weighed += 1
         self.similarity += judged.similarity.get(self.vote, 0.0)
         self.correct["lenient"] += grade is not None and grade.correct
         self.correct["strict"] += grade is not None and grade.strict
@@ -249,13 +276,16 @@ def _judge_record(record: Record, votes: Sequence[Vote], grades: Sequence[Grade]
     unparsed = _is_mathematical(record) and not all(is_parsed(gold) for gold in _list_golds(record))
     if not record.candidates:
         return Judged(unparsed_gold=unparsed)
-    winners = {name: _choose_winner(record, name) for name in votes}
+    known = find_known_fields(record.candidates)
+    lacks = {name: lack for name in votes if (lack := find_lack(name, known))}
+    winners = {name: _choose_winner(record, name, lacks.get(name)) for name in votes}
     places = set(winners.values())
     boxing = {place for place in places if len(set(find_boxes(record.candidates[place].text))) > MANY_BOXES}
     judged = Judged(
         winners,
         many_boxes=frozenset(name for name, place in winners.items() if place in boxing),
         unparsed_gold=unparsed,
+        lacks=lacks,
     )
     if not grades:
         return judged
@@ -283,13 +313,11 @@ def _is_mathematical(record: Record) -> bool:
     return record.answer_kind in ("math", "number")
 
 
-def _choose_winner(record: Record, name: Vote) -> int:
+def _choose_winner(record: Record, name: Vote, lack: Need | None) -> int:
+    """Return the place of the winner; where the vote has nothing to weigh, that of the majority."""
     if name is None:
         return 0
-    vote = lookup(VOTES, name, "vote", where=named("vote"))
-    if vote.needs:
-        check_votes([name], find_known_fields(record.candidates))
-    return vote.choose(record.candidates)
+    return VOTES[FALLBACK if lack else name].choose(record.candidates)
 
 
 def _is_correct(grade: Grade | None, *, strict: bool) -> bool:

@@ -190,6 +190,12 @@ def _mean(scores: Sequence[float]) -> float:
 
 AGGREGATES: dict[str, Aggregate] = {"last": _last, "min": min, "mean": _mean, "prod": math.prod}
 
+ALL = "all"
+"""Asks for every vote that can be taken."""
+
+FALLBACK = "majority_vote"
+"""It can always be taken."""
+
 VOTES: dict[str, Vote] = {
     "majority_vote": Vote(majority, (), "the answer most samples have; self-consistency"),
     "min_vote": Vote(
@@ -256,9 +262,24 @@ _LACKING: Mapping[Need, tuple[str, str]] = {
 """What is said where a vote cannot be taken, and what to do."""
 
 
+def find_lack(name: str | None, known: Collection[Need]) -> Need | None:
+    """Return the first of what a vote weighs that is not among `known`; None where it lacks nothing."""
+    needs = VOTES[name].needs if name is not None else ()
+    return next((need for need in needs if need not in known), None)
+
+
+def explain_lacks(lacks: Mapping[str, Need]) -> str:
+    """Say in one line what the votes weigh that is not there; `lacks` is by vote."""
+    names: defaultdict[Need, list[str]] = defaultdict(list)
+    for name, need in lacks.items():
+        names[need].append(name)
+    return "; ".join(f"{', '.join(each)} ({_LACKING[need][0]})" for need, each in names.items())
+
+
 def check_votes(votes: Sequence[str | None], known: Collection[Need]) -> None:
     """Refuse an unknown vote, and one that weighs what is not among `known`."""
     for name in votes:
-        needs = lookup(VOTES, name, "vote", where=named("vote")).needs if name is not None else ()
-        for need in [each for each in needs if each not in known]:
+        if name is not None:
+            lookup(VOTES, name, "vote", where=named("vote"))
+        if need := find_lack(name, known):
             raise UserError(f"{name} weighs {_LACKING[need][0]}", where=named("vote"), fix=_LACKING[need][1])

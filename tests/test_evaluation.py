@@ -2,9 +2,6 @@
 
 from collections.abc import Sequence
 
-import pytest
-
-from inference_kit.errors import UserError
 from inference_kit.evaluation import Tally, Vote, build_result_entry, judge, judge_answer
 from inference_kit.grader import GraderPool
 from inference_kit.records import Candidate, Record
@@ -98,10 +95,12 @@ def test_gold_answers_that_are_not_understood_are_counted() -> None:
     assert tally([record(0, ["1"], "\\frac12")], None)["unparsed_golds"] == 0
 
 
-def test_a_vote_over_step_scores_needs_them() -> None:
+def test_a_vote_without_anything_to_weigh_is_the_majority_s_and_says_so() -> None:
     bare = Record(0, "q", "1", candidates=(Candidate("\\boxed{1}", "1", group=0),))
-    with GraderPool() as grader, pytest.raises(UserError, match="min_vote weighs step scores"):
-        list(judge([bare], ["min_vote"], grader))
+    with GraderPool() as grader:
+        [(_, judged)] = judge([bare], ["min_vote", "majority_vote"], grader)
+    assert judged.lacks == {"min_vote": "step_scores"}
+    assert judged.winners == {"min_vote": 0, "majority_vote": 0}
 
 
 def test_the_verdict_on_one_problem_is_that_of_its_vote() -> None:

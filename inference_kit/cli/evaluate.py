@@ -10,10 +10,12 @@ from inference_kit.errors import UserError
 from inference_kit.experiment.rejudge import judge_again
 from inference_kit.experiment.shards import merge_runs
 from inference_kit.grader import GraderPool
+from inference_kit.registry import lookup
 from inference_kit.report.tables import format_accuracies
 from inference_kit.setup.registries import Registries
 from inference_kit.setup.values import read_list
 from inference_kit.store.atomic import write_atomically
+from inference_kit.voting import ALL, VOTES
 
 
 def add_parser(subparsers: Any) -> None:
@@ -45,20 +47,24 @@ def add_parser(subparsers: Any) -> None:
 def execute(arguments: argparse.Namespace, registries: Registries) -> int:
     """Judge every run that the paths name, write its final files, and print one table of them all.
 
-    A file that cannot be read ends nothing but itself: it is said, and the exit code is 1.
+    A run that cannot be read, or allows none of the votes, ends nothing but itself: it is said, and the exit code is 1,
+    as it is where one of several votes that were named cannot be taken.
     """
     found: list[dict[str, Any]] = []
     unreadable: list[UserError] = []
+    votes, write = _read_votes(arguments.vote), not arguments.no_write
+    missed = False
     with GraderPool() as grader:
-        for run in merge_runs(arguments.paths, unreadable, write=not arguments.no_write):
-            found += judge_again(
-                run,
-                grader,
-                registries.datasets,
-                votes=read_list(arguments.vote),
-                strict=arguments.grading == "strict",
-                write=not arguments.no_write,
-            )
+        for run in merge_runs(arguments.paths, unreadable, write=write):
+            strict = arguments.grading == "strict"
+            try:
+                judged = judge_again(run, grader, registries.datasets, votes=votes, strict=strict, write=write)
+            except UserError as impossible:
+                unreadable.append(impossible)
+                continue
+            found += judged
+            taken = {each["vote"] for each in judged}
+            missed = missed or (None not in taken and not taken.issuperset(set(votes) - {ALL}))
     if unreadable and not found:
         raise unreadable[0]
     for error in unreadable:
@@ -71,4 +77,13 @@ def execute(arguments: argparse.Namespace, registries: Registries) -> int:
     folders = sorted({str(Path(each["file"]).parent) for each in found})
     written = "nothing was written" if arguments.no_write else "written to " + "\n           ".join(folders)
     print(shown if arguments.json else f"{format_accuracies(rows)}\n\n{written}")
-    return 1 if unreadable or any(each["metrics"]["failed"] for each in found) else 0
+    return 1 if unreadable or missed or any(each["metrics"]["failed"] for each in found) else 0
+
+
+def _read_votes(text: str) -> tuple[str, ...]:
+    """Read the votes that are asked for; none asks for those stored."""
+    votes = read_list(text)
+    for name in votes:
+        if name != ALL:
+            lookup(VOTES, name, "vote", where="--vote")
+    return votes

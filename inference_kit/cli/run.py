@@ -21,7 +21,7 @@ from inference_kit.report.tree import GrowingTree, draw_tree
 from inference_kit.setup.opener import Opener
 from inference_kit.setup.parts import Parts
 from inference_kit.setup.registries import Registries
-from inference_kit.voting import VOTES
+from inference_kit.voting import ALL, VOTES
 
 if TYPE_CHECKING:
     from inference_kit.experiment.run import Run
@@ -112,7 +112,8 @@ def _conclude(run: "Run", options: TerminalOptions, arguments: Sequence[str]) ->
     shown = format_summary(summary)
     logger.debug("{}", shown)
     print(json.dumps(summary, ensure_ascii=False, indent=1) if options.json else shown)
-    return 1 if failed else 0
+    missed = summary["not_taken"] and options.vote is not None and ALL not in options.vote
+    return 1 if failed or missed else 0
 
 
 def _explain_how_to_go_on(run: "Run", *, limit: str) -> str:

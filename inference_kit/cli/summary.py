@@ -60,6 +60,8 @@ def _list_remarks(summary: Mapping[str, Any]) -> list[str]:
             f"note:  the step separator {summary['separator']!r} stands in none of {metrics['candidates']} candidates, "
             "so every answer is one step; set --separator to what ends a step of this model"
         )
+    if summary["not_taken"]:
+        found.append(f"note:  {', '.join(summary['not_taken'])} had nothing to weigh, and no file")
     if summary["greedy_note"]:
         found.append(f"note:  {summary['greedy_note']}")
     if metrics["lenient_accuracy"] != metrics["strict_accuracy"]:

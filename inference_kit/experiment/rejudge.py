@@ -6,15 +6,13 @@ Why: a new vote, a stricter reading or a better grader costs no new token, so it
 from collections.abc import Mapping
 from typing import Any
 
+from inference_kit.errors import UserError
 from inference_kit.evaluation import OwnMetrics, write_finals
 from inference_kit.experiment.stored import StoredRun
 from inference_kit.grader import GraderPool
 from inference_kit.registry import Entry
 from inference_kit.search import METHODS
-from inference_kit.voting import VOTES, check_votes, find_known_fields
-
-ALL = ("all",)
-"""Asks for every vote that the stored candidates allow."""
+from inference_kit.voting import ALL, FALLBACK, VOTES
 
 
 def judge_again(
@@ -32,18 +30,30 @@ def judge_again(
         run: As it is stored.
         grader: Compares answers.
         datasets: Registered data sets, for metrics of their own.
-        votes: Those to take, or `ALL`; by default those stored.
+        votes: Those to take, or `all`; by default those stored. What the candidates have nothing for is left out.
         strict: Whether only the last box counts.
         write: Whether final files are written.
 
     Raises:
-        UserError: for a vote that the candidates have nothing for.
+        UserError: where no vote is left.
     """
     paths = {vote: run.file(vote) for vote in _choose_votes(run, votes)}
     own = _find_own_metrics(run, datasets)
     metrics = write_finals(run.records, paths, run.header, grader, strict=strict, own_metrics=own, write=write)
+    if not metrics:
+        raise UserError(
+            f"the candidates have nothing that {', '.join(map(str, paths))} would weigh",
+            where=str(run.stem),
+            fix=f"Take {FALLBACK}.",
+        )
     return [
-        {"name": _name_row(run, vote, each["total"]), "file": str(paths[vote]), "problems": run.wanted, "metrics": each}
+        {
+            "name": _name_row(run, vote, each["total"]),
+            "vote": vote,
+            "file": str(paths[vote]),
+            "problems": run.wanted,
+            "metrics": each,
+        }
         for vote, each in metrics.items()
     ]
 
@@ -52,10 +62,8 @@ def _choose_votes(run: StoredRun, asked: tuple[str, ...]) -> tuple[str | None, .
     method = METHODS.get(str(run.header["method"]))
     if not asked or (method is not None and method.one_solution):
         return run.votes
-    known = find_known_fields(candidate for record in run.records() for candidate in record.candidates)
-    if asked == ALL:
-        return tuple(name for name, vote in VOTES.items() if known.issuperset(vote.needs))
-    check_votes(asked, known)
+    if ALL in asked:
+        return tuple(VOTES)
     return tuple(dict.fromkeys(asked))
 
 

@@ -33,7 +33,7 @@ from inference_kit.store.call_log import CallLog
 from inference_kit.store.lock import FolderLock
 from inference_kit.store.results import PartialFile, read_metrics
 from inference_kit.store.run_config import check_same_run, write_entry
-from inference_kit.voting import VOTES
+from inference_kit.voting import FALLBACK, VOTES
 
 Watch = Callable[[Progress], None]
 """Called with the figures so far after each problem, on a thread of its own."""
@@ -92,9 +92,16 @@ class Run:
             await run(select_problems(self.parts), self.solver, self.stored, concurrency=concurrency, show=see)
 
     def conclude(self) -> dict[str | None, dict[str, Any]]:
-        """Vote, grade and write the final files; return the metrics of each vote."""
+        """Vote, grade and write the final files; return the metrics of each vote that could be taken.
+
+        Where none of them can, which may show only now, the majority decides: what was paid for has its files.
+        """
+        metrics = self._write_finals(self.parts.votes)
+        return metrics or self._write_finals((FALLBACK,))
+
+    def _write_finals(self, votes: Sequence[str | None]) -> dict[str | None, dict[str, Any]]:
         assert self.parts.dataset, "a run has a data set"
-        paths = {vote: self.files.final(vote) for vote in self.parts.votes}
+        paths = {vote: self.files.final(vote) for vote in votes}
         for path in paths.values():
             self._say_what_is_replaced(path)
         return write_finals(

@@ -17,7 +17,7 @@ from inference_kit.store.results import read_final
 def summarize(run: Run, metrics: Mapping[str | None, Mapping[str, Any]], command: Sequence[str] = ()) -> dict[str, Any]:
     """Return what there is to say of a run after `conclude`; greedy's metrics where they are stored beside."""
     parts, files = run.parts, run.files
-    first, prices = metrics[parts.votes[0]], parts.engine.prices
+    first, prices = next(iter(metrics.values())), parts.engine.prices
     paid = Usage(prompt_tokens=first["prompt_tokens"], generated_tokens=first["generated_tokens"])
     greedy_file, shard = files.final(method="greedy"), read_shard(parts)
     greedy, note = _read_greedy(run, greedy_file) if parts.method_name != "greedy" else (None, "")
@@ -30,8 +30,9 @@ def summarize(run: Run, metrics: Mapping[str | None, Mapping[str, Any]], command
         "separator": parts.engine.separator,
         "shard": str(shard) if shard else None,
         "folder": str(files.folder),
-        "files": {vote or parts.method_name: str(files.final(vote)) for vote in parts.votes},
+        "files": {vote or parts.method_name: str(files.final(vote)) for vote in metrics},
         "votes": {vote or parts.method_name: dict(each) for vote, each in metrics.items()},
+        "not_taken": [vote for vote in parts.votes if vote not in metrics],
         "metrics": dict(first),
         "dollars": prices.cost(paid) if prices else None,
         "greedy": greedy,

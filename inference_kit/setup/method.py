@@ -5,8 +5,10 @@ Why: a search that cannot work is refused in one line, before a token is paid fo
 
 from collections.abc import Sequence
 
+from loguru import logger
+
 from inference_kit.config import Level, Resolved, resolve
-from inference_kit.errors import named
+from inference_kit.errors import UserError, named
 from inference_kit.models.base import Engine
 from inference_kit.needs import check_needs, details_of, known_before
 from inference_kit.records import GenerationConfig
@@ -14,7 +16,7 @@ from inference_kit.registry import read_settings
 from inference_kit.search import BEST, METHODS
 from inference_kit.setup.request import Request
 from inference_kit.setup.run_options import RunOptions
-from inference_kit.voting import VOTES, check_votes
+from inference_kit.voting import ALL, FALLBACK, VOTES, check_votes, explain_lacks, find_lack
 
 
 def resolve_method(method: str, levels: Sequence[Level]) -> dict[str, Resolved]:
@@ -52,9 +54,14 @@ def choose_votes(
         best = f"best_{options.aggregate}" if scored else "majority_vote"
         return (best if record.vote == BEST else record.vote,)
     details, known = details_of(engine), known_before(engine, scored=scored)
-    if options.vote == ("all",):
+    if ALL in options.vote:
         known |= details if detailed else frozenset()
-        return tuple(name for name, vote in VOTES.items() if known.issuperset(vote.needs))
+        lacks = {name: lack for name in VOTES if (lack := find_lack(name, known))}
+        if lacks:
+            logger.info("votes that are not taken: {}", explain_lacks(lacks))
+        return tuple(name for name in VOTES if name not in lacks)
+    if not options.vote:
+        raise UserError("no vote is named", where=named("vote"), fix=f"Name one, such as {FALLBACK}, or {ALL}.")
     check_votes(options.vote, known | details)
     return tuple(dict.fromkeys(options.vote))
 

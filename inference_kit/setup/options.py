@@ -63,7 +63,9 @@ class Option:
         Raises:
             UserError: naming the place.
         """
-        if isinstance(value, list) and self.read in (read_list, read_stops):
+        if isinstance(value, list) and self.read is read_list:
+            return tuple(name for each in value for name in read_list(str(each)))
+        if isinstance(value, list) and self.read is read_stops:
             return tuple(map(str, value))
         if isinstance(value, dict) and self.read is read_object:
             return value
