@@ -19,6 +19,7 @@ from loguru import logger
 from inference_kit.estimates import pass_at_k, wilson_interval
 from inference_kit.grader import Grade, GradeItem, GraderPool, is_parsed
 from inference_kit.grader.finding.boxes import find_boxes
+from inference_kit.grader.finding.thoughts import drop_thinking
 from inference_kit.grader.similarity import measure_similarity
 from inference_kit.records import Candidate, Record, Usage
 from inference_kit.store.results import write_final
@@ -62,7 +63,7 @@ def judge(records: Iterable[Record], votes: Sequence[Vote], grader: GraderPool) 
     A vote that weighs what none of a record's candidates has, such as step scores, is the majority's there.
     """
     stream = iter(records)
-    while batch := list(islice(stream, RECORDS_AT_ONCE)):
+    while batch := [_ignore_cut_thoughts(record) for record in islice(stream, RECORDS_AT_ONCE)]:
         items = [_list_grade_items(record, record.candidates) for record in batch]
         grades = grader.grade_many(chain.from_iterable(items))
         for record, own in zip(batch, items, strict=True):
@@ -104,7 +105,10 @@ def write_finals(
         metrics = {vote: tallies[vote].metrics() for vote in _leave_out_impossible(tallies, paths)}
         for vote in metrics if write else ():
             aside.seek(0)
-            entries = (build_result_entry(record, pickle.load(aside), vote, strict=strict) for record in records())
+            entries = (
+                build_result_entry(_ignore_cut_thoughts(record), pickle.load(aside), vote, strict=strict)
+                for record in records()
+            )
             write_final(paths[vote], {**header, "vote": vote, "metrics": metrics[vote]}, entries)
     return metrics
 
@@ -264,12 +268,30 @@ class Tally:
         return own | {"own_metrics": list(own)} if own else {}
 
 
+def _ignore_cut_thoughts(record: Record) -> Record:
+    """Return a record in which a thought that was cut off has no answer; earlier versions took one out of it."""
+    cut = [
+        each.answer is not None and not drop_thinking(each.text, cut_off=each.finish_reason == "length").strip()
+        for each in record.candidates
+    ]
+    if not any(cut):
+        return record
+    candidates = (
+        replace(each, answer=None, group=-1) if is_cut else each
+        for each, is_cut in zip(record.candidates, cut, strict=True)
+    )
+    return replace(record, candidates=tuple(candidates))
+
+
 def _list_grade_items(record: Record, candidates: Sequence[Candidate]) -> list[GradeItem]:
     if record.gold is None:
         return []
     gold = tuple(record.gold) if isinstance(record.gold, list) else record.gold
     choices = tuple(record.metadata.get("choices", ()))
-    return [GradeItem(gold, candidate.text, record.answer_kind, choices) for candidate in candidates]
+    return [
+        GradeItem(gold, each.text, record.answer_kind, choices, cut_off=each.finish_reason == "length")
+        for each in candidates
+    ]
 
 
 def _judge_record(record: Record, votes: Sequence[Vote], grades: Sequence[Grade]) -> Judged:

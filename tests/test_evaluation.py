@@ -1,6 +1,7 @@
 """Evaluation: votes, grades and metrics from stored candidates alone."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from inference_kit.evaluation import Tally, Vote, build_result_entry, judge, judge_answer
 from inference_kit.grader import GraderPool
@@ -109,3 +110,14 @@ def test_the_verdict_on_one_problem_is_that_of_its_vote() -> None:
         assert judge_answer(each, "best_last", grader, strict=False) is True
         assert judge_answer(each, "majority_vote", grader, strict=False) is False
         assert judge_answer(record(0, ["1"], None), None, grader, strict=False) is None
+
+
+def test_a_thought_that_was_cut_off_has_no_answer_in_votes_and_grades_of_stored_runs() -> None:
+    """Issue 13: also where an earlier version took an answer out of it."""
+    stored = record(0, ["42", "42", "41"], "42")
+    cut = [
+        replace(stored.candidates[0], text=r"<think>So \boxed{42}. But"),
+        replace(stored.candidates[1], text="<think>The answer is 42</think>", finish_reason="length"),
+    ]
+    metrics = tally([replace(stored, candidates=(*cut, stored.candidates[2]))], "majority_vote")
+    assert (metrics["correct"], metrics["no_answer"], metrics["pass_at"]) == (0, 0, {"1": 0, "2": 0, "3": 0})

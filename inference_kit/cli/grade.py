@@ -11,16 +11,25 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, cast, get_args
 
 from inference_kit.errors import UserError
 from inference_kit.grader import GradeItem, GraderPool
 from inference_kit.grader.explain import explain
+from inference_kit.records import AnswerKind
 from inference_kit.report.tables import format_percent
 from inference_kit.setup.registries import Registries
 from inference_kit.store.atomic import write_atomically
 
-NEEDED = 'Each line is {"id": ..., "gold": ..., "response": ...}.'
+NEEDED = 'Each line is {"id": ..., "gold": ..., "response": ...}, and where it matters "kind" and "choices".'
+KINDS: tuple[AnswerKind, ...] = get_args(AnswerKind)
+
+
+class Line(NamedTuple):
+    """One line of the file: its id as it stands there, and what is graded."""
+
+    identity: Any
+    item: GradeItem
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -53,32 +62,29 @@ def execute(arguments: argparse.Namespace, registries: Registries) -> int:
             return 0
         if arguments.file is None:
             raise UserError("no file given", where="grade", fix="Name a FILE.jsonl, or use --explain GOLD RESPONSE.")
-        correct, total = _grade_file(pool, arguments.file, arguments.output, strict=arguments.strict)
-        share = f"accuracy {format_percent(correct / total if total else None)}"
-        print(f"{correct}/{total} correct, {share}", file=sys.stderr)
+        _grade_file(pool, arguments.file, arguments.output, strict=arguments.strict)
     return 0
 
 
-def _grade_file(pool: GraderPool, name: str, output: Path | None, *, strict: bool) -> tuple[int, int]:
-    """Write a result line for each line of the file, which is read and checked as a whole first.
-
-    Returns:
-        How many are correct, and of how many.
-    """
+def _grade_file(pool: GraderPool, name: str, output: Path | None, *, strict: bool) -> None:
+    """Write a result line for each line of the file, which is read and checked as a whole first, and say how many."""
     correct = 0
-    lines = list(_read_lines(name))
-    items = (GradeItem(gold, response, strict=strict) for _, gold, response in lines)
-    grades = pool.grade_many(items)
+    lines = list(_read_lines(name, strict=strict))
+    grades = pool.grade_many(line.item for line in lines)
     with write_atomically(output) if output else nullcontext(sys.stdout) as file:
-        for (identity, _, _), grade in zip(lines, grades, strict=True):
+        for (identity, _), grade in zip(lines, grades, strict=True):
             correct += grade.correct
             shown = {"id": identity, "correct": grade.correct, "extracted": grade.extracted, "method": grade.method}
             file.write(json.dumps(shown, ensure_ascii=False).encode("utf-8", "replace").decode() + "\n")
-    return correct, len(lines)
+    total = len(lines)
+    without = sum(not line.item.golds for line in lines)
+    share = f"accuracy {format_percent(correct / total if total else None)}"
+    note = f"; {without} without a gold answer count as not correct" if without else ""
+    print(f"{correct}/{total} correct, {share}{note}", file=sys.stderr)
 
 
-def _read_lines(name: str) -> Iterator[tuple[Any, str | tuple[str, ...], str]]:
-    """Yield the id, gold answer and response of each line; empty lines are passed over."""
+def _read_lines(name: str, *, strict: bool) -> Iterator[Line]:
+    """Yield what each line asks for; empty lines are passed over."""
     try:
         with ExitStack() as stack:
             file = (
@@ -87,12 +93,12 @@ def _read_lines(name: str) -> Iterator[tuple[Any, str | tuple[str, ...], str]]:
             for number, line in enumerate(file, start=1):
                 text = line.removeprefix("\ufeff") if number == 1 else line  # a byte order mark
                 if text.strip():
-                    yield _read_line(text, f"{name}:{number}")
+                    yield _read_line(text, f"{name}:{number}", strict=strict)
     except OSError as error:
         raise UserError(error.strerror or "cannot be read", where=name, fix="Name a file of JSON lines.") from error
 
 
-def _read_line(line: str, where: str) -> tuple[Any, str | tuple[str, ...], str]:
+def _read_line(line: str, where: str, *, strict: bool) -> Line:
     try:
         data = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -105,7 +111,9 @@ def _read_line(line: str, where: str) -> tuple[Any, str | tuple[str, ...], str]:
     response = "" if data["response"] is None else data["response"]  # null is an answer that is not there
     if not isinstance(response, str):
         raise UserError("field 'response' is not text", where=where, fix=NEEDED)
-    return data["id"], _read_gold(data["gold"], where), response
+    gold = () if data["gold"] is None else _read_gold(data["gold"], where)
+    kind = _read_kind(data.get("kind"), where)
+    return Line(data["id"], GradeItem(gold, response, kind, _read_choices(data.get("choices"), where), strict))
 
 
 def _read_gold(gold: Any, where: str) -> str | tuple[str, ...]:
@@ -115,3 +123,20 @@ def _read_gold(gold: Any, where: str) -> str | tuple[str, ...]:
     if isinstance(gold, str | int | float) and not isinstance(gold, bool):
         return str(gold)
     raise UserError("field 'gold' is neither text nor a list of texts", where=where, fix=NEEDED)
+
+
+def _read_kind(kind: Any, where: str) -> AnswerKind:
+    if kind is None:
+        return "math"
+    if kind not in KINDS:
+        raise UserError(f"field 'kind' is {kind!r}", where=where, fix=f"It is one of {', '.join(KINDS)}.")
+    return cast(AnswerKind, kind)
+
+
+def _read_choices(choices: Any, where: str) -> tuple[str, ...]:
+    """Read the options of a choice in the order of their letters; a number as it is written."""
+    if choices is None:
+        return ()
+    if not isinstance(choices, list) or not all(isinstance(each, str | int | float) for each in choices):
+        raise UserError("field 'choices' is not a list of texts", where=where, fix=NEEDED)
+    return tuple(map(str, choices))

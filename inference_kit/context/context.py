@@ -231,7 +231,8 @@ class Context:
             from inference_kit.grader import extract  # half of the start of a command that only looks methods up
 
             choices = tuple(self.problem.metadata.get("choices", ()))
-            self._answers[node.path] = extract(node.whole_text, self.problem.answer_kind, choices)
+            cut_off = node.finish_reason == "length"
+            self._answers[node.path] = extract(node.whole_text, self.problem.answer_kind, choices, cut_off=cut_off)
         return self._answers[node.path]
 
     async def groups(self, nodes: Sequence[Node]) -> list[int]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from inference_kit.grader.comparing.texts import Comparison, are_written_alike
 from inference_kit.grader.finding.boxes import find_boxes
+from inference_kit.grader.finding.choice import find_option, is_choice
 from inference_kit.grader.finding.expressions import FORMULA, take_inside
 from inference_kit.grader.finding.extract import find_candidates, read_wanted
 from inference_kit.grader.verdicts import NO, UNKNOWN
@@ -61,10 +62,10 @@ def grade_item(item: GradeItem, compare: Compare) -> Grade | None:
     Returns:
         None where the grade hangs on a comparison that `compare` leaves unknown.
     """
-    golds = item.golds
+    golds = _read_golds(item)
     if any(len(item.response) < len(gold) + WRAPPING and are_written_alike(gold, item.response) for gold in golds):
         return Grade(True, True, _unwrap(item.response), "string")
-    found = _find(item)
+    found = _find(item, golds)
     if not found:
         return Grade(False, False, None, "no_answer")
     last = _compare_with_any(golds, found[-1], item.kind, compare)
@@ -83,6 +84,13 @@ def grade_item(item: GradeItem, compare: Compare) -> Grade | None:
     return Grade(False, False, found[-1], last.method)
 
 
+def _read_golds(item: GradeItem) -> tuple[str, ...]:
+    """Return the acceptable answers; an option that is given by its own words or value as its letter."""
+    if item.kind != "choice" or not item.choices:
+        return item.golds
+    return tuple(gold if is_choice(gold) else find_option(gold, item.choices) or gold for gold in item.golds)
+
+
 def _read_gold(gold: str) -> str:
     """Return what follows the `####` of a worked solution, as GSM8K stores it; any other gold answer as it is."""
     _, marker, final = gold.rpartition("####")
@@ -97,9 +105,9 @@ def _unwrap(response: str) -> str:
     return take_inside(formula) if formula else bare
 
 
-def _find(item: GradeItem) -> list[str]:
+def _find(item: GradeItem, golds: Sequence[str]) -> list[str]:
     """Return the candidates of a response: letters where the gold answer is one, and anything where it names none."""
-    wanted = read_wanted(item.golds, item.kind)
+    wanted = read_wanted(golds, item.kind)
     found = find_candidates(item.response, item.kind, item.choices, wanted=wanted, cut_off=item.cut_off)
     if found or wanted != "letter" or item.kind == "choice":
         return found
