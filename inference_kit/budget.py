@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from inference_kit.errors import RunStopped, named
+from inference_kit.failures import Failures
 from inference_kit.records import Usage
 
 
@@ -31,16 +32,14 @@ class Prices:
 
 @dataclass(slots=True)
 class RunBudget:
-    """Counts what a run generates; None is no limit, and without prices nothing costs money.
-
-    `reason` says which limit is reached, empty where none is.
-    """
+    """Counts what a run generates, and what fails; None is no limit, and without prices nothing costs money."""
 
     max_tokens: int | None = None
     max_cost: float | None = None
     prices: Prices | None = None
     spent: Usage = field(default_factory=Usage)
-    reason: str = ""
+    failures: Failures = field(default_factory=Failures)
+    _reason: RunStopped | None = None
     _pauses: set["asyncio.Future[None]"] = field(default_factory=set)
 
     @property
@@ -51,7 +50,7 @@ class RunBudget:
     @property
     def is_spent(self) -> bool:
         """Whether nothing more may be asked for."""
-        return bool(self.reason)
+        return self._reason is not None
 
     def count(self, usage: Usage) -> None:
         """Add what a call cost."""
@@ -61,12 +60,17 @@ class RunBudget:
         if self.max_cost is not None and self.prices and self.prices.cost(self.spent) >= self.max_cost:
             self.stop(f"{named('max_cost')} {self.max_cost:g} is spent")
 
-    def stop(self, reason: str) -> None:
+    def stop(self, reason: str, *, higher: bool = True) -> None:
         """Let nothing more be asked for; the first reason holds."""
-        self.reason = self.reason or reason
+        self._reason = self._reason or RunStopped(reason, higher=higher)
         for pause in self._pauses:
             if not pause.done():
                 pause.set_result(None)
+
+    def explain(self) -> RunStopped:
+        """Build what is raised where somebody may ask for nothing more."""
+        assert self._reason
+        return RunStopped(str(self._reason), higher=self._reason.higher)
 
     def check(self) -> None:
         """Stop who is about to ask for something where the budget is spent.
@@ -74,8 +78,28 @@ class RunBudget:
         Raises:
             RunStopped: naming the limit.
         """
-        if self.reason:
-            raise RunStopped(self.reason)
+        if self._reason:
+            raise self.explain()
+
+    def count_failure(self, error: str) -> None:
+        """Count a problem that failed.
+
+        Raises:
+            RunStopped: where so many may not fail.
+        """
+        if reason := self.failures.count(error):
+            self.stop(reason)
+            raise self.explain()
+
+    @contextmanager
+    def watch(self, who: str, asker: object) -> Iterator[None]:
+        """Watch a question to `who`, as `Failures.watch` does; where that stops, nobody asks for anything more."""
+        try:
+            with self.failures.watch(who, asker):
+                yield
+        except RunStopped as stop:
+            self.stop(str(stop), higher=stop.higher)
+            raise
 
     async def pause(self, seconds: float) -> None:
         """Wait before something is asked for again.

@@ -47,6 +47,7 @@ class Calls:
     _known: dict[str, Completion] = field(default_factory=dict)
     _asking: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     _question: tuple[Problem, str] | None = None
+    _asker: object = field(default_factory=object)
 
     async def complete(self, prompt: Prompt, config: GenerationConfig) -> list[Completion]:
         """Return a completion for each of the prompt's seeds, in their order."""
@@ -86,7 +87,9 @@ class Calls:
             paid = logged.same_run
         else:
             self.run_budget.check()
-            scores, paid = await self.reward_model.scores(problem, steps), True
+            with self.run_budget.watch(identity, self._asker):
+                scores, paid = await self.reward_model.scores(problem, steps), True
+            self.run_budget.failures.note_answer(identity)
             self._log(identity, key, {"scores": scores.scores, "tokens": scores.tokens})
         self.usage += Usage(reward_tokens=scores.tokens, reward_calls=1, cached_reward_calls=0 if paid else 1)
         return scores
@@ -115,7 +118,7 @@ class Calls:
                 return
             self.run_budget.check()
             rest = replace(prompt, seeds=tuple(seed_of[key] for key in missing))
-            async with aclosing(cast("AsyncGenerator[tuple[int, Item]]", ask(rest, config))) as answers:
+            async with aclosing(self._watch(ask(rest, config))) as answers:
                 async for place, item in answers:
                     key = missing[place]
                     if isinstance(item, Completion):
@@ -125,6 +128,15 @@ class Calls:
                         self.run_budget.count(self._count(item, reading.new_tokens(item.prompt_tokens), paid=True))
                     for position in places[key]:
                         yield position, item
+
+    async def _watch(self, asked: AsyncIterator[tuple[int, Item]]) -> AsyncGenerator[tuple[int, Item], None]:
+        """Yield what the engine answers, and note whether it does."""
+        answers = cast("AsyncGenerator[tuple[int, Item]]", asked)
+        with self.run_budget.watch(self._engine_identity, self._asker):
+            async with aclosing(answers):
+                async for found in answers:
+                    self.run_budget.failures.note_answer(self._engine_identity)
+                    yield found
 
     def _look_up(self, keys: Iterable[str], reading: "_Reading") -> None:
         """Take from the log what is there, and count it."""

@@ -58,7 +58,14 @@ class NoRoom(EngineError):
 
 
 class RunStopped(Exception):
-    """A limit of the whole run is reached; the message names it. Everything finished is kept."""
+    """A limit of the whole run is reached; the message names it. Everything finished is kept.
+
+    `higher` says that the run goes on once the limit is a higher one.
+    """
+
+    def __init__(self, what: str, *, higher: bool = True) -> None:
+        self.higher = higher
+        super().__init__(what)
 
     def __str__(self) -> str:
         return spell_settings(super().__str__())

@@ -19,6 +19,7 @@ from types import TracebackType
 from loguru import logger
 
 from inference_kit.errors import EngineError, RunStopped, UserError
+from inference_kit.failures import generalize
 from inference_kit.flow import for_each
 from inference_kit.records import Problem, Record, Solution
 from inference_kit.records.indices import canonical_index
@@ -55,25 +56,28 @@ async def run(
 
     Raises:
         UserError: what concerns the whole run, such as weights that do not load or a full disk; stored records stay.
-        RunStopped: where the run's budget is spent; likewise.
+        RunStopped: where the run's budget is spent, or more problems failed than may; likewise.
     """
     finished = partial.find_finished()
     worked_before = partial.read_run_seconds()
     started = time.perf_counter()
 
     done = failed = 0
+    reasons: set[str] = set()
     waiting = (problem for problem in problems if canonical_index(problem.index) not in finished)
     with _collect_rarely(), _Showing(show) as showing:
 
         async def solve(problem: Problem) -> None:
             nonlocal done, failed
             began = time.perf_counter()
-            solution, error = await _try_to_solve(problem, solver)
+            solution, error = await _try_to_solve(problem, solver, reasons)
             now = time.perf_counter()
             record = Record.of(problem, solution, error, seconds=now - began, run_seconds=worked_before + now - started)
             partial.append(record)
             done, failed = done + 1, failed + (error is not None)
             await showing.add(record)
+            if error is not None:
+                solver.run_budget.count_failure(error)
 
         await for_each(waiting, solve, concurrency)
         await showing.finish()
@@ -156,12 +160,14 @@ class _Showing:
             raise self._error
 
 
-async def _try_to_solve(problem: Problem, solver: Solver) -> tuple[Solution | None, str | None]:
-    """Return the solution of a problem, or why there is none."""
+async def _try_to_solve(problem: Problem, solver: Solver, reasons: set[str]) -> tuple[Solution | None, str | None]:
+    """Return the solution of a problem, or why there is none; a reason that is among `reasons` is not shown again."""
     try:
         return await solver.solve(problem), None
     except EngineError as error:
-        logger.warning("problem {} failed: {}", problem.index, error)
+        reason = generalize(str(error))
+        logger.log("DEBUG" if reason in reasons else "WARNING", "problem {} failed: {}", problem.index, error)
+        reasons.add(reason)
         return None, str(error)
     except (UserError, RunStopped):
         raise

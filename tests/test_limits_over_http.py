@@ -141,3 +141,54 @@ def test_a_judge_is_asked_nothing_more_once_the_limit_is_spent(server: MockServe
     questions = [body for body in server.bodies() if body["messages"][0]["content"].startswith("question")]
     assert len(questions) <= 4
     assert len(server.bodies()) == len(questions)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"), [("500", "HTTP 500"), ("reset", "broke"), ("half", "malformed"), ("400", "HTTP 400")]
+)
+def test_a_run_whose_requests_all_fail_for_one_reason_stops(
+    server: MockServer, tmp_path: Path, capsys: pytest.CaptureFixture[str], fault: str, said: str
+) -> None:
+    """Whatever the reason; what had failed by then is tried again by the same command."""
+
+    def fail(_: web.Request, body: Body) -> web.Response | str | None:
+        if not body:
+            return None
+        return web.Response(status=int(fault), text="unwell") if fault.isdigit() else fault
+
+    server.fault = fail
+    words = ("--n", "4", "--max-retries", "1", "--server-concurrency", "8")
+    assert start(server, tmp_path, *words, n_problems=300) == 130
+    assert len(server.bodies()) < 300
+    errors = capsys.readouterr().err
+    assert "Stopped, 24 problems failed and nothing was answered (" in errors
+    assert said in errors
+    assert "--max-failures says how many may), with 0 of 300 problems done" in errors
+    server.fault = None
+    assert start(server, tmp_path, "--n", "4", "--limit", "40", n_problems=300) == 0
+
+
+@pytest.mark.parametrize(("most", "code"), [("3", 130), ("10%", 130), ("0.5", 1), ("30", 1)])
+def test_more_failed_problems_than_may_be_stop_a_run(
+    server: MockServer, tmp_path: Path, capsys: pytest.CaptureFixture[str], most: str, code: int
+) -> None:
+    """Every fourth of 60 problems fails."""
+    failing = {f"question {number}" for number in range(0, 60, 4)}
+
+    def fail(_: web.Request, body: Body) -> web.Response | None:
+        return web.Response(status=400, text="no") if body and body["messages"][0]["content"] in failing else None
+
+    server.fault = fail
+    assert start(server, tmp_path, "--n", "2", "--max-failures", most, "--server-concurrency", "2") == code
+    if code == 130:
+        n_failed = 4 if most == "3" else 7
+        said = f"Stopped, {n_failed} problems failed, more than --max-failures allows; the last one: "
+        assert said in capsys.readouterr().err
+
+
+def test_a_run_in_which_something_was_answered_goes_on(server: MockServer, tmp_path: Path) -> None:
+    def fail(_: web.Request, body: Body) -> web.Response | None:
+        return web.Response(status=400, text="no") if body and body["messages"][0]["content"] != "question 7" else None
+
+    server.fault = fail
+    assert start(server, tmp_path, "--n", "1", n_problems=100) == 1

@@ -69,7 +69,8 @@ def _run(run: "Run", options: TerminalOptions, opener: Opener, arguments: Sequen
         return _conclude(run, options, arguments)
     except (KeyboardInterrupt, RunStopped) as reason:
         logger.remove()  # a thread that is still at work has no last word
-        print(_explain_how_to_go_on(run, limit=str(reason)), file=sys.stderr)
+        higher = isinstance(reason, RunStopped) and reason.higher
+        print(_explain_how_to_go_on(run, limit=str(reason), higher=higher), file=sys.stderr)
         return 130
 
 
@@ -116,12 +117,13 @@ def _conclude(run: "Run", options: TerminalOptions, arguments: Sequence[str]) ->
     return 1 if failed or missed else 0
 
 
-def _explain_how_to_go_on(run: "Run", *, limit: str) -> str:
+def _explain_how_to_go_on(run: "Run", *, limit: str, higher: bool) -> str:
     """Say what is done, and how to go on; `limit` is empty where the run was told to end."""
-    why, higher = (f"Stopped, {limit},", " with a higher limit") if limit else ("Interrupted", "")
+    why = f"Stopped, {limit}," if limit else "Interrupted"
+    again = " with a higher limit" if higher else ""
     return (
         f"{why} with {run.n_finished} of {len(run.survey.indices)} problems done; all of them are in "
-        f"{run.stored.path}. The same command{higher} goes on from there."
+        f"{run.stored.path}. The same command{again} goes on from there."
     )
 
 

@@ -22,6 +22,7 @@ from inference_kit.experiment.entry import list_dependencies, make_entry, make_h
 from inference_kit.experiment.files import RunFiles
 from inference_kit.experiment.progress import Progress
 from inference_kit.experiment.survey import Survey, select_problems
+from inference_kit.failures import Failures, MaxFailures
 from inference_kit.grader import GraderPool
 from inference_kit.records import Completion, Record, Usage
 from inference_kit.records.indices import canonical_index
@@ -71,7 +72,7 @@ class Run:
             reward_model=parts.reward_model,
             call_log=self.call_log,
             rules=parts.rules,
-            run_budget=_count_budget(parts, self.stored, self.call_log),
+            run_budget=_count_budget(parts, self.stored, self.call_log, len(self.survey.indices)),
             keep_trees=parts.options.keep_trees,
         )
 
@@ -202,13 +203,15 @@ async def _limit_time(budget: RunBudget, seconds: float | None) -> AsyncIterator
         end.cancel()
 
 
-def _count_budget(parts: Parts, stored: PartialFile, call_log: CallLog) -> RunBudget:
+def _count_budget(parts: Parts, stored: PartialFile, call_log: CallLog, n_problems: int) -> RunBudget:
     """Return what the run may cost, less what it has cost so far: what is logged, of unfinished problems too.
 
     Where a prompt is read once for several completions, each names it, and what is stored tells how often it was read.
     """
     options = parts.options
-    budget = RunBudget(options.max_tokens_total, options.max_cost, parts.engine.prices)
+    most = MaxFailures.read(options.max_failures).count_of(n_problems) if options.max_failures else None
+    failures = Failures(most, watches=most is None)
+    budget = RunBudget(options.max_tokens_total, options.max_cost, parts.engine.prices, failures=failures)
     if budget.max_cost is not None and budget.prices is None:
         prices = f"{named('prompt_price')} and {named('completion_price')}"
         raise UserError(

@@ -70,7 +70,7 @@ class Batcher(Generic[Item, Result]):
         """Let nobody wait whose budget is spent."""
         for waiting in self._waiting:
             if waiting.budget.is_spent and not waiting.future.done():
-                waiting.future.set_exception(RunStopped(waiting.budget.reason))
+                waiting.future.set_exception(waiting.budget.explain())
 
     def _take_batch(self) -> list[_Waiting[Item, Result]]:
         """Take the first that waits and those of its group that fit the limit beside it; drop who waits no more."""
@@ -189,7 +189,7 @@ class Pump(Generic[Work]):
             if self._asked[work].budget.is_spent:
                 asked = self._asked.pop(work)
                 self._loop.waiting.remove(work)
-                self._stops[asked.deliver] = RunStopped(asked.budget.reason)
+                self._stops[asked.deliver] = asked.budget.explain()
         waited_for = {asked.deliver for asked in self._asked.values()} if self._stops else set()
         for deliver in self._stops.keys() - waited_for:
             deliver(self._stops.pop(deliver))

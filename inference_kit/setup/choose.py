@@ -13,6 +13,7 @@ from inference_kit.config import Level, Resolved, generation_config, make_safe, 
 from inference_kit.dataset.base import Dataset
 from inference_kit.dataset.selection import Shard
 from inference_kit.errors import UserError, named
+from inference_kit.failures import MaxFailures
 from inference_kit.models.base import Engine
 from inference_kit.models.replicas.engine import replicate_engine
 from inference_kit.needs import needs_details
@@ -122,6 +123,8 @@ def _check_options(settings: Mapping[str, Resolved], request: Request) -> None:
             setting.check(settings[name].value, where=settings[name].place)
     if "shard" in settings:
         Shard.read(settings["shard"].value)
+    if "max_failures" in settings:
+        MaxFailures.read(settings["max_failures"].value)
     lookup(
         AGGREGATES, settings["aggregate"].value, "aggregate", where=settings["aggregate"].place or named("aggregate")
     )

@@ -72,6 +72,7 @@ class RunOptions:
         max_tokens_total: stop the run after so many tokens, to go on later
         max_seconds: stop the run after so many seconds, to go on later
         max_cost: stop the run after so many dollars, to go on later
+        max_failures: stop the run once more problems failed: a count (20) or a share (0.1, 10%)
         keep_trees: store every node of every search
     """
 
@@ -109,6 +110,9 @@ class RunOptions:
     max_tokens_total: int | None = option(None, "process", "run", unset="no limit")
     max_seconds: Annotated[float | None, Above(0)] = option(None, "process", "run", unset="no limit")
     max_cost: Annotated[float | None, Above(0)] = option(None, "process", "run", unset="no limit")
+    max_failures: str | None = option(
+        None, "process", "run", unset="dozens, for one reason, while nothing was answered"
+    )
     keep_trees: bool = option(False, "results", "run")
 
     def named(self, role: Role) -> dict[str, Any]:
