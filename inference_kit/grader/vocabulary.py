@@ -94,6 +94,7 @@ BIG = {command: name for name, each in OPERATIONS.items() if each.binds for comm
 ROUNDED = {each.brackets[0]: (name, each.brackets[1]) for name, each in OPERATIONS.items() if each.brackets}
 CONSTANTS_BY_COMMAND: dict[str, Value] = {
     r"\pi": PI, r"\infty": INFINITY, r"\emptyset": SetOf(()), r"\varnothing": SetOf(()), r"\imath": IMAGINARY,
+    r"\jmath": Sym("j"),
     r"\ldots": Sym("..."), r"\dots": Sym("..."), r"\cdots": Sym("..."), r"\R": Sym("reals"), r"\degree": Sym("degree"),
     r"\oslash": SetOf(()),
 }  # fmt: skip

@@ -4,10 +4,28 @@ Why: an answer may be given with its name or without; an equation such as `2x = 
 Promises: pure; a relation has a named value or it has none, whatever it is compared with.
 """
 
-from inference_kit.grader.values import Apply, Bracketed, Matrix, Ratio, Relation, Sym, Text, Value, list_symbols
+from inference_kit.grader.operations.table import OPERATIONS
+from inference_kit.grader.values import (
+    ZERO,
+    Apply,
+    Bracketed,
+    Matrix,
+    Ratio,
+    Relation,
+    Sym,
+    Text,
+    Value,
+    list_parts,
+    list_symbols,
+)
 
 NAMING = frozenset(("=", "~", "equiv"))
 """Signs that stand between a name and a value."""
+
+CURVES = frozenset((*"xyz", "theta", "rho", "phi"))
+"""Variables of which an equation describes a line, a curve or a surface."""
+
+BINDING = frozenset(name for name, operation in OPERATIONS.items() if operation.binds)
 
 
 def find_name(relation: Relation) -> Value | None:
@@ -48,6 +66,29 @@ def _is_condition(sides: tuple[Value, ...]) -> bool:
     """Say whether an equation is about variables; `2x + 1 = 2 * 3 + 1 = 7` works out a value, `2x = 4` does not."""
     has_variables = [bool(list_symbols(side)) for side in (sides[0], sides[-1])]
     return any(has_variables) if len(sides) == 2 else all(has_variables)
+
+
+def find_asked_value(relation: Relation) -> Value | None:
+    """Return the number that an equation gives for an expression: 419 of `m + n = 419`, 33 of `N(4) + N(5) = 33`.
+
+    With one variable it is a condition (`2x = 4`), with x, y, z or an angle a curve, and with 0 a relation of letters.
+    """
+    left, right = relation.sides[0], relation.sides[-1]
+    if relation.signs[0] != "=" or not set(relation.signs) <= NAMING or list_symbols(right):
+        return None
+    names = _list_free(left)
+    return right if not names or (len(names) > 1 and right != ZERO and not names & CURVES) else None
+
+
+def _list_free(value: Value) -> set[str]:
+    """List the variables of a value but those that an integral or a sum binds."""
+    if isinstance(value, Apply) and value.head in BINDING and len(value.args) > 1:
+        free = set().union(*map(_list_free, value.args))
+        bound = {part.name for part in value.args[1:2] if isinstance(part, Sym)}
+        return {name for name in free if name not in bound and name.rpartition("_")[2] not in bound}  # nor a_i of i
+    if isinstance(value, Sym):
+        return set(list_symbols(value))
+    return set().union(*map(_list_free, list_parts(value)))
 
 
 def is_name(value: Value) -> bool:

@@ -48,7 +48,9 @@ def _are_other_units(a: str, b: str) -> bool:
 
 def _drop_factor(value: Value, unit: str) -> Value:
     """Return a product without its last factor where that is the letter of a unit: beside `3.5 m`, m is no variable."""
-    if not (isinstance(value, Apply) and value.head == "mul" and value.args[-1] == Sym(unit)):
+    name, _, power = unit.partition("^")
+    letter = Apply("pow", (Sym(name), to_num(int(power)))) if power.isdigit() else Sym(unit)
+    if not (isinstance(value, Apply) and value.head == "mul" and value.args[-1] == letter):
         return value
     return value.args[0] if len(value.args) == 2 else Apply("mul", value.args[:-1])
 

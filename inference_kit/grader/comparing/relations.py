@@ -7,12 +7,12 @@ Promises: symmetric; equations are equal up to order and a nonzero factor, inequ
 from collections.abc import Sequence
 
 from inference_kit.grader.comparing.congruences import compare_congruences, states_residue
-from inference_kit.grader.comparing.naming import are_alike, find_name, find_named_value
+from inference_kit.grader.comparing.naming import are_alike, find_asked_value, find_name, find_named_value
 from inference_kit.grader.comparing.real_sets import are_same_reals
 from inference_kit.grader.comparing.rules import Rules
 from inference_kit.grader.comparing.solving import turn_sign
 from inference_kit.grader.proving.equality import Claim, prove_proportional
-from inference_kit.grader.values import Apply, Relation, Value, is_expression, negate
+from inference_kit.grader.values import Apply, Relation, Value, is_expression, list_symbols, negate
 from inference_kit.grader.verdicts import NO, UNKNOWN, YES, Verdict, any_equal, decide
 
 BALANCED = ("=", "!=", "<", "<=", ">", ">=")
@@ -30,6 +30,8 @@ def compare_relations(rules: Rules, a: Value, b: Value) -> Verdict | None:
             value = find_named_value(relation)
             if states_residue(relation) and is_expression(other) and not _is_residue(other):
                 return NO
+            if value is None and is_expression(other) and not list_symbols(other):
+                value = find_asked_value(relation)
             if value is not None:
                 return rules.compare(value, other)
             return decide(are_same_reals(relation, other) is True)

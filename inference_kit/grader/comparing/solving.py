@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from inference_kit.grader.comparing.intervals import Pieces, build_interval, complement, intersect
 from inference_kit.grader.proving.points import compute_real
-from inference_kit.grader.values import Apply, Relation, Sym, Value, list_symbols, negate, to_num
+from inference_kit.grader.values import ZERO, Apply, Relation, Sym, Value, list_symbols, negate, to_num, walk
 from inference_kit.grader.vocabulary import CONVERSES, SYMMETRIC
 
 INEQUALITIES = ("<", "<=", ">", ">=", "!=")
@@ -51,8 +51,6 @@ def solve(relation: Relation) -> Solution | None:
     if compute_end(left) is not None:
         left, right, sign = right, left, turn_sign(sign)
     bound = compute_end(right)
-    if bound is not None and isinstance(left, Apply) and left.head == "abs" and sign != "!=":
-        return _solve_absolute(left.args[0], sign, right)
     if bound is not None and _is_subject(left):
         return Solution(left, _build_ray(sign, bound))
     return _solve_linear(left, right, sign)
@@ -101,45 +99,61 @@ def _solve_chain(relation: Relation) -> Solution | None:
     return Solution(above.subject, intersect(above.pieces, below.pieces))
 
 
-def _solve_absolute(inner: Value, sign: str, bound: Value) -> Solution | None:
+def _solve_linear(left: Value, right: Value, sign: str) -> Solution | None:
+    """Solve left `sign` right, where their difference is linear in its only variable, or in the only |...| it has."""
+    sizes = {part for side in (left, right) for part in walk(side) if isinstance(part, Apply) and part.head == "abs"}
+    if len(sizes) != 1:
+        names = list_symbols(left, right)
+        return _solve_for(Sym(names[0]), left, right, sign) if len(names) == 1 else None
+    (size,) = sizes
+    if sign == "!=" or list_symbols(*(_substitute(side, size, ZERO) for side in (left, right))):
+        return None
+    found = _find_bound(size, left, right, sign)
+    return None if found is None else _solve_absolute(size, *found)
+
+
+def _solve_absolute(size: Apply, sign: str, bound: float) -> Solution | None:
     """Solve |inner| < bound, which is -bound < inner < bound; |inner| > bound is all that |inner| <= bound is not."""
-    within = _solve_chain(Relation((WITHIN[sign], WITHIN[sign]), (negate(bound), inner, bound)))
+    end = to_num(Fraction(bound))
+    within = _solve_chain(Relation((WITHIN[sign], WITHIN[sign]), (negate(end), size.args[0], end)))
     if within is None or sign[0] == "<":
         return within
     return Solution(within.subject, complement(within.pieces))
 
 
-def _solve_linear(left: Value, right: Value, sign: str) -> Solution | None:
-    """Solve left `sign` right, where d(x) = left - right is linear in its only variable x.
+def _solve_for(variable: Value, left: Value, right: Value, sign: str) -> Solution | None:
+    found = _find_bound(variable, left, right, sign)
+    return None if found is None else Solution(variable, _build_ray(*found))
+
+
+def _find_bound(variable: Value, left: Value, right: Value, sign: str) -> tuple[str, float] | None:
+    """Find the sign and the bound that left `sign` right says of a variable x in which d(x) = left - right is linear.
 
     Then d(x) = d(0) + s x with s = d(1) - d(0), which other places confirm, and the bound is -d(0) / s. Dividing by a
     negative s turns the sign.
     """
-    names = list_symbols(left, right)
-    if len(names) != 1:
-        return None
-    at_0, at_1 = (_subtract_at(left, right, names[0], place) for place in (0, 1))
+    at_0, at_1 = (_subtract_at(left, right, variable, place) for place in (0, 1))
     if at_0 is None or at_1 is None or at_0 == at_1:
         return None
     slope = at_1 - at_0
     for place in CONFIRMING:
-        difference = _subtract_at(left, right, names[0], place)
+        difference = _subtract_at(left, right, variable, place)
         expected = at_0 + float(place) * slope
         if difference is None or abs(difference - expected) > NEARLY_LINEAR * (abs(at_0) + abs(slope)):
             return None
     bound = -at_0 / slope + 0.0  # makes 0.0 of -0.0
-    return Solution(Sym(names[0]), _build_ray(sign if slope > 0 else turn_sign(sign), bound))
+    return (sign if slope > 0 else turn_sign(sign)), bound
 
 
-def _subtract_at(left: Value, right: Value, name: str, place: int | Fraction) -> float | None:
+def _subtract_at(left: Value, right: Value, variable: Value, place: int | Fraction) -> float | None:
     """Return left - right with a number for the variable."""
-    first, second = (compute_real(_substitute(side, name, place)) for side in (left, right))
+    first, second = (compute_real(_substitute(side, variable, to_num(place))) for side in (left, right))
     return None if first is None or second is None else first - second
 
 
-def _substitute(value: Value, name: str, place: int | Fraction) -> Value:
-    if value == Sym(name):
-        return to_num(place)
+def _substitute(value: Value, variable: Value, replacement: Value) -> Value:
+    if value == variable:
+        return replacement
     if isinstance(value, Apply):
-        return Apply(value.head, tuple(_substitute(argument, name, place) for argument in value.args))
+        return Apply(value.head, tuple(_substitute(argument, variable, replacement) for argument in value.args))
     return value

@@ -63,7 +63,10 @@ def factorial(at: Numbers, argument: Any) -> Any:
 
 
 def binomial(at: Numbers, n: Any, k: Any) -> Any:
-    """Return n over k = n! / (k! (n - k)!)."""
+    """Return n over k = n! / (k! (n - k)!), which is 0 where there are more to choose than there are."""
+    rest = real_part(n - k)
+    if is_real(n - k) and rest < 0 <= real_part(n) and rest == round(rest):
+        return at.number(0)
     return divide(at, factorial(at, n), factorial(at, k) * factorial(at, n - k))
 
 

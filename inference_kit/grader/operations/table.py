@@ -42,7 +42,7 @@ _ARITHMETIC: dict[str, Operation] = {
         sympy=constructors.make_call("Mul"),
     ),
     "div": Operation(
-        commands=(r"\frac", r"\dfrac", r"\tfrac", r"\cfrac"),
+        commands=(r"\frac", r"\dfrac", r"\tfrac", r"\cfrac", r"\nicefrac", r"\sfrac", r"\flatfrac"),
         signs=("/", r"\div"),
         arity=(2,),
         exact=lambda a, b: a / b,
@@ -185,8 +185,9 @@ _LOGARITHMS: dict[str, Operation] = {
         sympy=lambda sympy, a: sympy.log(a, 10),
     ),
     "exp": Operation(functions=("exp",)),
+    "cis": Operation(functions=("cis",)),
 }
-"""The parser turns `exp(x)` into e^x, so that it has no meaning of its own."""
+"""The parser turns `exp(x)` into e^x and `cis x` into e^(ix), so that these have no meaning of their own."""
 
 
 def _describe_function(

@@ -4,11 +4,13 @@ Why: in this order each step is cheaper and more certain than the next, and symp
 Promises: yes and no are final; unknown means that the numbers agree, or cannot be computed, and someone must prove it.
 """
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Literal
 
 from inference_kit.grader.operations.table import OPERATIONS
 from inference_kit.grader.proving.exact import compute_rational
-from inference_kit.grader.proving.numeric import build_float_evaluator
+from inference_kit.grader.proving.numeric import Evaluator, build_float_evaluator
 from inference_kit.grader.proving.points import compare_at_points, compute_with, sample_points
 from inference_kit.grader.proving.prime_field import fingerprint
 from inference_kit.grader.proving.rounding import is_rounded, is_rounded_irrational
@@ -36,7 +38,7 @@ def prove_equal(a: Value, b: Value) -> Verdict:
     if not (_is_computable(a) and _is_computable(b)):
         return NO
     proved = _compare_in_field(a, b)
-    if proved is NO or _compare_in_floats(a, b) is NO:
+    if proved is NO or _differ_in_floats(a, b):
         return decide(is_rounded_irrational(a, b))
     return YES if proved is YES or is_rounded_irrational(a, b) else UNKNOWN
 
@@ -83,5 +85,18 @@ def _compare_in_field(a: Value, b: Value) -> Verdict:
     return YES
 
 
-def _compare_in_floats(a: Value, b: Value) -> Verdict:
-    return compare_at_points(a, b, build_float_evaluator, nearly=NEARLY, surely_not=SURELY_NOT)
+def _differ_in_floats(a: Value, b: Value) -> bool:
+    """Say whether numbers tell two expressions apart, with logarithms that name no base taken as natural or decimal."""
+    if _compare_in_floats(a, b, build_float_evaluator) is not NO:
+        return False
+    if not any(_has_bare_logarithm(value) for value in (a, b)):
+        return True
+    return _compare_in_floats(a, b, partial(build_float_evaluator, log_base=10)) is NO
+
+
+def _has_bare_logarithm(value: Value) -> bool:
+    return any(isinstance(part, Apply) and part.head == "log" and len(part.args) == 1 for part in walk(value))
+
+
+def _compare_in_floats(a: Value, b: Value, evaluator_at: Callable[[Mapping[str, complex]], Evaluator]) -> Verdict:
+    return compare_at_points(a, b, evaluator_at, nearly=NEARLY, surely_not=SURELY_NOT)

@@ -149,9 +149,9 @@ class Evaluator:
         return nearest
 
 
-def build_float_evaluator(point: Mapping[str, complex]) -> Evaluator:
+def build_float_evaluator(point: Mapping[str, complex], log_base: int | None = None) -> Evaluator:
     """Build an evaluator in double precision."""
-    return Evaluator(cmath, _to_float, point)
+    return Evaluator(cmath, _to_float, point, log_base)
 
 
 def _to_float(value: Any) -> float:

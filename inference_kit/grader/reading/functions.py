@@ -9,6 +9,7 @@ from inference_kit.grader.reading.tokens import ParseError, Token
 from inference_kit.grader.reading.units import is_unit
 from inference_kit.grader.values import (
     EULER,
+    IMAGINARY,
     TWO,
     Apply,
     Bracketed,
@@ -50,6 +51,7 @@ def _read_root(grammar: Grammar) -> Value:
         index = grammar.read_list()
         reader.close(around, "]")
     radicand = grammar.read_argument() if reader.next.kind == "word" else grammar.read_nested_primary()
+    reader.argument_end = reader.position
     return Apply("root", (radicand, index))
 
 
@@ -85,4 +87,6 @@ def _apply(name: str, arguments: tuple[Value, ...], base: Value | None) -> Value
         return Apply("log", (*arguments, base))
     if name == "exp":
         return Apply("pow", (EULER, *arguments))
+    if name == "cis":
+        return Apply("pow", (EULER, Apply("mul", (IMAGINARY, *arguments))))
     return Apply("log10" if name == "lg" else name, arguments)

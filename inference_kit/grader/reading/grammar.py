@@ -58,11 +58,12 @@ class Grammar(ABC):
     def read_argument(self) -> Value:
         """Read an argument of a command: a group, one digit, one letter or a command with its own arguments."""
         reader = self.reader
-        if len(reader.next.text) > 1:
-            if reader.next.kind == "digits":
-                return to_num(int(reader.take_digit()))
-            if reader.next.kind == "word":
-                reader.split_word()
+        if reader.next.kind == "digits":
+            digit = to_num(int(reader.take_digit()))
+            reader.argument_end = reader.position
+            return digit
+        if len(reader.next.text) > 1 and reader.next.kind == "word":
+            reader.split_word()
         if reader.accept("-"):
             return negate(reader.nest(self.read_argument))
         return self.read_nested_primary()
@@ -72,7 +73,8 @@ class Grammar(ABC):
         token = self.reader.next
         match token.kind:
             case "digits" | "number":
-                return not self.reader.previous.text[-1:].isdigit()
+                follows_argument = self.reader.argument_end == self.reader.position
+                return follows_argument or not self.reader.previous.text[-1:].isdigit()
             case "text" | "primes" | "end":
                 return False
         if token.text in BARS:

@@ -14,8 +14,10 @@ MOST_FRACTION_TOKENS = 24
 SCALES = {"C": "°C", "F": "°F", "celsius": "°C", "fahrenheit": "°F"}
 """What makes a temperature of a number of degrees."""
 
-MICRO = r"\mu"
-GREEK_UNITS = frozenset({r"\Omega", MICRO})
+MICRO, OHM = r"\mu", r"\Omega"
+GREEK_UNITS = frozenset({OHM, MICRO})
+PREFIXES = frozenset("kM")
+MICRO_UNITS = frozenset("mgsLAFCVWJN")
 
 
 def unit_follows(reader: Reader, value: Value) -> bool:
@@ -31,6 +33,8 @@ def unit_follows(reader: Reader, value: Value) -> bool:
         return True
     if token.kind == "text":
         return len(token.text) > 2 or not list_symbols(value)
+    if token.text in PREFIXES and reader.peek(1).text == OHM and _ends_value(reader.peek(2)):
+        return not list_symbols(value)
     if len(token.text) == 1 or token.text.lower() in SENTENCE_WORDS:
         return False
     if is_known_unit(token.text):
@@ -56,7 +60,7 @@ def _is_greek_unit(reader: Reader) -> bool:
     following = reader.peek(1)
     if reader.next.text == MICRO:
         ends = _ends_value(reader.peek(2))
-        return following.kind == "text" or (following.kind == "word" and ends and following.text in SINGLE_LETTERS)
+        return following.kind == "text" or (following.kind == "word" and ends and following.text in MICRO_UNITS)
     return _ends_value(following)
 
 

@@ -7,19 +7,22 @@ Promises: never raises; what nobody understands is `Unparsed` (mathematics) or `
 import re
 from functools import lru_cache
 
-from inference_kit.grader.reading.currencies import name_currencies
 from inference_kit.grader.reading.latex import parse_latex
-from inference_kit.grader.reading.moduli import write_moduli
 from inference_kit.grader.reading.normalize import to_latex
 from inference_kit.grader.reading.phrases import SCALES, clean_words, read_phrase, read_plain_number
 from inference_kit.grader.reading.tokens import MOST_CHARACTERS, THOUSANDS, ParseError
 from inference_kit.grader.reading.units import COMPOUND
+from inference_kit.grader.spelling.counting import write_counts
+from inference_kit.grader.spelling.currencies import name_currencies
+from inference_kit.grader.spelling.moduli import write_moduli
+from inference_kit.grader.spelling.siunitx import write_quantities
 from inference_kit.grader.values import Text, Unparsed, Value
 
 PLAIN = re.compile(r"[-+]?\d{1,300}(?:\.\d{1,300})?")
 WRAPPED = re.compile(
-    r"\s*\\(?:boxed|fbox|framebox|text|textbf|textit|textrm|textnormal|mbox|hbox|mathrm|mathbf|mathit|mathsf|bm|boldsymbol|"
-    r"underline|displaystyle|color\s*\{\w{1,20}\}|textcolor\s*\{\w{1,20}\})\s*\{"
+    r"\s*\\(?:[Bb]oxed|fbox|framebox|text|textbf|textit|textrm|textnormal|mbox|hbox|mathrm|mathbf|mathit|mathsf|bm|boldsymbol|"
+    r"underline|uline|textsc|textsf|emph|displaystyle|colorbox\s*\{\w{1,20}\}|fcolorbox\s*\{\w{1,20}\}\s*\{\w{1,20}\}|bbox\s*\[[^\]]{0,80}\]|"
+    r"color\s*\{\w{1,20}\}|textcolor\s*\{\w{1,20}\})\s*\{"
 )
 OUTER = (
     ("$$", "$$"),
@@ -29,6 +32,15 @@ OUTER = (
     ("**", "**"),
     ("`", "`"),
     ("\\begin{equation}", "\\end{equation}"),
+    ('"', '"'),
+    ("``", "''"),
+    ("'", "'"),
+    ("«", "»"),
+    ("「", "」"),
+    ("__", "__"),
+    ("*", "*"),
+    ("<b>", "</b>"),
+    ("<strong>", "</strong>"),
 )
 DOUBLED = re.compile(
     r"\\\\(?=(?:[dt]?frac|sqrt|left|right|pi|text|boxed|begin|end|cdot|times|infty|pm|circ|le|ge|mathrm)\b)"
@@ -39,9 +51,19 @@ MOST_WRAPPERS = 12
 WORDS = re.compile(r"[A-Za-z]{2,}")
 COMMAND = re.compile(r"\\[A-Za-z]+")
 CHINESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]+")
+QUANTITY = re.compile(r"\\(?:SI|qty|si|unit|num|ang|deg|textdegree|celsius|textcelsius)(?![a-z])|\\degree")
+"""What `write_quantities` may have to do with."""
+
+COUNTED = re.compile(r"\d\s?[CP]\s?\d|[CPA]\s*\}?\s*[_^]|choose|n[CP]r|[CP]\s*\}\s*\d")
+"""What `write_counts` may have to do with."""
+
 SEPARATED = re.compile(r"\$\s*,\s*\$")
 BRACKET = re.compile(r"[(\[]|\\\{|\\mathbb")
-QED = re.compile(r"\\(?:blacksquare|square|Box|qed)\s*$")
+ENDING = re.compile(
+    r"(?:\\(?:blacksquare|square|Box|qed|checkmark)|[✓✔☑✅∎■□]|\\(?:tag\*?|label)\s*\{[^{}]{0,40}\}|\\text\s*\{[\s.,;!]{1,5}\})\s*$"
+)
+"""Signs that a proof is at its end, marks and numbers of formulas, punctuation as text."""
+
 ORDINAL = re.compile(r"(\d)(?:st|nd|rd|th)\b")
 SCALED = re.compile(
     r"(?<![\d.])(\d+(?:\.\d+)?)\s*(?:\\text\{\s*)?(thousand|million|billion|trillion)\b\s*\}?", re.IGNORECASE
@@ -97,7 +119,7 @@ def clean(text: str) -> str:
         if text.endswith("\\") and not text.endswith("\\\\"):
             text = text[:-1]
         text = ABOUT.sub("", text, count=1) if ABOUT.match(text) else text
-        text = QED.sub("", text)
+        text = ENDING.sub("", text)
         for opening in ("=", ":", "\\ ", "\\approx", "\\therefore", "\\Rightarrow", "\\quad"):
             text = text.removeprefix(opening)
         if text == before:
@@ -149,6 +171,10 @@ def _prepare(text: str) -> str:
     text = name_currencies(text)
     if "mod" in text:
         text = write_moduli(text)
+    if QUANTITY.search(text):
+        text = write_quantities(text)
+    if COUNTED.search(text):
+        text = write_counts(text)
     text = SCALED.sub(lambda found: f"({found.group(1)} * 10^{SCALES[found.group(2).lower()]})", text)
     # `x < 1 \cup x > 2` joins inequalities, where no bracket opens an interval or a set.
     if r"\cup" in text and ("<" in text or ">" in text) and not BRACKET.search(text):

@@ -12,6 +12,7 @@ from inference_kit.grader.vocabulary import NUMBER_WORDS
 
 RAISED = {r"\circ": "degree", r"\prime": "prime1", r"\top": "transpose"}
 ORDINALS = frozenset({"th", "st", "nd", "rd"})
+INDICES = frozenset("ijklmn")
 BASES = range(2, 37)
 
 
@@ -23,6 +24,8 @@ def read_superscript(grammar: Grammar, base: Value) -> Value:
     head = "transpose" if in_braces and sign.text == "T" else RAISED.get(sign.text)
     is_ordinal = sign.text[1:] in ORDINALS if sign.kind == "text" else in_braces and sign.text in ORDINALS
     if head is None and not is_ordinal:
+        if reader.next.kind == "word" and len(reader.next.text) > 1 and reader.peek(1).text in ("^", "_"):
+            reader.split_word()  # a^nb^n
         return Apply("pow", (base, reader.nest(grammar.read_exponent)))
     reader.move_to(reader.position + (3 if in_braces else 1))
     if head is None:
@@ -56,6 +59,8 @@ def read_subscript(reader: Reader, base: Value) -> Value:
 def read_index(reader: Reader) -> str:
     """Read the tokens of an index, as its name."""
     if not reader.accept("{"):
+        if _has_one_letter(reader):
+            reader.split_word()
         return _read_name(reader.take())
     name = ""
     depth = 1
@@ -65,6 +70,16 @@ def read_index(reader: Reader) -> str:
         if token.text not in ("{", "}"):
             name += _read_name(token)
     return name
+
+
+def _has_one_letter(reader: Reader) -> bool:
+    """Say whether an index without braces ends after its first letter, as in TeX: F_kF_n; a_ij and x_max are wholes."""
+    word = reader.next.text
+    if reader.next.kind != "word" or len(word) < 2:
+        return False
+    if reader.peek(1).text in ("_", "^"):
+        return True
+    return not (word.isupper() or (word.islower() and (len(word) > 2 or set(word) <= INDICES)))
 
 
 def _read_name(token: Token) -> str:

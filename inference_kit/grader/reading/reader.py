@@ -30,15 +30,19 @@ OPEN_GROUND = Surroundings()
 
 
 class Reader:
-    """Reads tokens from left to right; `next` is the one that comes, `END` after the last."""
+    """Reads tokens from left to right; `next` is the one that comes, `END` after the last.
 
-    __slots__ = ("depth", "links", "next", "position", "surroundings", "tokens")
+    `argument_end` is the place where the last argument without braces ended, so that a number there is a factor.
+    """
+
+    __slots__ = ("argument_end", "depth", "links", "next", "position", "surroundings", "tokens")
 
     def __init__(self, tokens: list[Token]) -> None:
         self.tokens = [*tokens, END]
         self.position = 0
         self.next = self.tokens[0]
         self.surroundings = OPEN_GROUND
+        self.argument_end = -1
         self.depth = 0
         self.links = 0
 

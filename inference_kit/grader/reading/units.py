@@ -160,7 +160,10 @@ def name_unit(words: str) -> str:
     words = CELSIUS.sub(r"°\1", MICRO.sub("µ", words)).replace(r"\Omega", "Ω")
     words = re.sub(r"\\(?:cdot|times|text|mathrm|[,;:! ])|[{}~·*]", " ", words).replace("\\", " ")
     powers = _read_powers(words)
-    if not powers:
+    if powers["h"] == 1 and (watts := next((name for name in ("W", "kW") if powers[name] == 1), "")):
+        powers += Counter({f"{watts}h": 1})
+        del powers["h"], powers[watts]
+    if not any(powers.values()):
         return " ".join(words.split()).strip(" .,").lower()
     above = [_raise(name, power) for name, power in sorted(powers.items()) if power > 0]
     below = [f"/{_raise(name, -power)}" for name, power in sorted(powers.items()) if power < 0]

@@ -16,10 +16,12 @@ from inference_kit.grader.values import EULER, IMAGINARY, INFINITY, PI, Apply, L
 from inference_kit.grader.vocabulary import (
     AND_OR,
     CALLABLE,
+    CLOSINGS,
     FRACTIONS,
     FUNCTIONS,
     LETTER_NAMES,
     NUMBER_WORDS,
+    OPENINGS,
     SENTENCE_WORDS,
     SYNONYMS,
 )
@@ -27,6 +29,8 @@ from inference_kit.grader.vocabulary import (
 CONSTANTS_BY_LETTER = {"i": IMAGINARY, "e": EULER}
 CONSTANTS_BY_WORD = {"pi": PI} | dict.fromkeys(("infinity", "inf", "oo", "infty"), INFINITY)
 IGNORED_WORDS = frozenset({"approximately", "about", "approx", "over"})
+SEQUENCES = frozenset("abdsuvw")
+MOST_COORDINATE_TOKENS = 40
 INVERSE = ["^", "{", "-", "1", "}"]
 LONGEST_PRODUCT = 4
 LONGEST_CALLED = 7
@@ -103,8 +107,31 @@ def _read_letter(grammar: Grammar, letter: str) -> Value:
     reader = grammar.reader
     if reader.accept("_"):
         symbol = read_subscript(reader, Sym(letter))
-        return read_call(grammar, symbol) if letter in CALLABLE else symbol
-    return read_call(grammar, Sym(letter)) if letter in CALLABLE else _make_symbol(letter)
+        return read_call(grammar, symbol) if letter in CALLABLE or _names_point(reader, letter) else symbol
+    if letter in CALLABLE or _names_point(reader, letter) or _names_value(reader, letter):
+        return read_call(grammar, Sym(letter))
+    return _make_symbol(letter)
+
+
+def _names_point(reader: Reader, letter: str) -> bool:
+    """Say whether a capital letter names a point or a function of several numbers: `A(1, 2)`, `C(8, 4)`."""
+    if not letter.isupper() or reader.next.text != "(":
+        return False
+    depth = 0
+    for ahead in range(MOST_COORDINATE_TOKENS):
+        token = reader.peek(ahead)
+        depth += (token.text in OPENINGS) - (token.text in CLOSINGS)
+        if token.text == "," and depth == 1:
+            return True
+        if depth == 0 or token.kind == "end":
+            break
+    return False
+
+
+def _names_value(reader: Reader, letter: str) -> bool:
+    """Say whether a letter stands before a numeral in brackets, as a function or a sequence does: `N(4)`, `a(5)`."""
+    is_named = letter.isupper() or letter in SEQUENCES
+    return is_named and [reader.next.text, reader.peek(1).kind, reader.peek(2).text] == ["(", "digits", ")"]
 
 
 def _read_letters(grammar: Grammar, word: str) -> Value:

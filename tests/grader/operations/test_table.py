@@ -107,7 +107,7 @@ def test_a_rational_value_is_proved_as_itself_in_the_prime_field(name: str) -> N
     ("word", "name"), [(word, name) for name, operation in OPERATIONS.items() for word in operation.functions]
 )
 def test_a_function_is_read_by_each_of_its_names(word: str, name: str) -> None:
-    expected = "pow" if name == "exp" else name  # exp(x) is e^x
+    expected = "pow" if name in ("exp", "cis") else name  # exp(x) is e^x, cis x is e^(ix)
     for written in (f"{word}(x)", f"\\{word}(x)", f"\\{word}{{x}}", f"\\operatorname{{{word}}}(x)"):
         assert contains(parse_latex(written), expected), written
 

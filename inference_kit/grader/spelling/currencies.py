@@ -16,7 +16,8 @@ SIGNS = {
 
 SIGN = r"\\\$|\$|€|£|¥|₹|\\(?:textdollar|pounds|euro|texteuro)(?![A-Za-z])"
 CURRENCY = re.compile(rf"\b(?:US|A|C)(?=\\?\$)|{SIGN}|\b(?:USD|EUR|GBP|INR|Rs\.?)(?=\s*\d)")
-AMOUNT = r"[-+]?\s?(?:\d{1,3}(?:(?:,|\{,\})\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?)"
+GROUPS = r"\d{1,3}(?:(?:,\\!|\{,\}|\\,|\\!|,)\d{3})+"
+AMOUNT = rf"[-+]?\s?(?:{GROUPS}|\d+)(?:\.\d+)?(?![\d.]|,\d|,\\!\d)"
 SCALE = r"(?:\s?(?:thousand|million|billion|trillion)\b)?"
 ENDS = r"(?=\s*(?:$|[,;.)}]|\\text|\\mathrm|/|[a-z]{2}|\\[,;: ]))"
 PRICE = re.compile(

@@ -1,0 +1,1 @@
+"""One spelling for notations that come in many, as text, before the parser sees it."""
