@@ -8,7 +8,7 @@ range; synonyms are one setting, and two different values for one setting at one
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,11 @@ class Resolved:
     def place(self) -> str:
         """Where the value stands, empty where it was told for this very run."""
         return "" if self.told else self.source
+
+    def map(self, change: Callable[[Any], Any]) -> "Resolved":
+        """Return the same with each value changed, those that were beaten as well."""
+        beaten = tuple((source, change(value)) for source, value in self.beaten)
+        return replace(self, value=change(self.value), beaten=beaten)
 
     def to_json(self) -> dict[str, Any]:
         return {"value": self.value, "source": self.source} | (

@@ -106,3 +106,16 @@ def test_the_world_of_these_servers_cuts_some_replies_and_not_others(registries:
     reasons = {each["finish_reason"] for result in final["results"] for each in result["candidates"]}
     assert reasons == {"stop", "length"}
     assert final["metrics"]["cut_off"] > 0
+
+
+def test_a_key_typed_into_a_header_is_in_no_file_and_on_no_terminal(
+    registries: Registries, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--header", f"Authorization: Bearer {KEY}", "--header", "X-Tenant: mine", "--log-level", "DEBUG")
+    with KINDS["mistral"].serve_willingly() as server:
+        run(registries, server, tmp_path / "out", "greedy", *words)
+        run(registries, server, tmp_path / "out", "greedy", *words, "--explain")
+        assert {each.headers["Authorization"] for each in server.asked} == {f"Bearer {KEY}"}
+    written = "".join(path.read_text() for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert "X-Tenant: mine" in written
+    assert KEY not in written + "".join(capsys.readouterr())

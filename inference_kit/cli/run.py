@@ -17,6 +17,7 @@ from inference_kit.errors import RunStopped
 from inference_kit.experiment.entry import list_dependencies
 from inference_kit.experiment.files import RunFiles, name_run_files
 from inference_kit.experiment.survey import Survey, survey_problems
+from inference_kit.models.http.extras import mask_words
 from inference_kit.report.tree import GrowingTree, draw_tree
 from inference_kit.setup.opener import Opener
 from inference_kit.setup.parts import Parts
@@ -39,6 +40,7 @@ def execute(arguments: Sequence[str], registries: Registries) -> int:
         return 0
     opener = Opener()
     parts = COMMAND.choose(arguments, registries, opener)
+    arguments = mask_words(arguments)  # from here on they are only shown and stored
     options = parts.options
     assert isinstance(options, TerminalOptions)
     level = log_to_terminal(options.log_level, debug=bool(options.debug))

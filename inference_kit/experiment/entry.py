@@ -11,6 +11,7 @@ from typing import Any
 
 from inference_kit import __version__
 from inference_kit.config import GENERATION_SETTINGS
+from inference_kit.models.http.extras import mask_setting
 from inference_kit.setup.parts import Parts
 
 LIBRARIES = ("torch", "transformers", "tokenizers", "sympy")
@@ -44,7 +45,7 @@ def list_dependencies(parts: Parts) -> dict[str, Any]:
 def make_header(parts: Parts) -> dict[str, Any]:
     """Return what final files say before their metrics: the same for every run that makes the same results."""
     process = parts.options.named("process")
-    shown = {name: each.to_json() for name, each in parts.settings.items() if name not in process}
+    shown = {name: mask_setting(name, each).to_json() for name, each in parts.settings.items() if name not in process}
     return {
         "dataset": parts.dataset_name,
         "model": parts.model_name,
@@ -57,7 +58,7 @@ def make_header(parts: Parts) -> dict[str, Any]:
 def make_entry(parts: Parts) -> dict[str, Any]:
     """Return the entry of a run in config.json."""
     names = parts.options.named("process")
-    process = {name: each.to_json() for name, each in parts.settings.items() if name in names}
+    process = {name: mask_setting(name, each).to_json() for name, each in parts.settings.items() if name in names}
     return {**make_header(parts), "process": process}
 
 

@@ -358,10 +358,10 @@ class HttpSession:
         return Failure(f"its answer is malformed: {self._hide_key(str(error))}")
 
     def _hide_key(self, text: str) -> str:
-        """Replace the key in a text, of which a cut may have left only the beginning."""
-        key = self._read_key()
-        for length in range(len(key), SECRET_LENGTH - 1, -1):
-            text = text.replace(key[:length], "***")
+        """Replace keys in a text, of which a cut may have left only the beginning: those of headers as well."""
+        for key in (self._read_key(), *(word for value in self._headers.values() for word in value.split())):
+            for length in range(len(key), SECRET_LENGTH - 1, -1):
+                text = text.replace(key[:length], "***")
         return text
 
     def _read_key(self) -> str:
@@ -373,7 +373,9 @@ class HttpSession:
         keys = {"Authorization": f"Bearer {key}"} if key else {}
         if key and host.endswith(".azure.com"):
             keys["api-key"] = key
-        return {"Content-Type": "application/json", **keys, **self._headers}
+        given = {name.lower() for name in self._headers}
+        own = {"Content-Type": "application/json", **keys}
+        return {name: value for name, value in own.items() if name.lower() not in given} | dict(self._headers)
 
     def _connect(self) -> _Connections:
         """Return the connections of this event loop; one of another loop cannot be used."""

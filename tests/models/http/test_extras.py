@@ -5,10 +5,11 @@ import json
 from typing import Any
 
 import pytest
+from aiohttp import web
 from mock_server import MockServer
 
-from inference_kit.errors import UserError
-from inference_kit.models.http.extras import RequestSettings, merge_fields
+from inference_kit.errors import EngineError, UserError
+from inference_kit.models.http.extras import RequestSettings, mask_words, merge_fields
 from inference_kit.models.http.ollama import Ollama
 from inference_kit.models.http.openai import OpenAI
 from inference_kit.records import GenerationConfig, Message, Prompt
@@ -70,9 +71,61 @@ def test_a_field_that_has_a_flag_is_refused(name: str) -> None:
         OpenAI("http://host", extra_body={name: 1})
 
 
-def test_a_header_of_two_lines_is_refused() -> None:
+@pytest.mark.parametrize(
+    "header", [{"X-A": "1\r\nX-B: 2"}, {"X A": "1"}, {"": "1"}, {"X-Ä": "1"}], ids=["lines", "space", "empty", "letter"]
+)
+def test_what_is_no_header_is_refused(header: dict[str, str]) -> None:
     with pytest.raises(UserError, match="no header"):
-        RequestSettings(header={"X-A": "1\r\nX-B: 2"})
+        RequestSettings(header=header)
+
+
+@pytest.mark.parametrize("value", ["$NOT_SET_ANYWHERE", "Bearer ${NOT_SET_ANYWHERE}"])
+def test_a_variable_that_is_not_set_is_said(value: str) -> None:
+    with pytest.raises(UserError, match=r"^--header: the variable \$.*is not set"):
+        RequestSettings(header={"X-Key": value})
+
+
+def test_what_is_no_json_is_refused() -> None:
+    with pytest.raises(UserError, match="--extra-body: NaN"):
+        RequestSettings(extra_body={"a": float("nan")})
+
+
+def test_a_header_of_the_user_replaces_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "the-usual-key")
+    with MockServer() as server:
+        write(OpenAI(server.url, header={"authorization": "Basic other", "content-type": "application/json; x=1"}))
+        sent = {name.lower(): value for name, value in server.asked[-1].headers.items()}
+    assert (sent["authorization"], sent["content-type"]) == ("Basic other", "application/json; x=1")
+
+
+def test_a_key_in_a_header_that_the_server_repeats_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TENANT_KEY", "tenant-secret")
+
+    def repeat(request: web.Request, body: dict[str, Any]) -> web.Response | None:
+        said = f"The key {request.headers['Authorization']} is wrong"
+        return web.json_response({"error": {"message": said}}, status=400) if body else None
+
+    with MockServer(fault=repeat) as server, pytest.raises(EngineError, match=r"key Bearer \*\*\* is wrong"):
+        write(OpenAI(server.url, header={"Authorization": "Bearer $TENANT_KEY"}))
+
+
+@pytest.mark.parametrize(
+    ("words", "masked"),
+    [
+        (["--header", "X-Api-Key: abc", "--n", "4"], ["--header", "X-Api-Key: ***", "--n", "4"]),
+        (["--header=Authorization: Bearer abc"], ["--header=Authorization: ***"]),
+        (
+            ["--header", '{"X-Token": "abc", "X-Tenant": "mine"}'],
+            ["--header", '{"X-Token": "***", "X-Tenant": "mine"}'],
+        ),
+        (["--header", "X-Custom: Bearer abc"], ["--header", "X-Custom: ***"]),
+        (["--header", "X-Api-Key: $NAME"], ["--header", "X-Api-Key: $NAME"]),
+        (["--header", "X-Tenant: mine"], ["--header", "X-Tenant: mine"]),
+        (["--stop", "key: abc"], ["--stop", "key: abc"]),
+    ],
+)
+def test_keys_in_headers_of_a_command_line_are_masked(words: list[str], masked: list[str]) -> None:
+    assert mask_words(words) == masked
 
 
 def test_objects_are_merged_and_else_the_later_counts() -> None:
