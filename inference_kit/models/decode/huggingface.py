@@ -34,7 +34,7 @@ STEPS_AT_ONCE, STEPS_WHILE_STREAMING = 16, 2
 
 
 class HuggingFace(LocalModel):
-    """Any causal language model in Hugging Face layout, by folder or hub id; or a LoRA adapter, which brings its base.
+    """Any causal language model: a folder in Hugging Face layout, a GGUF file or a hub id; or an adapter and its base.
 
     Args:
         attn_implementation: auto, sdpa, eager, flash_attention_2 or flash_attention_3.
@@ -45,6 +45,7 @@ class HuggingFace(LocalModel):
     """
 
     auto_class: ClassVar[str] = "AutoModelForCausalLM"
+    reads_gguf = True
 
     @flatten_settings
     def __init__(
@@ -194,6 +195,7 @@ class HuggingFace(LocalModel):
             "device_map": self._placement.device_map,
             "quantization_bit": self._bits,
             "adapter_path": self.adapters,
+            "a GGUF file": self.weights.gguf,
         }
         for name, given in others.items():
             if given:

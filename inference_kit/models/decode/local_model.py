@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from loguru import logger
 
@@ -83,6 +83,7 @@ class ModelSettings:
 class LocalModel(Engine):
     """A model by folder or hub id, or a LoRA adapter, which brings its base."""
 
+    reads_gguf: ClassVar[bool] = False
     fetch = staticmethod(fetch_from_huggingface)
     find = staticmethod(find_of_huggingface)
     """Like `fetch`, for what is on this machine already."""
@@ -114,6 +115,12 @@ class LocalModel(Engine):
     def check(self, config: GenerationConfig) -> None:
         """Refuse what this model cannot do, and a model that scores and does not write."""
         super().check(config)
+        if self.weights.gguf and not self.reads_gguf:
+            raise UserError(
+                f"{self.weights.gguf.name} is a GGUF file, which {type(self).__name__} does not read",
+                where=named("model_path"),
+                fix=f"Use {named('model')} huggingface, or a folder with config.json and *.safetensors.",
+            )
         for name in self.weights.architectures:
             if name.endswith(HEADS_WITHOUT_TEXT):
                 raise UserError(

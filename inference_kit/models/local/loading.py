@@ -16,6 +16,7 @@ from loguru import logger
 from inference_kit.errors import UserError, first_line, named
 from inference_kit.models.local.attention import check_flash, choose_attention
 from inference_kit.models.local.devices import Placement, choose_device, choose_dtype, is_out_of_memory
+from inference_kit.models.local.gguf import build_gguf_setting, say_unpacked
 from inference_kit.models.local.quantization import build_quantization_setting, check_quantization, unify_dequantized
 from inference_kit.models.local.weights import Weights
 
@@ -30,7 +31,9 @@ def load_tokenizer(weights: Weights, *, trust_remote_code: bool = False) -> Any:
 
     folder = weights.fetch_tokenizer()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=trust_remote_code, gguf_file=weights.gguf and weights.gguf.name
+        )
     except (OSError, ValueError, ImportError) as error:
         raise UserError(f"the tokenizer does not load: {first_line(error)}", where=str(folder)) from error
     # Lengths are checked against the model, with an error instead of a warning.
@@ -79,6 +82,7 @@ def load_model(
             attn_implementation=kernel,
             device_map=placement.device_map or ({"": place} if quantized else None),
             **build_quantization_setting(quantization_bit, number_format, place, weights.whole_config),
+            **build_gguf_setting(weights.gguf),
             distributed_config=DistributedConfig(tp_plan="auto") if tensor_parallel else None,
             trust_remote_code=trust_remote_code,
             ignore_mismatched_sizes=True,
@@ -90,9 +94,11 @@ def load_model(
         if placement.device_map is None and not quantized and not tensor_parallel:
             model.to(place)
     except (OSError, ValueError, ImportError, MemoryError, RuntimeError, SafetensorError, UnpicklingError) as error:
-        raise _explain(error, folder, place) from error
+        raise _explain(error, weights.gguf or folder, place) from error
     if auto_class != "AutoModel":  # a model without a head has no place for the head's weights, as it should be
         _warn_of_left_out(model, folder, report["unexpected_keys"])
+    if weights.gguf:
+        say_unpacked(weights.gguf, model)
     logger.info("{} is loaded: {}, {}", weights.name, model.device, model.dtype)
     return model.eval()
 

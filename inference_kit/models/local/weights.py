@@ -1,4 +1,4 @@
-"""Weights: a folder in Hugging Face layout or a hub id; what can be known of it without loading it.
+"""Weights: a folder in Hugging Face layout, a GGUF file or a hub id; what can be known of it without loading it.
 
 Why: a finished run is replayed, and a request is checked, without importing torch; so identity, context length and
 generation settings are read from the small files alone.
@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from inference_kit.errors import EngineError, UserError, named
-from inference_kit.models.local.hub import SMALL_PATTERNS, Fetch, fetch_from_huggingface, is_local
+from inference_kit.models.local.gguf import SUFFIX, find_gguf, read_gguf_config, require_gguf
+from inference_kit.models.local.hub import SMALL_PATTERNS, Fetch, fetch_from_huggingface, is_local, locate
 
 SMALL_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "tokenizer.model")
 """What is digested besides the weights."""
@@ -47,26 +48,38 @@ class Weights:
         return is_local(self.path)
 
     @cached_property
+    def gguf(self) -> Path | None:
+        """The GGUF file that is the model, or that is in its folder and all the weights there; None for others."""
+        if not self.is_local:
+            return None
+        path = locate(self.path)
+        return None if path.is_dir() and self._find_weight_files(path) else find_gguf(path, self.setting)
+
+    @cached_property
     def _any_folder(self) -> Path:
-        """The folder, whatever is in it; of a hub id the small files are fetched."""
-        folder = Path(self.path).expanduser() if self.is_local else self._fetch(SMALL_PATTERNS)
+        """The folder, whatever is in it, and that of a GGUF file; of a hub id the small files are fetched."""
+        if self.gguf:
+            return self.gguf.parent
+        folder = locate(self.path) if self.is_local else self._fetch(SMALL_PATTERNS)
         if not folder.is_dir():
             raise UserError(
                 "no such folder",
                 where=self.path,
-                fix=f"Set {named(self.setting)} to a folder with weights, or a hub id.",
+                fix=f"Set {named(self.setting)} to a folder with weights, a GGUF file, or a hub id.",
             )
         return folder
 
     @property
     def is_adapter(self) -> bool:
         """Whether there is an adapter and no model."""
+        if self.gguf:
+            return False
         return (self._any_folder / ADAPTER_CONFIG).is_file() and not (self._any_folder / "config.json").is_file()
 
     @property
     def has_tokenizer(self) -> bool:
         """Whether a tokenizer comes with it."""
-        return any((self._any_folder / name).is_file() for name in TOKENIZER_FILES)
+        return self.gguf is not None or any((self._any_folder / name).is_file() for name in TOKENIZER_FILES)
 
     @cached_property
     def folder(self) -> Path:
@@ -76,13 +89,13 @@ class Weights:
             UserError: naming what is missing.
         """
         folder = self._any_folder
-        if not (folder / "config.json").is_file():
+        if not self.gguf and not (folder / "config.json").is_file():
             there = ", ".join(sorted(each.name for each in folder.iterdir())[:8]) or "nothing"
             raise UserError(
                 "no config.json in this folder",
                 where=self.path,
                 fix=f"It holds {there}; {named(self.setting)} wants config.json, weights (*.safetensors) and "
-                f"tokenizer.json, or {ADAPTER_CONFIG} and an adapter.",
+                f"tokenizer.json, or a GGUF file, or {ADAPTER_CONFIG} and an adapter.",
             )
         return folder
 
@@ -90,8 +103,11 @@ class Weights:
         """Return the folder with the weights as well; of a hub id they are fetched now.
 
         Raises:
-            UserError: where the folder holds no weights, or not all.
+            UserError: where the folder holds no weights, or not all, or the package for a GGUF file is missing.
         """
+        if self.gguf:
+            require_gguf(self.gguf)
+            return self.folder
         folder = self.folder if self.is_local else self._fetch(None)
         if not self._find_weight_files(folder):
             raise UserError(
@@ -149,18 +165,18 @@ class Weights:
 
     @cached_property
     def whole_config(self) -> Mapping[str, Any]:
-        """config.json."""
-        return self._read_json("config.json")
+        """config.json, or what a GGUF file has in its place."""
+        return read_gguf_config(self.gguf) if self.gguf else self._read_json("config.json")
 
     @property
     def architectures(self) -> tuple[str, ...]:
         """The names of the model's classes; empty where config.json does not tell."""
-        return tuple(self._read_json("config.json").get("architectures") or ())
+        return tuple(self.whole_config.get("architectures") or ())
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The names of a classification head's labels; two where config.json does not tell, as in `transformers`."""
-        names: Mapping[str, str] = self._read_json("config.json").get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
+        names: Mapping[str, str] = self.whole_config.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
         return tuple(names[number] for number in sorted(names, key=int))
 
     @property
@@ -199,6 +215,8 @@ class Weights:
     @cached_property
     def generation(self) -> Mapping[str, Any]:
         """generation_config.json, empty where there is none."""
+        if self.gguf:
+            return {}
         return self._read_json("generation_config.json") if (self.folder / "generation_config.json").is_file() else {}
 
     @cached_property
@@ -207,16 +225,22 @@ class Weights:
         found = hashlib.sha256()
         if not self.is_local:
             found.update(f"{self.path}@{self.folder.name}".encode())
-        for path in [self.folder / name for name in SMALL_FILES] + self._find_weight_files(self.folder) * self.is_local:
+        for path in self._list_digested():
             if path.is_file():
                 found.update(f"{path.name}:{path.stat().st_size}:".encode())
                 found.update(digest_samples(path))
         return found.hexdigest()[:16]
 
+    def _list_digested(self) -> list[Path]:
+        """List the files that the identity depends on, where they are there."""
+        if self.gguf:
+            return [self.gguf]
+        return [self.folder / name for name in SMALL_FILES] + self._find_weight_files(self.folder) * self.is_local
+
     @property
     def name(self) -> str:
-        """The last part of the path."""
-        return Path(self.path).expanduser().name
+        """The last part of the path, without the suffix of a GGUF file."""
+        return name_weights(self.path)
 
     @staticmethod
     def _find_weight_files(folder: Path) -> list[Path]:
@@ -228,6 +252,12 @@ class Weights:
 
     def _fetch(self, patterns: Sequence[str] | None) -> Path:
         return self.fetch(self.path, self.revision, patterns, self.setting)
+
+
+def name_weights(path: str) -> str:
+    """Return what a model is called by its path: the last part, without the suffix of a GGUF file."""
+    place = Path(path).expanduser()
+    return place.stem if place.suffix.lower() == SUFFIX else place.name
 
 
 def read_json_object(path: Path) -> Mapping[str, Any]:
