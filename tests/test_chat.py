@@ -86,7 +86,7 @@ def test_the_terminal_reads_from_a_pipe(
     assert cli.main(["chat", "--model", "parrot"], registries) == 0
     assert capsys.readouterr().out == "user:one \nuser:two \n"
     monkeypatch.setattr("sys.stdin", io.StringIO("impossible\nfine\n"))
-    assert cli.main(["chat", "--model", "failing"], registries) == 0
+    assert cli.main(["chat", "--model", "failing"], registries) == 1
     output = capsys.readouterr()
     assert output.err.count("error: ") == 1
     assert "boxed" in output.out
