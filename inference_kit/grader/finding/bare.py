@@ -21,6 +21,7 @@ FOREIGN = re.compile(
 FOREIGN_WORD = re.compile(rf"[^\W\d_]*(?:{FOREIGN.pattern})[^\W\d_]*")
 FILLED = re.compile(r"([A-Za-z]{2,})\s+[-−]?\d")
 """A word before a number: `dus 58` holds an answer, `log 58` is one."""
+BEGINS = re.compile(r"(?:so|thus|hence|therefore|then|we|it|this|that|there)\b", re.IGNORECASE)
 SAYS = re.compile(r"\b(?:is|are|was|were|be|has|have|there)\b", re.IGNORECASE)
 
 
@@ -33,7 +34,7 @@ def is_bare_answer(text: str) -> bool:
     if foreign and has_digits and len(FOREIGN_WORD.findall(text)) > 1:
         return False
     filled = FILLED.match(text)
-    if filled and filled.group(1).lower() not in FUNCTIONS | SYNONYMS.keys():
+    if BEGINS.match(text) or (filled and filled.group(1).lower() not in FUNCTIONS | SYNONYMS.keys()):
         return False
     value = parse(text)
     if isinstance(value, Text):

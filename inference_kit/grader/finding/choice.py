@@ -37,7 +37,7 @@ RULED_OUT_BEFORE = re.compile(
 RULED_OUT_AFTER = re.compile(
     r"[\s*)}$]{0,4}(?:(?:is|are|was|were|seems?|looks?)\s(?:also\s|both\s|clearly\s|all\s|then\s)?"
     r"(?:not|wrong|incorrect|false|impossible|invalid|excluded|eliminated|out|ruled|too)\b"
-    r"|fails?\b|failed\b|(?:isn|aren|doesn|don|won|can)['’]t\b|cannot\b|do(?:es)?\snot\b|错|不对|不正确|不符)",
+    r"|fails?\b|failed\b|by\smistake\b|(?:isn|aren|doesn|don|won|can)['’]t\b|cannot\b|do(?:es)?\snot\b|错|不对|不正确|不符)",
     re.IGNORECASE,
 )
 CHOSEN = re.compile(r"(?:\b(?:option|choice)|选项|应?选)[\s*:：]{0,4}\(?([A-J])(?![A-Za-z'’])", re.IGNORECASE)

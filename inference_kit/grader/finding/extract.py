@@ -78,7 +78,7 @@ def find_candidates(
     wrapped = find_wrapped(text)
     if wrapped and not (boxes and find_boxes(text[wrapped.end :])):  # a box behind a wrapper corrects it
         inside = wrapped.content
-        found = _find_in(inside, kind, choices, wanted, find_boxes(inside)) or [inside]
+        found = _find_in(inside, kind, choices, wanted, find_boxes(inside)) or ([inside] if inside else [])
         return [box for box in boxes if box not in found] + found
     return _find_in(text, kind, choices, wanted, boxes)
 

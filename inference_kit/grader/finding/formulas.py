@@ -26,7 +26,7 @@ LISTED = re.compile(r"(?:\b(?:are|is|were|be|equals?|namely)|[:=：是为為])\s
 """What stands before a list without `and`: `the values are 1, 2, 3`, but not `in 2020, 35 people came`."""
 
 TAKEN_TOGETHER = re.compile(
-    r"\b(?:between|from|(?:sum|product|difference|multiples?|factors?|gcd|lcm|average|mean|ratio|quotient)\s+of)\s*$"
+    r"\b(?:sum|product|difference|multiples?|factors?|gcd|lcm|average|mean|ratio|quotient)\s+of\s*$"
 )
 """What stands before numbers that are no list of answers: `the sum of 14 and 20`."""
 

@@ -32,7 +32,7 @@ def read_content(content: str) -> str:
     if label and plain[label.end() :].strip():
         rest = plain[label.end() :].strip()
         return rest if is_bare_answer(rest) else read_statement(rest.rstrip("."))
-    if is_bare_answer(content):
+    if is_bare_answer(plain):
         return content
     said = find_marked(plain) or find_last_mathematics(plain)
     return said or next(reversed(find_said(plain)), content)

@@ -21,7 +21,7 @@ KEY = re.compile(
 )
 VALUE = re.compile(
     r'"(?P<double>(?:[^"\\]|\\.){0,2000})"|\'(?P<single>(?:[^\'\\]|\\.){0,2000})\'|\[(?P<items>[^\[\]{}]{1,500})\]'
-    r"|(?P<number>[-+]?\d[\d.]{0,400}(?:[eE][-+]?\d{1,6})?)(?=\s*[,}\n]|\s*$)|(?P<word>true|false)\b",
+    r"|(?P<number>[-+]?\d[\d.]{0,400}(?:[eE][-+]?\d{1,6})?)(?=\s*[,}\n]|\s*$)|(?P<word>true|false)\b|(?P<null>null|none)\b",
     re.IGNORECASE | re.DOTALL,
 )
 MOST_FOUND = 8
@@ -85,7 +85,7 @@ def _find_in_json(text: str) -> Wrapped | None:
             kind = value.lastgroup
             assert kind is not None
             content = _read_value(kind, value.group(kind)).strip()
-            if content:
+            if content or kind == "null":
                 return Wrapped(content, value.end())
     return None
 
@@ -94,6 +94,8 @@ def _read_value(kind: str, written: str) -> str:
     r"""Return a value without its quotes; a backslash that JSON doubles is single, and one that it forbids stays."""
     if kind == "items":
         return ", ".join(item.strip().strip("\"'") for item in written.split(","))
+    if kind == "null":
+        return ""
     if kind == "word":
         return written.capitalize()
     if "\\" not in written:
