@@ -28,13 +28,32 @@ _SPENT = re.compile(
     r"|insufficient.{1,3}(?:quota|balance|credit|fund)|(?:out of|no) credit|credits? (?:are|have|left|exhaust)",
     re.IGNORECASE,
 )
+_UNPAID = re.compile(
+    r"credit balance|account balance|balance is|balance too|arrear|overdue|good standing|unpaid|past invoice"
+    r"|余额|欠费|充值"
+    r"|usage limits?\b|spending limit|hard limit|budget.{0,20}exceed|exceed.{0,20}budget|over (?:the )?budget"
+    r"|(?:account|organi[sz]ation|team|consumer|subscription|project)\b.{0,40}?\b"
+    r"(?:suspended|restricted|disabled|deactivated|blocked|not active|inactive)",
+    re.IGNORECASE,
+)
+"""Said of an account, with whatever status."""
 _QUOTA = re.compile(r"quota|billing|top up|recharge", re.IGNORECASE)
-_SOON = re.compile(r"per.?(?:minute|second)|\b[RT]PM\b", re.IGNORECASE)
+_SOON = re.compile(r"per.?(?:minute|second)|\b[RT]PM\b|e\.g\. check quota", re.IGNORECASE)
+_BAD_KEY = re.compile(
+    r"(?:incorrect|invalid|expired|missing|no|wrong) (?:[\w-]+ ){0,2}(?:api|access|auth\w*)[ _-]?(?:key|token)"
+    r"|(?:api|access)[ _-]?(?:key|token)(?: \S+){0,3} "
+    r"(?:not valid|invalid|expired|not found|missing|required|revoked|disabled)",
+    re.IGNORECASE,
+)
 _NO_MODEL = re.compile(
     r"\bmodel\b(?:(?!param|argument|\bfield|tokens|requires).){0,80}?"
     r"(?:does not exist|not exist|not found|decommissioned|no longer|removed|retired|deprecated)"
-    r"|(?:invalid|unknown|no such|not a valid) model\b",
+    r"|(?:invalid|unknown|no such|not a valid) model\b|\bno models? (?:is |are )?loaded",
     re.IGNORECASE | re.DOTALL,
+)
+_NO_MODEL_CODES = re.compile(
+    r"(?:model|deployment)[ _]?(?:not[ _]?(?:found|available|supported)|decommissioned|deprecated|unavailable|retired)",
+    re.IGNORECASE,
 )
 _WAIT = re.compile(
     r"(?:again|retry|wait)\D{0,12}(?:(\d{1,4}) ?m(?:in\w*)?(?![a-z]) ?)?(?:(\d{1,9}(?:\.\d{1,9})?) ?(ms|s))?",
@@ -87,11 +106,20 @@ class Refusal:
         """Whether an account has no money or no requests left, so that nothing passes within a run's time."""
         if self.status == 402 or self.code in _SPENT_CODES:
             return True
+        if 400 <= self.status < 500 and _UNPAID.search(self.message):
+            return not _SOON.search(self.message)
         if self.status != 429:
             return False
         if _SPENT.search(self.message) or self.wait_seconds > LONGEST_THROTTLE_SECONDS:
             return True
         return bool(_QUOTA.search(self.message)) and not self.wait_seconds and not _SOON.search(self.message)
+
+    @property
+    def is_of_key(self) -> bool:
+        """Whether the server takes no request with this key."""
+        if self.status == 403:
+            return not self.is_of_prompt and not self.is_of_model
+        return self.status == 401 or (self.status in (400, 422) and bool(_BAD_KEY.search(self.message)))
 
     @property
     def is_of_prompt(self) -> bool:
@@ -101,7 +129,9 @@ class Refusal:
     @property
     def is_of_model(self) -> bool:
         """Whether the server has no such model, or no more."""
-        return self.status == 410 or bool(self.status in (400, 403, 404, 422) and _NO_MODEL.search(self.message))
+        if self.status not in (400, 403, 404, 422):
+            return self.status == 410
+        return bool(_NO_MODEL.search(self.message) or _NO_MODEL_CODES.search(self.code))
 
 
 def read_refusal(status: int, headers: Mapping[str, str], content: str, *, hide: Callable[[str], str] = str) -> Refusal:

@@ -306,7 +306,7 @@ class HttpSession:
             raise Failure(str(refusal), throttled=True, wait_seconds=refusal.wait_seconds)
         if refusal.status in RETRIED:
             raise Failure(str(refusal))
-        if refusal.status == 401 or (refusal.status == 403 and not refusal.is_of_prompt and not refusal.is_of_model):
+        if refusal.is_of_key:
             raise self._explain_key(refusal)
         if error := _explain_wrong_address(refusal, self.base_url, self.setting):
             raise error
