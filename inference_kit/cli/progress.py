@@ -56,7 +56,8 @@ def write_line(progress: Progress) -> str:
     cached = progress.usage.cached_calls + progress.usage.cached_reward_calls
     parts = [f"{progress.done}/{progress.total} problems"]
     if progress.graded:
-        parts.append(f"accuracy {100 * progress.correct / progress.graded:.1f} %")
+        whose = "" if progress.done == progress.new else f" of the {progress.graded:,} of this time"
+        parts.append(f"accuracy {100 * progress.correct / progress.graded:.1f} %{whose}")
     if progress.failed:
         parts.append(f"{progress.failed} failed")
     parts.append(f"{progress.usage.generated_tokens / seconds:,.0f} tokens/s")

@@ -14,6 +14,7 @@ from inference_kit.dataset.base import Dataset
 from inference_kit.dataset.selection import Shard
 from inference_kit.errors import UserError, named
 from inference_kit.failures import MaxFailures
+from inference_kit.models import ENGINES
 from inference_kit.models.base import Engine
 from inference_kit.models.replicas.engine import replicate_engine
 from inference_kit.needs import needs_details
@@ -23,7 +24,7 @@ from inference_kit.reward_models.base import RewardModel
 from inference_kit.search import METHODS
 from inference_kit.setup.build import MODEL_MAY_SET, build_part, plan_part, read_model_arguments
 from inference_kit.setup.method import check_method, choose_votes, resolve_method, show_votes, turn_on
-from inference_kit.setup.names import Named, Selection, check_names, select
+from inference_kit.setup.names import Named, Selection, check_names, name_by_path, select
 from inference_kit.setup.opener import Opener
 from inference_kit.setup.options import REWARD_PREFIX, Option
 from inference_kit.setup.parts import Parts
@@ -74,7 +75,7 @@ def choose_parts(selection: Selection, request: Request, registries: Registries,
         generation["token_details"] = turn_on(generation["token_details"])
     settings["vote"] = show_votes(votes, settings.get("vote"))
     return Parts(
-        model_name=_name_model(selection.model, registries, able, engine_settings),
+        model_name=_name_model(selection.model, registries, able, options, engine_settings),
         reward_model_name=selection.reward_model.name if selection.reward_model else "none",
         dataset_name=selection.dataset.name if selection.dataset else "",
         method_name=selection.method,
@@ -96,12 +97,18 @@ def choose_parts(selection: Selection, request: Request, registries: Registries,
     )
 
 
-def _name_model(model: Named, registries: Registries, engine: Engine, settings: Mapping[str, Resolved]) -> str:
-    """Name the model: as the user does, or the registry, or the server that serves it, or by its path."""
+def _name_model(
+    model: Named, registries: Registries, engine: Engine, options: RunOptions, settings: Mapping[str, Resolved]
+) -> str:
+    """Name the model: as the user does, or the registry, or the server that serves it, or by its path.
+
+    An engine's own name says how a model runs and not which, so it is the name only of what has no path.
+    """
     told = settings["model_name"].value if "model_name" in settings else None
     if model.open or (model.name in registries.models and not told):
         return model.name
-    return str(engine.served_name or told or model.name)
+    path = options.model_path if model.name in ENGINES else None
+    return str(engine.served_name or told or (name_by_path(path) if path else model.name))
 
 
 def _read_model_file(selection: Selection, registries: Registries) -> list[Level]:

@@ -20,6 +20,7 @@ from inference_kit.models import ENGINES
 from inference_kit.models.auto import choose_engine
 from inference_kit.models.base import Engine
 from inference_kit.models.local.hub import is_local
+from inference_kit.models.local.weights import name_weights
 from inference_kit.registry import Entry, find_name, lookup, open_entry, read_settings, unknown
 from inference_kit.reward_models import REWARD_MODELS
 from inference_kit.reward_models.base import RewardModel
@@ -126,8 +127,12 @@ def find_model(name: str | Engine, path: str | None, table: Mapping[str, Entry],
         raise unknown(name, [*table, *ENGINES, "auto"], "model", where=named("model"))
     place = str(path) if name == "auto" else name
     choice = choose_engine(place, ask=ask)
-    shown = urlsplit(place).netloc if "://" in place else Path(place).expanduser().resolve().name
-    return Named(shown, partial(ENGINES[choice.engine], place), choice.reason)
+    return Named(name_by_path(place), partial(ENGINES[choice.engine], place), choice.reason)
+
+
+def name_by_path(path: str) -> str:
+    """Return what a model is called by its path: the host and port of an address, else the last part of the path."""
+    return urlsplit(path).netloc if "://" in path else name_weights(str(Path(path).expanduser().resolve()))
 
 
 def _explain_unknown(name: str, known: Collection[str], source: str, selection: Selection) -> UserError:

@@ -11,7 +11,9 @@ from mock_server import MockServer
 from inference_kit.config import Level
 from inference_kit.errors import UserError
 from inference_kit.models.echo import Echo
-from inference_kit.setup.names import Selection, check_names, find_model, select
+from inference_kit.setup.choose import choose
+from inference_kit.setup.names import Selection, check_names, find_model, name_by_path, select
+from inference_kit.setup.opener import Opener
 from inference_kit.setup.registries import Registries
 from inference_kit.setup.request import Request
 
@@ -34,6 +36,27 @@ def test_a_folder_is_a_model_and_its_last_part_the_name(tmp_path: Path) -> None:
     (tmp_path / "weights" / "config.json").write_text('{"model_type": "llama"}')
     found = find_model(str(tmp_path / "weights"), None, MODELS)
     assert (found.name, found.engine) == ("weights", "huggingface")
+
+
+@pytest.mark.parametrize("engine", ["auto", "huggingface", "vllm"])
+def test_a_model_by_engine_and_path_has_the_name_of_the_path(engine: str, tmp_path: Path) -> None:
+    """Two models of one engine do not share a folder, and one model has one name however it is given."""
+    folder = tmp_path / "SmolLM2-135M"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "llama"}')
+
+    def choose_name(model: str, path: str) -> str:
+        values = {"model": model, "model_path": path, "method": "greedy"}
+        return choose(Request((Level("test", values, told=True),)), NAMES, Opener()).model_name
+
+    assert choose_name(engine, str(folder)) == choose_name(engine, f"{folder}/") == "SmolLM2-135M"
+    assert choose_name("toy", str(folder)) == "toy"
+
+
+def test_what_a_path_is_called() -> None:
+    assert name_by_path("Qwen/Qwen2.5-0.5B-Instruct") == "Qwen2.5-0.5B-Instruct"
+    assert name_by_path("models/SmolLM2-135M-Instruct.Q4_1.gguf") == "SmolLM2-135M-Instruct.Q4_1"
+    assert name_by_path("http://localhost:8000/v1") == "localhost:8000"
 
 
 def test_an_address_is_asked_what_it_is_or_judged_by_its_looks() -> None:
