@@ -5,6 +5,8 @@ Promises: symmetric; what is no set of reals with known ends is none, and its st
 """
 
 import math
+from collections.abc import Sequence
+from functools import reduce
 
 from inference_kit.grader.comparing.intervals import (
     EVERYTHING,
@@ -143,15 +145,30 @@ def _find_subject(element: Value) -> Value:
 def _join_conditions(items: tuple[Value, ...], joint: str) -> Solution | None:
     """Join conditions about one thing: `or` and a comma make a union, `and` makes an intersection.
 
-    Where the intersection is empty, "x < 1 and x > 2" means both solutions: a union as well.
+    Behind a comma, `x != 2` and `x in R` restrict what stands before them. Where the intersection is empty,
+    "x < 1 and x > 2" means both solutions: a union as well.
     """
     solutions = [solution for item in items if isinstance(item, Relation | ListOf) and (solution := find_reals(item))]
     if len(solutions) < len(items) or len({solution.subject for solution in solutions}) != 1:
         return None
-    pieces = solutions[0].pieces
-    if joint == "and":
-        for solution in solutions[1:]:
-            pieces = intersect(pieces, solution.pieces)
-    if joint != "and" or not pieces:
-        pieces = merge(piece for solution in solutions for piece in solution.pieces)
+    all_pieces = [solution.pieces for solution in solutions]
+    pieces = _intersect_all(all_pieces) if joint == "and" else ()
+    if not pieces:
+        restricting = [joint == "," and _restricts(item) for item in items]
+        united = [
+            piece for some, restricts in zip(all_pieces, restricting, strict=True) if not restricts for piece in some
+        ]
+        restrictions = [some for some, restricts in zip(all_pieces, restricting, strict=True) if restricts]
+        pieces = _intersect_all([EVERYTHING if all(restricting) else merge(united), *restrictions])
     return Solution(solutions[0].subject, pieces)
+
+
+def _restricts(item: Value) -> bool:
+    """Say whether a condition leaves out a number, or names the set that all is in."""
+    return isinstance(item, Relation) and (
+        item.signs == ("!=",) or (item.signs == ("in",) and isinstance(item.sides[1], Sym))
+    )
+
+
+def _intersect_all(all_pieces: Sequence[Pieces]) -> Pieces:
+    return reduce(intersect, all_pieces)

@@ -6,7 +6,8 @@ Promises: pure; the parts of a structure stay as they are, and are simplified wh
 
 from inference_kit.grader.comparing.matrices import fold_matrices, fold_tuple
 from inference_kit.grader.comparing.naming import find_name, find_named_value
-from inference_kit.grader.values import Apply, Bracketed, ListOf, Measure, Relation, Value, list_symbols
+from inference_kit.grader.values import Apply, Bracketed, ListOf, Measure, Relation, SetOf, Sym, Value, list_symbols
+from inference_kit.grader.vocabulary import NAMED_SETS
 
 
 def simplify(value: Value) -> Value:
@@ -22,6 +23,8 @@ def simplify(value: Value) -> Value:
             return inner
         case Measure(inner, "percent" | "degree" as sign):
             return Apply(sign, (inner,))
+        case Apply("add", (Sym(name), Apply("neg", (SetOf() as removed,)))) if name in NAMED_SETS.values():
+            return Apply("difference", (Sym(name), removed))
         case Apply("mul" | "add" | "neg" | "div" | "det"):
             return fold_tuple(fold_matrices(value))
     return value

@@ -8,6 +8,7 @@ from inference_kit.grader.comparing.congruences import compare_residues
 from inference_kit.grader.comparing.counting import compare_counts
 from inference_kit.grader.comparing.expressions import compare_expressions, compare_unparsed
 from inference_kit.grader.comparing.lists import compare_brackets, compare_lists, compare_matrices, compare_plus_minus
+from inference_kit.grader.comparing.qualifiers import compare_qualified
 from inference_kit.grader.comparing.quantities import compare_bases, compare_marked, compare_measures, compare_ratios
 from inference_kit.grader.comparing.real_sets import compare_sets_of_reals
 from inference_kit.grader.comparing.relations import compare_relations
@@ -18,6 +19,7 @@ from inference_kit.grader.values import Value
 from inference_kit.grader.verdicts import Verdict
 
 RULES: tuple[Rule, ...] = (
+    compare_qualified,
     compare_measures,
     compare_marked,
     compare_words,

@@ -7,14 +7,17 @@ Promises: never raises; what nobody understands is `Unparsed` (mathematics) or `
 import re
 from functools import lru_cache
 
+from inference_kit.grader.reading.described_sets import read_described_set
 from inference_kit.grader.reading.latex import parse_latex
 from inference_kit.grader.reading.normalize import to_latex
 from inference_kit.grader.reading.phrases import SCALES, clean_words, read_phrase, read_plain_number
 from inference_kit.grader.reading.tokens import MOST_CHARACTERS, THOUSANDS, ParseError
 from inference_kit.grader.reading.units import COMPOUND
+from inference_kit.grader.spelling.compound import write_compound
 from inference_kit.grader.spelling.counting import write_counts
 from inference_kit.grader.spelling.currencies import name_currencies
 from inference_kit.grader.spelling.moduli import write_moduli
+from inference_kit.grader.spelling.qualifiers import write_qualifiers
 from inference_kit.grader.spelling.siunitx import write_quantities
 from inference_kit.grader.values import Text, Unparsed, Value
 
@@ -91,7 +94,7 @@ def parse(text: str) -> Value:
     cleaned = clean(text)
     if len(cleaned) < 300 and PLAIN.fullmatch(cleaned):
         return read_plain_number(cleaned)
-    special = read_phrase(cleaned)
+    special = read_phrase(cleaned) or read_described_set(cleaned)
     if special is not None:
         return special
     try:
@@ -167,7 +170,7 @@ def _closes_at_end(text: str, opening: int) -> bool:
 
 def _prepare(text: str) -> str:
     """Rewrite an answer as the parser wants it: no currency, no thousands separators, words for units as text."""
-    text = SEPARATED.sub(", ", text)
+    text = SEPARATED.sub(", ", write_compound(write_qualifiers(text)))
     text = name_currencies(text)
     if "mod" in text:
         text = write_moduli(text)

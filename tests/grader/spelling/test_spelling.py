@@ -2,9 +2,11 @@
 
 import pytest
 
+from inference_kit.grader.spelling.compound import write_compound
 from inference_kit.grader.spelling.counting import write_counts
 from inference_kit.grader.spelling.currencies import name_currencies
 from inference_kit.grader.spelling.moduli import write_moduli
+from inference_kit.grader.spelling.qualifiers import write_qualifiers
 from inference_kit.grader.spelling.siunitx import write_quantities
 
 
@@ -72,8 +74,39 @@ def test_quantities_of_siunitx_are_numbers_with_text(text: str, written: str) ->
     assert write_quantities(text) == written
 
 
-@pytest.mark.parametrize("write", [write_counts, name_currencies, write_moduli, write_quantities])
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        (r"n^2+1 \quad (n \ge 1)", r"n^2+1, n \ge 1"),
+        (r"3x \text{ for all } x", "3x"),
+        (r"k\pi \text{ where } k \text{ is an integer}", r"k\pi, k \in \mathbb{Z}"),
+        (r"5 \text{ for any integer } k", "5"),
+        (r"P(X > 3)", "P(X > 3)"),
+        ("5 for the second part", "5 for the second part"),
+        ("for all x", "for all x"),
+    ],
+)
+def test_a_qualifier_stands_behind_a_comma(text: str, written: str) -> None:
+    assert write_qualifiers(text) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("2 hours 30 minutes", r"\frac{150}{60}\text{ hour }"),
+        (r"5\text{ ft } 3\text{ in}", r"\frac{63}{12}\text{ foot }"),
+        ("2 hours 75 minutes", "2 hours 75 minutes"),
+        ("2 hours 30 seconds", "2 hours 30 seconds"),
+    ],
+)
+def test_a_quantity_in_two_units_is_one_in_the_larger(text: str, written: str) -> None:
+    assert write_compound(text) == written
+
+
+@pytest.mark.parametrize(
+    "write", [write_counts, name_currencies, write_moduli, write_quantities, write_qualifiers, write_compound]
+)
 def test_hostile_texts_are_written_in_linear_time(write: object) -> None:
     assert callable(write)
-    for piece in ("C_{", "(mod ", "$1,", r"\SI{", "^{8", "8C", r"\text{ mod", "{}^", r"\qty[", "($"):
+    for piece in ("C_{", "(mod ", "$1,", r"\SI{", "^{8", "8C", r"\text{ mod", "{}^", r"\qty[", "($", "(x<", "for all "):
         assert isinstance(write(piece * 2000), str)
