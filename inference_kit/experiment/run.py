@@ -181,7 +181,8 @@ def _write_claim(parts: Parts, survey: Survey, files: RunFiles, command: Sequenc
         fix = f"Add {named('overwrite')}, or choose another {named('exp_name')}."
         raise UserError("this run is there already", where=str(files.partial), fix=fix)
     else:
-        check_same_run(files.folder, method, list_dependencies(parts))
+        former = {"model": parts.engine.former_identity}
+        check_same_run(files.folder, method, list_dependencies(parts), former)
     entry: Mapping[str, Any] = make_entry(parts) | {"command": list(command), "problems": len(survey.indices)}
     return write_entry(files.folder, method, entry, fresh=fresh)
 

@@ -42,12 +42,15 @@ class Capabilities:
 class Engine:
     """Runs a language model.
 
+    `identity` names everything that replies depend on, `former_identity` what it was in earlier versions where these
+    made the same of it, and is empty where there is nothing to tell.
     `served_name` is what a server calls the model, empty where it is called by its path. `separator` is the text that
     ends a step; `concurrency` is how many problems keep the engine full; `prices` are None where tokens cost no money;
     `max_batch_size` is how many completions one `vanilla_generate` is asked for.
     """
 
     identity: str = ""
+    former_identity: str = ""
     served_name: str = ""
     separator: str = "\n\n"
     capabilities: Capabilities = Capabilities()

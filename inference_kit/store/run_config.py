@@ -9,7 +9,10 @@ import json
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+
+from loguru import logger
 
 from inference_kit.errors import UserError, named
 from inference_kit.records import SCHEMA
@@ -43,14 +46,26 @@ def list_changes(stored: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]
     ]
 
 
-def check_same_run(folder: Path, method: str, depends_on: Mapping[str, Any]) -> None:
+def check_same_run(
+    folder: Path, method: str, depends_on: Mapping[str, Any], former: Mapping[str, Any] = MappingProxyType({})
+) -> None:
     """Refuse to go on with a stored run whose results depend on other settings.
+
+    Args:
+        folder, method: The stored run.
+        depends_on: What results depend on now.
+        former: What earlier versions stored of some of it, where they meant the same.
 
     Raises:
         UserError: naming each setting, its stored and its new value.
     """
     entry = read_entry(folder, method)
-    if entry and (changed := list_changes(entry["config"]["depends_on"], depends_on)):
+    stored = dict(entry["config"]["depends_on"]) if entry else {}
+    for name, value in former.items():
+        if value and stored.get(name) == value:
+            stored[name] = depends_on[name]
+            logger.info("{} was stored by an earlier version; what is missing is generated anew", folder)
+    if entry and (changed := list_changes(stored, depends_on)):
         old = "the data as they were" if changed == [DATA_CHANGED] else "the old settings"
         raise UserError(
             f"the stored run has other settings ({'; '.join(changed)})",

@@ -42,6 +42,17 @@ def test_a_run_with_other_settings_is_refused_and_each_difference_named(tmp_path
         check_same_run(tmp_path, "greedy", {"n": 2, "seed": 0, "top_k": 5})
 
 
+def test_a_run_of_an_earlier_version_goes_on_where_it_meant_the_same(tmp_path: Path) -> None:
+    write_entry(tmp_path, "greedy", entry(model="mine", n=1), fresh=False)
+    now = {"model": "mine:ends=7", "n": 1}
+    check_same_run(tmp_path, "greedy", now, {"model": "mine"})
+    for former in ("", "other"):
+        with pytest.raises(UserError, match="model: 'mine' -> 'mine:ends=7'"):
+            check_same_run(tmp_path, "greedy", now, {"model": former})
+    with pytest.raises(UserError, match=r"other settings \(n: 1 -> 2\)"):
+        check_same_run(tmp_path, "greedy", now | {"n": 2}, {"model": "mine"})
+
+
 def test_changes_are_listed_with_both_values() -> None:
     assert list_changes({"a": 1, "b": 2}, {"b": 2, "c": "x"}) == ["a: 1 -> None", "c: None -> 'x'"]
 

@@ -21,6 +21,13 @@ from inference_kit.models.local.adapters import Adapter, resolve_adapters, warn_
 from inference_kit.models.local.chat_text import render_chat, set_chat_template, split_stops
 from inference_kit.models.local.hub import NotHere, fetch_from_huggingface, find_of_huggingface
 from inference_kit.models.local.loading import load_tokenizer
+from inference_kit.models.local.small_files import (
+    digest_code,
+    digest_further_files,
+    digest_tokenizer,
+    read_chat_template,
+)
+from inference_kit.models.local.template_variables import read_variables
 from inference_kit.models.local.weights import Weights
 from inference_kit.records import GenerationConfig, Message, Prompt
 from inference_kit.templates.chat_templates import load_chat_template
@@ -69,6 +76,10 @@ class ModelSettings:
         base_model: The model an adapter is put on, where not the one it names; lends its tokenizer to weights without.
         adapter_path: LoRA adapters to put on the model, several with commas.
         trust_remote_code: Run code that comes with the weights.
+        thinking: Whether the model thinks, where its chat template can say so; the template's own if not given.
+        reasoning_effort: How long it thinks, such as low, where its chat template can say so.
+        template_date: The date that chat templates write which read the clock; 2024-07-26 if not given.
+        chat_template_kwargs: Further variables of the chat template, as a JSON object.
     """
 
     separator: str = "\n\n"
@@ -78,6 +89,10 @@ class ModelSettings:
     base_model: str | None = None
     adapter_path: str | None = None
     trust_remote_code: bool = False
+    thinking: bool | None = None
+    reasoning_effort: str | None = None
+    template_date: str | None = None
+    chat_template_kwargs: dict[str, Any] | None = None
 
 
 class LocalModel(Engine):
@@ -94,6 +109,9 @@ class LocalModel(Engine):
         self._base_model, self._adapter_path = model.base_model, model.adapter_path
         self._template = load_chat_template(model.template, model.chat_template)
         self._trust_remote_code = model.trust_remote_code
+        self._variables = read_variables(
+            model.thinking, model.reasoning_effort, model.template_date, model.chat_template_kwargs
+        )
 
     @cached_property
     def weights(self) -> Weights:
@@ -110,7 +128,30 @@ class LocalModel(Engine):
         adapters = "".join(f"+{adapter.name}:{adapter.digest}" for adapter in self.adapters)
         further = "".join(f":{setting}" for setting in settings if setting)
         own_template = f":{self._template.digest}" if self._template else ""
-        return f"{kind}:{self.weights.name}:{self.weights.digest}{adapters}{further}{own_template}"
+        named = f"{kind}:{self.weights.name}:{self.weights.digest}{adapters}{further}{own_template}"
+        return f"{named}{self._further_identity}{self._variables.identify(self._template_text)}"
+
+    @property
+    def former_identity(self) -> str:  # type: ignore[override]
+        """The identity before ends, code and further files of tokenizers counted; empty where prompts differ, too."""
+        further = self._further_identity
+        asked = self._variables.identify(self._template_text)
+        return self.identity.removesuffix(further) if further and not asked else ""
+
+    @cached_property
+    def _further_identity(self) -> str:
+        """What most models do not have: ends of their own, code, and further files of tokenizers."""
+        config, own = (_read_ids(each.get("eos_token_id")) for each in (self.weights.config, self.weights.generation))
+        ends = ",".join(map(str, sorted(own - config)))
+        code = digest_code(self.weights) if self._trust_remote_code else ""
+        lent = digest_tokenizer(self._lender)
+        lent = lent if lent != digest_tokenizer(self.weights) else ""
+        parts = {"ends": ends, "code": code, "files": digest_further_files(self.weights), "tokenizer": lent}
+        return "".join(f":{name}={value}" for name, value in parts.items() if value)
+
+    @cached_property
+    def _template_text(self) -> str:
+        return self._template.text if self._template else read_chat_template(self._lender)
 
     def check(self, config: GenerationConfig) -> None:
         """Refuse what this model cannot do, and a model that scores and does not write."""
@@ -129,6 +170,7 @@ class LocalModel(Engine):
                     fix="Give a model whose name ends in ForCausalLM; one that scores solutions is a "
                     f"{named('reward_model')}.",
                 )
+        self._variables.check(self._template_text, self.weights.name)
         warn_of_other_bases(self.weights, self.adapters)
         if left_out := [name for name in NOT_APPLIED if self.weights.generation.get(name) not in NEUTRAL_VALUES]:
             logger.warning(
@@ -156,7 +198,8 @@ class LocalModel(Engine):
         """Return this engine over what is on this machine of its weights; None where a hub would have to be asked."""
         found = copy(self)
         found._given = replace(self._given, fetch=self.find)
-        found.__dict__.pop("weights", None)
+        for name in ("weights", "_lender", "_template_text", "_further_identity"):
+            found.__dict__.pop(name, None)
         try:
             return found if found.weights.folder else None
         except NotHere:
@@ -164,25 +207,28 @@ class LocalModel(Engine):
 
     def render(self, messages: Sequence[Message]) -> str:
         """Render messages by the chat template; needs the tokenizer, not the weights."""
-        return render_chat(self.tokenizer, messages)
+        return render_chat(self.tokenizer, messages, variables=self._variables)
 
     @cached_property
     def tokenizer(self) -> Any:
-        """That of what was given where it has one, else the base model's; its chat template is the one set."""
+        """The tokenizer; its chat template is the one set."""
+        tokenizer = load_tokenizer(self._lender, trust_remote_code=self._trust_remote_code)
+        set_chat_template(tokenizer, self._template, self.weights.name, self._variables)
+        return tokenizer
+
+    @cached_property
+    def _lender(self) -> Weights:
+        """Whose tokenizer is used: that of what was given where it has one, else the base model's."""
         lenders = [self._given, self.weights]
         if self._base_model:
             lenders.append(Weights(self._base_model, setting="base_model", fetch=self.fetch))
-        lender = next((weights for weights in lenders if weights.has_tokenizer), self.weights)
-        tokenizer = load_tokenizer(lender, trust_remote_code=self._trust_remote_code)
-        set_chat_template(tokenizer, self._template, self.weights.name)
-        return tokenizer
+        return next((weights for weights in lenders if weights.has_tokenizer), self.weights)
 
     @cached_property
     def end_ids(self) -> frozenset[int]:
         """The tokens that end a reply: the model's, the tokenizer's and the chat template's."""
-        given = [self.weights.generation.get("eos_token_id"), self.weights.config.get("eos_token_id")]
-        ids = [each for value in given for each in (value if isinstance(value, list) else [value])]
-        own = frozenset(each for each in [*ids, self.tokenizer.eos_token_id] if each is not None)
+        given = (self.weights.generation.get("eos_token_id"), self.weights.config.get("eos_token_id"))
+        own = frozenset().union(*map(_read_ids, (*given, self.tokenizer.eos_token_id)))
         return own | split_stops(self.tokenizer, self._template)[0]
 
     def add_template_stops(self, config: GenerationConfig) -> GenerationConfig:
@@ -201,7 +247,7 @@ class LocalModel(Engine):
                 f"the messages hold images, and {type(self).__name__} reads text only",
                 fix=f"Use {named('model')} vision with a model that reads images, or a server.",
             )
-        rendered = render_chat(self.tokenizer, prompt.messages)
+        rendered = self.render(prompt.messages)
         ids = self._encode(rendered)
         if prompt.prefix_tokens:
             prefix = prompt.prefix_tokens
@@ -244,3 +290,8 @@ class LocalModel(Engine):
         """Encode a text, with the tokenizer's special tokens only where no chat template writes them."""
         special = not self.tokenizer.chat_template and not alone
         return tuple(self.tokenizer.encode(text, add_special_tokens=special))
+
+
+def _read_ids(value: int | list[int] | None) -> frozenset[int]:
+    """Read token ids as configurations give them: none, one or a list."""
+    return frozenset(value if isinstance(value, list) else [] if value is None else [value])

@@ -51,9 +51,12 @@ class Vision(HuggingFace):
         """Render messages by the chat template, with a mark for each image."""
         if self._template is not None or not self._processor.chat_template:
             mark = self._mark
-            return render_chat(self.tokenizer, [mark_images(message, mark) for message in messages])
+            marked = [mark_images(message, mark) for message in messages]
+            return render_chat(self.tokenizer, marked, variables=self._variables)
         turns = [{"role": message.role, "content": _split_parts(message)} for message in messages]
-        text: str = self._processor.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        text: str = self._processor.apply_chat_template(
+            turns, tokenize=False, add_generation_prompt=True, **self._variables.arguments
+        )
         return text
 
     async def generate(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, Completion]]:

@@ -88,6 +88,11 @@ def read_gguf_config(file: Path) -> Mapping[str, Any]:
     return {"model_type": kind, **own, "vocab_size": vocabulary, "eos_token_id": ends, "quantization_config": quantized}
 
 
+def read_gguf_template(file: Path) -> str:
+    """Read the chat template in a file's metadata; empty where there is none."""
+    return str(_read_metadata(file).get("tokenizer.chat_template") or "")
+
+
 def _read_metadata(file: Path) -> dict[str, Any]:
     """Read a file's metadata; of a list only its length.
 

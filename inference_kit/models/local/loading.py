@@ -34,8 +34,11 @@ def load_tokenizer(weights: Weights, *, trust_remote_code: bool = False) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(
             folder, trust_remote_code=trust_remote_code, gguf_file=weights.gguf and weights.gguf.name
         )
-    except (OSError, ValueError, ImportError) as error:
-        raise UserError(f"the tokenizer does not load: {first_line(error)}", where=str(folder)) from error
+    except Exception as error:  # readers of damaged files end in any class, and `tokenizers` in this one
+        reason = first_line(error) if isinstance(error, (OSError, ValueError, ImportError)) else repr(error)
+        raise UserError(
+            f"the tokenizer does not load: {reason}", where=str(folder), fix="Fetch the model again."
+        ) from error
     # Lengths are checked against the model, with an error instead of a warning.
     tokenizer.model_max_length = sys.maxsize
     return tokenizer

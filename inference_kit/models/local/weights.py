@@ -56,7 +56,7 @@ class Weights:
         return None if path.is_dir() and self._find_weight_files(path) else find_gguf(path, self.setting)
 
     @cached_property
-    def _any_folder(self) -> Path:
+    def any_folder(self) -> Path:
         """The folder, whatever is in it, and that of a GGUF file; of a hub id the small files are fetched."""
         if self.gguf:
             return self.gguf.parent
@@ -74,12 +74,12 @@ class Weights:
         """Whether there is an adapter and no model."""
         if self.gguf:
             return False
-        return (self._any_folder / ADAPTER_CONFIG).is_file() and not (self._any_folder / "config.json").is_file()
+        return (self.any_folder / ADAPTER_CONFIG).is_file() and not (self.any_folder / "config.json").is_file()
 
     @property
     def has_tokenizer(self) -> bool:
         """Whether a tokenizer comes with it."""
-        return self.gguf is not None or any((self._any_folder / name).is_file() for name in TOKENIZER_FILES)
+        return self.gguf is not None or any((self.any_folder / name).is_file() for name in TOKENIZER_FILES)
 
     @cached_property
     def folder(self) -> Path:
@@ -88,7 +88,7 @@ class Weights:
         Raises:
             UserError: naming what is missing.
         """
-        folder = self._any_folder
+        folder = self.any_folder
         if not self.gguf and not (folder / "config.json").is_file():
             there = ", ".join(sorted(each.name for each in folder.iterdir())[:8]) or "nothing"
             raise UserError(
@@ -129,7 +129,7 @@ class Weights:
         Raises:
             UserError: where there is none.
         """
-        folder = self._any_folder if self.is_local else self._fetch(None)
+        folder = self.any_folder if self.is_local else self._fetch(None)
         if not self.has_tokenizer:
             raise UserError(
                 f"no tokenizer in this folder (none of {', '.join(TOKENIZER_FILES)})",

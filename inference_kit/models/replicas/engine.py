@@ -66,6 +66,11 @@ class Replicas(Engine):
         return self._engine.identity
 
     @property
+    def former_identity(self) -> str:  # type: ignore[override]
+        """That of the engine."""
+        return self._engine.former_identity
+
+    @property
     def served_name(self) -> str:  # type: ignore[override]
         """That of the engine."""
         return self._engine.served_name

@@ -404,9 +404,10 @@ def test_a_chat_template_of_ones_own_replaces_the_models(model_folder: Folder, t
 
 def test_a_template_that_refuses_the_messages_fails_the_problem_alone(model_folder: Folder, tmp_path: Path) -> None:
     template = tmp_path / "own.jinja"
-    template.write_text("{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}x")
+    refusal = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+    template.write_text(refusal + "{{ messages[0]['content'] }}")
     engine = HuggingFace(str(model_folder("llama")), chat_template=str(template))
-    assert engine.render((Message("user", "So?"),)) == "x"
+    assert engine.render((Message("user", "So?"),)) == "So?"
     with pytest.raises(EngineError, match="the chat template refuses these messages: no system"):
         engine.render((Message("system", "Be brief."), Message("user", "So?")))
 
