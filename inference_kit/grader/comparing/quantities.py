@@ -23,6 +23,9 @@ from inference_kit.grader.values import (
 from inference_kit.grader.verdicts import NO, YES, Verdict, decide
 
 MOST_DIGITS = 4000
+YUAN_OR_YEN = frozenset((frozenset(("¥", "yuan")), frozenset(("¥", "yen"))))
+"""One sign stands for two currencies."""
+
 HALF_TURN = to_num(180)
 
 
@@ -43,7 +46,7 @@ def compare_measures(rules: Rules, a: Value, b: Value) -> Verdict | None:
 
 
 def _are_other_units(a: str, b: str) -> bool:
-    return a != b and is_known(a) and is_known(b)
+    return a != b and is_known(a) and is_known(b) and frozenset((a, b)) not in YUAN_OR_YEN
 
 
 def _drop_factor(value: Value, unit: str) -> Value:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from inference_kit.grader.comparing.congruences import compare_congruences, states_residue
 from inference_kit.grader.comparing.naming import are_alike, find_asked_value, find_name, find_named_value
-from inference_kit.grader.comparing.real_sets import are_same_reals
+from inference_kit.grader.comparing.reals.sets import are_same_reals
+from inference_kit.grader.comparing.reals.solving import turn_sign
 from inference_kit.grader.comparing.rules import Rules
-from inference_kit.grader.comparing.solving import turn_sign
 from inference_kit.grader.proving.equality import Claim, prove_proportional
 from inference_kit.grader.values import Apply, Relation, Value, is_expression, list_symbols, negate
 from inference_kit.grader.verdicts import NO, UNKNOWN, YES, Verdict, any_equal, decide
@@ -29,7 +29,7 @@ def compare_relations(rules: Rules, a: Value, b: Value) -> Verdict | None:
         if isinstance(relation, Relation):
             value = find_named_value(relation)
             if states_residue(relation) and is_expression(other) and not _is_residue(other):
-                return NO
+                return NO  # a congruence is no number
             if value is None and is_expression(other) and not list_symbols(other):
                 value = find_asked_value(relation)
             if value is not None:
@@ -39,7 +39,7 @@ def compare_relations(rules: Rules, a: Value, b: Value) -> Verdict | None:
 
 
 def _is_residue(value: Value) -> bool:
-    return isinstance(value, Apply) and value.head == "residue"
+    return isinstance(value, Apply) and value.head in ("residue", "mod")
 
 
 def _compare_two(rules: Rules, a: Relation, b: Relation) -> Verdict:

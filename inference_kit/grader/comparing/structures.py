@@ -10,7 +10,7 @@ from inference_kit.grader.comparing.expressions import compare_expressions, comp
 from inference_kit.grader.comparing.lists import compare_brackets, compare_lists, compare_matrices, compare_plus_minus
 from inference_kit.grader.comparing.qualifiers import compare_qualified
 from inference_kit.grader.comparing.quantities import compare_bases, compare_marked, compare_measures, compare_ratios
-from inference_kit.grader.comparing.real_sets import compare_sets_of_reals
+from inference_kit.grader.comparing.reals.sets import compare_sets_of_reals
 from inference_kit.grader.comparing.relations import compare_relations
 from inference_kit.grader.comparing.rules import Prove, Rule, Rules
 from inference_kit.grader.comparing.vectors import compare_points, compare_unit_vectors

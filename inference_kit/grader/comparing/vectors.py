@@ -6,7 +6,19 @@ Promises: symmetric; a sum of unit vectors has j or k in it, for i alone is the 
 
 from inference_kit.grader.comparing.matrices import list_entries
 from inference_kit.grader.comparing.rules import Rules
-from inference_kit.grader.values import IMAGINARY, ONE, ZERO, Apply, Bracketed, Matrix, Sym, Value, negate, walk
+from inference_kit.grader.values import (
+    IMAGINARY,
+    ONE,
+    ZERO,
+    Apply,
+    Bracketed,
+    Matrix,
+    Sym,
+    Value,
+    is_expression,
+    negate,
+    walk,
+)
 from inference_kit.grader.verdicts import NO, Verdict
 
 UNIT_VECTORS = {IMAGINARY: 0, Sym("j"): 1, Sym("k"): 2, Sym("j_hat"): 1, Sym("k_hat"): 2}
@@ -30,7 +42,7 @@ def _is_named_point(value: Apply) -> bool:
 
 def compare_unit_vectors(rules: Rules, a: Value, b: Value) -> Verdict | None:
     """Compare sums of unit vectors with each other, and with tuples and matrices of one row or column."""
-    first, second = find_components(a), find_components(b)
+    first, second = (_find_beside(value, other) for value, other in ((a, b), (b, a)))
     if first is not None and second is not None:
         return rules.compare_in_order(first, second)
     for components, other in ((first, b), (second, a)):
@@ -43,6 +55,14 @@ def compare_unit_vectors(rules: Rules, a: Value, b: Value) -> Verdict | None:
             return NO
         return rules.compare_in_order(components[: len(items)], items)
     return None
+
+
+def _find_beside(value: Value, other: Value) -> Components | None:
+    """Return what a value has of each unit vector; beside a vector that can be no complex number, i alone is one."""
+    is_vector = isinstance(other, Bracketed) and (other.opening == "<" or len(other.items) == 3)
+    if is_vector and is_expression(value) and any(part == IMAGINARY for part in walk(value)):
+        return _read_components(value)
+    return find_components(value)
 
 
 def _list_items(value: Value) -> tuple[Value, ...] | None:

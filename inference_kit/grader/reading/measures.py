@@ -60,6 +60,8 @@ def _is_greek_unit(reader: Reader) -> bool:
     following = reader.peek(1)
     if reader.next.text == MICRO:
         ends = _ends_value(reader.peek(2))
+        if following.text == OHM:
+            return ends
         return following.kind == "text" or (following.kind == "word" and ends and following.text in MICRO_UNITS)
     return _ends_value(following)
 

@@ -51,6 +51,7 @@ SIGNS = {
     "≠": r"\ne ",
     "≈": r"\approx ",
     "≡": r"\equiv ",
+    "Å": r"\text{ Å}",
     "±": r"\pm ",
     "∓": r"\mp ",
     "∞": r"\infty ",

@@ -77,6 +77,13 @@ NOISE = re.compile(r"\\left(?![a-z])|\\right(?![a-z])|(?<!\\)\\[,;:! ]|\\q?quad|
 # 0.1666...: of the digits after the point, some come once, the others at least twice, and those repeat.
 ELLIPSIS = re.compile(r"(?<!\d)(\d*\.\d{0,9}?)(\d{1,9}?)\2+(?:\.\.\.|\\ldots|\\dots|\\cdots)")
 TO_RATIO = re.compile(r"(?<!\d)(\d+)\s+to\s+(\d+)")
+LABEL = re.compile(
+    r"^(?:\\text\s*\{\s*)?(?:the\s+)?(?:points?|vectors?|(?:open |closed |half-open )?intervals?|sets?|pairs?"
+    r"|ordered (?:pairs?|triples?))\s*\}?\s*(?=\(|\[|\\\{|\\left|\\langle|[A-Z](?:_\d)?\s*\()",
+    re.IGNORECASE,
+)
+"""What an answer is called, before one that is nothing else."""
+
 ABOUT = re.compile(
     r"(?:\\text\s*\{\s*)?\b(?:about|approximately|approx\.?|roughly|around|exactly)\s*(?:\}|(?=\s))\s*", re.IGNORECASE
 )
@@ -122,6 +129,7 @@ def clean(text: str) -> str:
         if text.endswith("\\") and not text.endswith("\\\\"):
             text = text[:-1]
         text = ABOUT.sub("", text, count=1) if ABOUT.match(text) else text
+        text = LABEL.sub("", text, count=1)
         text = ENDING.sub("", text)
         for opening in ("=", ":", "\\ ", "\\approx", "\\therefore", "\\Rightarrow", "\\quad"):
             text = text.removeprefix(opening)

@@ -50,7 +50,8 @@ UNITS = {
     "yuan": "rmb cny 元",
     "rupee": "rupees rs inr",
     "peso": "pesos",
-    "yen": "jpy 日元",
+    "yen": "jpy 日元 円",
+    "¥": "yuanoryen",  # one sign, two currencies
     "degree": "degrees deg",
     "radian": "radians rad rads",
     "unit": "units",
@@ -108,7 +109,7 @@ UNITS = {
     "pt": "point points pts",
 }
 NAMES = {word: name for name, words in UNITS.items() for word in [name, *words.split()]}
-CURRENCIES = frozenset({"dollar", "euro", "pound", "rupee"})
+CURRENCIES = frozenset({"dollar", "euro", "pound", "rupee", "¥"})
 COMPOSED = {"mph": "mi/h", "kph": "km/h", "kmh": "km/h", "fps": "ft/s", "mps": "m/s"}
 SINGLE_LETTERS = frozenset("mgsLhNJWVK")
 BEHIND_NUMBERS = frozenset({*"ACFT", "min", "sec", "deg", "rad"})
@@ -129,7 +130,7 @@ POWERS = {"square": 2, "squared": 2, "sq": 2, "cubic": 3, "cubed": 3, "cu": 3}
 
 MICRO = re.compile(r"\\mu\s*(?=[A-Za-z])|μ")
 CELSIUS = re.compile(r"(?:\^\s*\{?\s*\\circ\s*\}?|\\degree|°)\s*([CF])\b")
-PIECE = re.compile(r"\^\s*(?P<power>-?\d{1,2})|(?P<word>[^\W\d_]+|°[CF])|(?P<over>/)|(?P<open>\()|(?P<close>\))")
+PIECE = re.compile(r"\^\s*(?P<power>-?\d{1,2})|(?P<word>[^\W\d_]+|°[CF]|¥)|(?P<over>/)|(?P<open>\()|(?P<close>\))")
 
 
 def is_unit(word: str) -> bool:

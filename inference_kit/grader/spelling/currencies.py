@@ -10,11 +10,11 @@ SIGNS = {
     r"\$": "dollar", "$": "dollar", r"\textdollar": "dollar", "USD": "dollar",
     "€": "euro", r"\euro": "euro", r"\texteuro": "euro", "EUR": "euro",
     "£": "pound", r"\pounds": "pound", "GBP": "pound",
-    "₹": "rupee", "Rs": "rupee", "Rs.": "rupee", "INR": "rupee", "¥": "",
+    "₹": "rupee", "Rs": "rupee", "Rs.": "rupee", "INR": "rupee", "¥": "yuanoryen", r"\yen": "yuanoryen",
 }  # fmt: skip
-"""Each sign of currency and its unit; of ¥ there are two."""
+"""Each sign of currency and its unit."""
 
-SIGN = r"\\\$|\$|€|£|¥|₹|\\(?:textdollar|pounds|euro|texteuro)(?![A-Za-z])"
+SIGN = r"\\\$|\$|€|£|¥|₹|\\(?:textdollar|pounds|euro|texteuro|yen)(?![A-Za-z])"
 CURRENCY = re.compile(rf"\b(?:US|A|C)(?=\\?\$)|{SIGN}|\b(?:USD|EUR|GBP|INR|Rs\.?)(?=\s*\d)")
 GROUPS = r"\d{1,3}(?:(?:,\\!|\{,\}|\\,|\\!|,)\d{3})+"
 AMOUNT = rf"[-+]?\s?(?:{GROUPS}|\d+)(?:\.\d+)?(?![\d.]|,\d|,\\!\d)"
@@ -25,7 +25,7 @@ PRICE = re.compile(
 )
 LETTER_SCALE = re.compile(rf"(?P<price>(?:{SIGN})\s?{AMOUNT})\s?(?P<letter>[KMB])\b")
 LETTERS = {"K": "thousand", "M": "million", "B": "billion"}
-TRAILING = re.compile(r"(?<=\d)\s?(?P<sign>€|£|₹|\\euro(?![A-Za-z]))")
+TRAILING = re.compile(r"(?<=\d)\s?(?P<sign>€|£|₹|¥|\\euro(?![A-Za-z]))")
 LONGEST = 400
 
 
@@ -42,8 +42,7 @@ def name_currencies(text: str) -> str:
 
 
 def _name_price(price: re.Match[str]) -> str:
-    unit = SIGNS[price["sign"]]
-    return f"{price['amount']} \\text{{ {unit} }}" if unit else price["amount"]
+    return f"{price['amount']} \\text{{ {SIGNS[price['sign']]} }}"
 
 
 def _name_trailing(sign: re.Match[str]) -> str:

@@ -36,7 +36,7 @@ def test_combinations_are_binomials(text: str, written: str) -> None:
         ("€5, €7", r"5 \text{ euro }, 7 \text{ euro }"),
         ("12 €", r"12 \text{ euro }"),
         (r"\$7.57M", r"7.57 million \text{ dollar }"),
-        ("¥5", "5"),
+        ("¥5", r"5 \text{ yuanoryen }"),
         ("$x+1$", "x+1"),
         ("$5x+3", "5x+3"),
     ],

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from inference_kit.grader.comparing.intervals import EVERYTHING, Pieces, build_interval, build_points, merge
-from inference_kit.grader.comparing.real_sets import are_same_reals, find_reals
+from inference_kit.grader.comparing.reals.intervals import EVERYTHING, Pieces, build_interval, build_points, merge
+from inference_kit.grader.comparing.reals.sets import are_same_reals, find_reals
 from inference_kit.grader.reading.latex import parse_latex
 from inference_kit.grader.values import Sym, Value
 

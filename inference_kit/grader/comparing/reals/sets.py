@@ -8,7 +8,8 @@ import math
 from collections.abc import Sequence
 from functools import reduce
 
-from inference_kit.grader.comparing.intervals import (
+from inference_kit.grader.comparing.naming import find_named_value
+from inference_kit.grader.comparing.reals.intervals import (
     EVERYTHING,
     Pieces,
     are_same,
@@ -18,9 +19,8 @@ from inference_kit.grader.comparing.intervals import (
     intersect,
     merge,
 )
-from inference_kit.grader.comparing.naming import find_named_value
+from inference_kit.grader.comparing.reals.solving import Solution, compute_end, solve
 from inference_kit.grader.comparing.rules import Rules
-from inference_kit.grader.comparing.solving import Solution, compute_end, solve
 from inference_kit.grader.proving.points import compute_real
 from inference_kit.grader.values import Apply, Bracketed, Builder, ListOf, Relation, SetOf, Sym, Value
 from inference_kit.grader.verdicts import NO, Verdict, decide

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from inference_kit.grader.comparing.intervals import Pieces, build_interval, complement, intersect
+from inference_kit.grader.comparing.reals.intervals import Pieces, build_interval, complement, intersect
 from inference_kit.grader.proving.points import compute_real
 from inference_kit.grader.values import ZERO, Apply, Relation, Sym, Value, list_symbols, negate, to_num, walk
 from inference_kit.grader.vocabulary import CONVERSES, SYMMETRIC

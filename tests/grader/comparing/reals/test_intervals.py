@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference_kit.grader.comparing.intervals import (
+from inference_kit.grader.comparing.reals.intervals import (
     EVERYTHING,
     Piece,
     Pieces,

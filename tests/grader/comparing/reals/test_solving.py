@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference_kit.grader.comparing.intervals import EVERYTHING, Pieces, build_interval
-from inference_kit.grader.comparing.solving import Solution, compute_end, solve, turn_sign
+from inference_kit.grader.comparing.reals.intervals import EVERYTHING, Pieces, build_interval
+from inference_kit.grader.comparing.reals.solving import Solution, compute_end, solve, turn_sign
 from inference_kit.grader.reading.latex import parse_latex
 from inference_kit.grader.values import Relation, Sym
 
