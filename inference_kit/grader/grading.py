@@ -37,8 +37,9 @@ class GradeItem:
     @property
     def golds(self) -> tuple[str, ...]:
         """The acceptable answers, also where there is one; of a worked solution, what follows its `####`."""
-        golds = (self.gold,) if isinstance(self.gold, str) else self.gold
-        return tuple(map(_read_gold, golds)) if any("####" in gold for gold in golds) else golds
+        if isinstance(self.gold, str):
+            return (_read_gold(self.gold),)
+        return tuple(map(_read_gold, self.gold))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +94,9 @@ def _read_golds(item: GradeItem) -> tuple[str, ...]:
 
 def _read_gold(gold: str) -> str:
     """Return what follows the `####` of a worked solution, as GSM8K stores it; any other gold answer as it is."""
-    _, marker, final = gold.rpartition("####")
-    return final.strip() if marker and final.strip() else gold
+    if "####" not in gold:
+        return gold
+    return gold.rpartition("####")[2].strip() or gold
 
 
 def _unwrap(response: str) -> str:

@@ -14,6 +14,8 @@ LABELLED = re.compile(
     r"\s*(?:\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{\s*)?(?:\(([A-J])\)|([A-J])[).:])\s*(?P<closed>\})?[\s\\~,]*(?=[^\s}])",
 )
 LONGEST = 400
+FIRST = frozenset("(ABCDEFGHIJ\\$")
+"""Signs that a label begins with, or what is wrapped around one."""
 
 
 class Option(NamedTuple):
@@ -32,7 +34,7 @@ def split_options(gold: str, answer: str) -> tuple[Option, Option] | None:
 
 
 def _read_labelled(answer: str) -> Option | None:
-    if len(answer) > LONGEST:
+    if len(answer) > LONGEST or answer.lstrip()[:1] not in FIRST:
         return None
     label = LABELLED.match(answer) or (LABELLED.match(clean(answer)) if answer.lstrip()[:1] in ("\\", "$") else None)
     if label is None:

@@ -6,7 +6,7 @@ Promises: as linear as the parser; each text is looked at once.
 
 import re
 
-from inference_kit.grader.reading.parse import COMMAND, WORDS, parse
+from inference_kit.grader.reading.parse import COMMAND, PLAIN, WORDS, parse
 from inference_kit.grader.values import Apply, Text, Unparsed, Value, walk
 from inference_kit.grader.vocabulary import FUNCTIONS, SYNONYMS
 
@@ -27,6 +27,8 @@ SAYS = re.compile(r"\b(?:is|are|was|were|be|has|have|there)\b", re.IGNORECASE)
 
 def is_bare_answer(text: str) -> bool:
     """Say whether a text is an answer as it stands, not a sentence that holds one."""
+    if PLAIN.fullmatch(text):
+        return True
     has_digits = any(sign.isdigit() for sign in text)
     foreign = 0 if text.isascii() else len(FOREIGN.findall(text))
     if foreign > (LONGEST_FOREIGN_UNIT if has_digits else LONGEST_FOREIGN_ANSWER):

@@ -36,6 +36,8 @@ CODE = re.compile(
 )
 EMPHASIS = re.compile(r"(?<![A-Za-z0-9)*])\*\*(?=[^\s*])([^*\n]{1,400})(?<=\S)\*\*(?![A-Za-z0-9(*])")
 
+LETTER = re.compile(r"[A-Za-z]")
+
 Wanted = Literal["any", "letter", "words"]
 """What the gold answer is: the letter of a choice, words, or anything."""
 
@@ -57,6 +59,8 @@ def extract(
 
 def read_wanted(golds: Sequence[str], kind: AnswerKind) -> Wanted:
     """Return what gold answers ask for."""
+    if kind != "choice" and not any(map(LETTER.search, golds)):
+        return "any"
     if kind == "choice" or (kind == "math" and any(map(is_choice, golds))):
         return "letter"
     return "words" if kind in ("math", "text") and wants_words(golds) else "any"
@@ -92,7 +96,8 @@ def _find_in(text: str, kind: AnswerKind, choices: Sequence[str], wanted: Wanted
     block = find_block(text)
     if block and is_bare_answer(block[:LONGEST_BARE]):
         return [block]
-    text = drop_fences(EMPHASIS.sub(r"\1", write_plainly(text))).strip()
+    text = drop_fences(write_plainly(text)).strip()
+    text = EMPHASIS.sub(r"\1", text) if "**" in text else text
     if not text:
         return []
     if kind == "text":

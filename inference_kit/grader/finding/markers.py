@@ -82,6 +82,8 @@ def _search(text: str) -> list[re.Match[str]]:
         lowered = text
     found: list[re.Match[str]] = []
     for word in LATIN if text.isascii() else MARKERS:
+        if word not in lowered:
+            continue
         place = lowered.rfind(word)
         for _ in range(MOST_MARKERS):
             if place < 0:

@@ -14,7 +14,6 @@ TAG = re.compile(
     r"|<\|(?:begin|START|(?P<shut_word>end|END))_(?:of_thought|THINKING)\|>",
     re.IGNORECASE,
 )
-THOUGHT_WORDS = ("think", "THINK", "Think", "thought", "Thought", "THOUGHT", "reasoning>", "Reasoning>", "REASONING>")
 CHAT_TOKEN = re.compile(
     r"<\|(?:im_start|im_end|endoftext|end_of_text|eot_id|eom_id|end|return|start_header_id)\|>"
     r"|<(?:end|start)_of_turn>|<｜end▁of▁sentence｜>|</s>"
@@ -36,10 +35,10 @@ def drop_thinking(response: str, *, cut_off: bool = False) -> str:
         cut_off: Whether the token limit ended it. A server that takes thoughts apart closes also the one it cut.
     """
     text = _keep_final_channel(response)
-    if any(word in text for word in THOUGHT_WORDS):
+    if "hink" in text or "hought" in text or "HINK" in text or "easoning>" in text:
         text = _drop_thoughts(text, cut_off=cut_off)
     text = text[-LOOKED_AT:]
-    if "<" in text:
+    if "<|" in text or "</s>" in text or "_turn>" in text or "<｜" in text:
         text = next((part for part in CHAT_TOKEN.split(text) if part.strip()), "")
     return text
 
@@ -49,7 +48,7 @@ def _keep_final_channel(text: str) -> str:
     if CHANNEL in text:
         finals = [final.end() for final in FINAL_CHANNEL.finditer(text)]
         return text[finals[-1] :] if finals else ""
-    if BARE_CHANNEL.match(text):
+    if text.startswith("analysis") and BARE_CHANNEL.match(text):
         return text.rpartition(BARE_FINAL)[2] if BARE_FINAL in text else ""
     return text
 
