@@ -295,13 +295,25 @@ class DecodeLoop:
             return [misfit]
         self._tokens_at_once = self._tokens_at_once // 2 if self.slots > 1 else 1
         self.slots = max(1, self.slots // 2)
-        lost, self.live = self.live[self.slots :], self.live[: self.slots]
+        kept = self.live[: self.slots] if self._shrink_cache() else []
+        lost, self.live = self.live[len(kept) :], kept
         for sequence in lost:
             sequence.token_ids, sequence.logprob, sequence.details = [], 0.0, []
         self.waiting.extendleft(reversed(lost))
-        self._cache.shrink(self.slots)
         logger.warning("out of memory; going on with {} rows at once ({})", self.slots, reason)
         return []
+
+    def _shrink_cache(self) -> bool:
+        """Keep the slots that are left; where even that takes too much memory, begin with an empty cache instead."""
+        try:
+            self._cache.shrink(self.slots)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        else:
+            return True
+        self._cache = SlotCache(self.slots)
+        return False
 
 
 @dataclass(frozen=True, slots=True)

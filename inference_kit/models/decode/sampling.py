@@ -25,6 +25,11 @@ LIKELIEST = 20
 LEAST_LOGPROB = -87.0
 """About the smallest log-probability of a float32; what a model rules out altogether counts as this."""
 
+LEAST_TEMPERATURE = 1e-6
+"""Below this the likeliest token is certain, and logits divided by it would overflow."""
+ROUNDING = 1e-6
+"""How far a sum of probabilities may be off."""
+
 
 @dataclass(frozen=True, slots=True)
 class TokenDetails:
@@ -92,7 +97,8 @@ def _draw(scores: "Tensor", configs: Sequence[GenerationConfig], draws: Sequence
     import torch
 
     device = scores.device
-    temperature = torch.tensor([config.temperature or 1.0 for config in configs], device=device)[:, None]
+    temperatures = [max(config.temperature or 1.0, LEAST_TEMPERATURE) for config in configs]
+    temperature = torch.tensor(temperatures, device=device)[:, None]
     probabilities = _filter(torch.softmax(scores / temperature, dim=-1), configs)
     cumulative = probabilities.cumsum(dim=-1)
     total = cumulative[:, -1:]
@@ -174,7 +180,7 @@ def _mix(state: "Bits") -> "Bits":
 def _filter(probabilities: "Tensor", configs: Sequence[GenerationConfig]) -> "Tensor":
     """Set to 0 what top_k, top_p and min_p drop, in this order, as transformers does; the rest need not sum to 1.
 
-    Each filter finds the lowest probability that stays, (sequences, 1), which is 0 for sequences without that filter.
+    top_k and min_p find the lowest probability that stays, (sequences, 1), which is 0 for rows without that filter.
     """
     import torch
 
@@ -186,14 +192,14 @@ def _filter(probabilities: "Tensor", configs: Sequence[GenerationConfig]) -> "Te
         lowest = lowest * torch.tensor([bool(config.top_k) for config in configs], device=device)[:, None]
         probabilities = probabilities.masked_fill(probabilities < lowest, 0.0)
     if any(config.top_p < 1 for config in configs):
-        ordered = probabilities.sort(dim=-1, descending=True).values
+        ordered, ids = probabilities.sort(dim=-1, descending=True, stable=True)
         total = ordered.sum(dim=-1, keepdim=True)
         limit = torch.tensor([config.top_p for config in configs], device=device)[:, None] * total
         before = ordered.cumsum(dim=-1) - ordered  # a token stays where those likelier than it sum to less than top_p
-        kept = (before < limit).sum(dim=-1, keepdim=True).clamp_(min=1)
-        lowest = ordered.gather(1, kept - 1)
-        lowest = lowest * torch.tensor([config.top_p < 1 for config in configs], device=device)[:, None]
-        probabilities = probabilities.masked_fill(probabilities < lowest, 0.0)
+        dropped = before >= limit * (1 - ROUNDING)  # of equal tokens at the edge only as many stay as are needed
+        dropped[:, 0] = False
+        dropped &= torch.tensor([config.top_p < 1 for config in configs], device=device)[:, None]
+        probabilities = probabilities.scatter(1, ids, ordered.masked_fill(dropped, 0.0))
     if any(config.min_p for config in configs):
         share = torch.tensor([config.min_p for config in configs], device=device)[:, None]
         lowest = probabilities.amax(dim=-1, keepdim=True) * share

@@ -126,6 +126,28 @@ def test_running_out_of_memory_in_the_cache_changes_no_result(
     assert len(longest.token_ids) == 60 or longest.token_ids[-1] == 2
 
 
+@pytest.mark.parametrize("times", [1, 3])
+def test_running_out_of_memory_in_the_halving_begins_the_rows_again(
+    times: int, model: Any, expected: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Issue 13, F23: halving copies the cache, and every problem failed where not even that fitted."""
+    left = [times]
+    real = kv_cache.SlotCache.shrink
+
+    def fails(cache: Any, slots: int) -> None:
+        if left[0]:
+            left[0] -= 1
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        real(cache, slots)
+
+    monkeypatch.setattr(kv_cache.SlotCache, "shrink", fails)
+    loop = DecodeLoop(OutOfMemory(model, calls=(9, 30, 31, 60)), slots=32, end_ids=frozenset({2}))
+    given = rows()
+    ended = finish(loop, given)
+    assert written(given) == expected
+    assert len(ended) == len(set(ended)) == len(given)
+
+
 def test_a_row_that_never_fits_fails_alone(model: Any, expected: list[list[int]]) -> None:
     loop = DecodeLoop(
         OutOfMemory(model, too_large=lambda ids: ids.shape[1] > 1 and 60 in ids), slots=8, end_ids=frozenset({2})

@@ -161,3 +161,22 @@ def test_uniform_numbers_follow_from_seed_and_position_alone() -> None:
     assert draw_uniforms(seeds[17:18], positions[17:18]) == numbers[17:18]
     tenths = torch.histc(torch.tensor(numbers), 10, 0, 1)
     assert ((tenths - 1000) ** 2 / 1000).sum() < 27.9
+
+
+@pytest.mark.parametrize("top_p", [0.05, 0.3, 0.31, 0.95, 1.0])
+def test_of_equal_tokens_at_the_edge_of_top_p_as_many_stay_as_in_transformers(top_p: float) -> None:
+    """Issue 13, F27: all ten of ten equal tokens stayed for 0.3."""
+    from transformers import TopPLogitsWarper
+
+    logits = torch.full((1, VOCABULARY), -100.0)
+    logits[0, 20:30] = 1.0
+    kept = int((distribution(logits, replace(PLAIN, top_p=top_p)) > 0).sum())
+    assert kept == int(TopPLogitsWarper(top_p)(torch.empty(1, 0), logits).isfinite()[0, 20:30].sum())
+
+
+@pytest.mark.parametrize("temperature", [1e-3, 1e-10, 1e-40, 5e-324])
+def test_the_smallest_temperatures_take_the_likeliest_token(temperature: float, logits: torch.Tensor) -> None:
+    """Issue 13, F28: 1e-40 always took the last id."""
+    config = replace(PLAIN, temperature=temperature)
+    tokens, _ = sample(logits * 10, [config] * 6, [0.0, 0.2, 0.4, 0.6, 0.8, 0.999])
+    assert tokens.tolist() == logits.argmax(-1).tolist()
