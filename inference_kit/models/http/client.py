@@ -32,7 +32,7 @@ from inference_kit.models.http.stop_probe import StopProbe
 from inference_kit.models.http.streams import EventReader, parse_answer
 from inference_kit.models.http.untrusted_json import as_object
 from inference_kit.models.http.wording.adaptation import LENGTHS, WRONG_REQUEST, Adaptation, asks_for_details
-from inference_kit.models.http.wording.room import Room, read_room
+from inference_kit.models.http.wording.room import Room, read_room, speaks_of_length
 from inference_kit.records import Completion, GenerationConfig, Prompt
 
 Result = TypeVar("Result")
@@ -282,7 +282,7 @@ class CompletionClient:
             return
         length = next(name for name in LENGTHS if name in asked.body)
         most = asked.body[length]
-        room = read_room(refusal.message, most) if refusal.status in WRONG_REQUEST else None
+        room = _find_room(refusal, most)
         if room is None or room.tokens < 1 or most < 2 or asked.n_asks == MOST_ASKS:
             raise self._explain(server, refusal, room) from refusal
         asked.n_asks += 1
@@ -315,7 +315,7 @@ class CompletionClient:
             asked = f"It was asked for model {server.model!r} and serves {server.shown}"
             fix = f"{asked}; choose with {name_model_setting(self._session.setting)}."
             return UserError(refusal.what, where=self._session.base_url + self._path, fix=fix)
-        if room is not None or ("context" in refusal.message and "length" in refusal.message):
+        if room is not None or speaks_of_length(refusal.message):
             fix = "Shorten the prompt, or use a model with a longer context."
             return NoRoom(f"the prompt is too long: {refusal.message}", fix=fix)
         return refusal
@@ -336,6 +336,14 @@ class _Asked:
     def count(self, found: Item) -> Item:
         """Count what was read besides into a reply, which is paid for as well."""
         return cast("Item", found.count(self.read_tokens)) if isinstance(found, Reply) else found
+
+
+def _find_room(refusal: Refused, asked: int) -> Room | None:
+    """Find how many tokens a refusal leaves; one that speaks of the length without numbers tells only a bound."""
+    if refusal.status not in WRONG_REQUEST:
+        return None
+    room = read_room(refusal.message, asked)
+    return Room(asked - 1, exact=False) if room is None and speaks_of_length(refusal.message) else room
 
 
 def _read_prompt_tokens(answer: Any) -> int:

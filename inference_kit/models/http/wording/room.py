@@ -18,6 +18,7 @@ _CONTEXT = (
     rf" {_NUMBER} tokens?(?! (?:of )?(?:completion|output))",
 )
 _PROMPT = (
+    rf"(?:prompt|input|messages?) resulted in {_NUMBER}",
     rf"{_NUMBER} (?:of |are )?(?:`?inputs?`?|prompt|message) tokens?",
     rf"{_NUMBER} (?:tokens? )?(?:in|from|of|for|are in) (?:the |your )?(?:input|prompt|messages?|text input)",
     rf"{_NUMBER} of text input",
@@ -28,6 +29,18 @@ _PROMPT = (
 _TOTAL = rf"(?:requested|total of|totalling|asked for)(?: a total of)?(?: about)? (?:at least )?{_NUMBER} tokens?"
 _LEFT = rf"{_NUMBER} tokens? (?:are |is )?(?:left|remain|remaining|available|free)\b"
 _SUM = rf"{_NUMBER} \+ {_NUMBER} > {_NUMBER}"
+_GREATER = rf"{_NUMBER}(?: tokens?)?\W{{0,3}}>=?\W{{0,3}}(?:\w+\W{{1,3}})?{_NUMBER}"
+_A_LIMIT = (
+    r"(?:(?:longer|larger|greater|bigger|more|less) than|large for|exceeds?|max\w*|limit|only|up to|at most|allowed"
+    r"|n_ctx)\D{0,40}$"
+)
+_A_LIMIT_BEHIND = r" ?(?:tokens? )?(?:maximum|limit)"
+_A_PROMPT = r"\b(?:prompt|inputs?|request|too long|length|count|n_keep|the first|given|received)\b\D{0,24}$"
+_LENGTH = (
+    r"context[ _-]?(?:length|size|window|limit)|n_ctx|too many tokens|(?:prompt|input) (?:is )?too (?:long|large)"
+    r"|(?:prompt|input) length|(?:longer|larger|more|less) than .{0,30}(?:length|tokens|context)"
+    r"|exceed.{0,40}(?:tokens|context)|length of the (?:messages|prompt|input)"
+)
 _DIFFERENCE = rf"> {_NUMBER} - {_NUMBER}"
 _OF_THE_REPLY = r"max_(?:completion_|new_|output_)?tokens|(?:completion|output|generated) tokens"
 _BOUND = r"at least|or more|more than|over|≥|>="
@@ -51,11 +64,13 @@ def read_room(message: str, asked: int) -> Room | None:
         return Room(_read(found[3]) - _read(found[1]))
     if found := re.search(_DIFFERENCE, message):
         return Room(_read(found[1]) - _read(found[2]))
+    if (found := re.search(_GREATER, message)) and _read(found[1]) != asked:
+        return Room(_read(found[2]) - _read(found[1]))
     if found := re.search(_LEFT, message, re.IGNORECASE):
         return Room(_read(found[1]))
     context = next((found for each in _CONTEXT if (found := re.search(each, message, re.IGNORECASE))), None)
     if context is None:
-        return _read_cap(message, asked)
+        return _read_by_place(message, asked) or _read_cap(message, asked)
     whole = _read(context[1])
     for each in _PROMPT:
         for found in re.finditer(each, message, re.IGNORECASE):
@@ -63,7 +78,28 @@ def read_room(message: str, asked: int) -> Room | None:
                 return Room(whole - _read(found[1]), not _is_bound(message, found.start(1)), whole)
     if found := re.search(_TOTAL, message, re.IGNORECASE):
         return Room(whole - max(0, _read(found[1]) - asked), not _is_bound(message, found.start(1)), whole)
-    return Room(min(asked, whole) - 1, False, whole)
+    return _read_by_place(message, asked) or Room(min(asked, whole) - 1, False, whole)
+
+
+def speaks_of_length(message: str) -> bool:
+    """Tell whether a refusal is about the length of what was asked, with or without numbers."""
+    return bool(re.search(_LENGTH, message, re.IGNORECASE))
+
+
+def _read_by_place(message: str, asked: int) -> Room | None:
+    """Read a limit and a prompt's tokens from the words that stand right before or behind numbers."""
+    limit = prompt = 0
+    end = 0
+    for found in re.finditer(rf"(?<![\w.-]){_NUMBER}(?![\w-])", message):
+        number, before = _read(found[1]), message[end : found.start()]
+        end = found.end()
+        if number < 2 or number == asked:
+            continue
+        if re.search(_A_LIMIT, before, re.IGNORECASE) or re.match(_A_LIMIT_BEHIND, message[end:], re.IGNORECASE):
+            limit = number
+        elif not prompt and re.search(_A_PROMPT, before, re.IGNORECASE):
+            prompt = number
+    return Room(limit - prompt, context=limit) if limit and prompt else None
 
 
 def _read_cap(message: str, asked: int) -> Room | None:
