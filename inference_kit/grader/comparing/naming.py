@@ -77,6 +77,8 @@ def find_asked_value(relation: Relation) -> Value | None:
     if relation.signs[0] != "=" or not set(relation.signs) <= NAMING or list_symbols(right):
         return None
     names = _list_free(left)
+    if isinstance(left, Apply) and left.head in ("floor", "ceil") and right != ZERO:
+        return right
     return right if not names or (len(names) > 1 and right != ZERO and not names & CURVES) else None
 
 

@@ -124,6 +124,8 @@ def _read_named_set(grammar: Grammar) -> Value:
     reader.accept("{")
     letter = reader.take().text
     reader.accept("}")
+    if letter == "E":  # the expected value
+        return Sym(letter)
     if letter not in NAMED_SETS:
         raise ParseError(f"unknown set {letter}")
     suffix = ""

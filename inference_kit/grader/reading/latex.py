@@ -15,7 +15,7 @@ from inference_kit.grader.reading.postfix import mark, read_subscript, read_supe
 from inference_kit.grader.reading.reader import Reader
 from inference_kit.grader.reading.tokens import END, ParseError, tokenize
 from inference_kit.grader.reading.words import read_greek, read_number, read_text, read_word
-from inference_kit.grader.values import Apply, ListOf, Measure, Ratio, Relation, Text, Value, negate
+from inference_kit.grader.values import Apply, ListOf, Measure, Ratio, Relation, Sym, Text, Value, negate
 from inference_kit.grader.vocabulary import (
     AND_OR,
     BARE_COMMANDS,
@@ -24,6 +24,7 @@ from inference_kit.grader.vocabulary import (
     GREEK,
     MODULI,
     MODULO,
+    NAMED_SETS,
     NEGATED,
     OPENINGS,
     OVER,
@@ -107,6 +108,8 @@ class Parser(Grammar):
             if sign in ("<", ">") and reader.accept("="):
                 signs[-1] += "="
             sides.append(self._read_side())
+            if signs[-1] == "in" and isinstance(sides[-1], Sym):
+                sides[-1] = Sym(NAMED_SETS.get(sides[-1].name, sides[-1].name))  # k in Z
         if "equiv" in signs:
             sides[-1] = to_residue(sides[-1])
         return Relation(tuple(signs), tuple(sides)) if signs else sides[0]

@@ -10,6 +10,7 @@ from inference_kit.grader.reading.units import SINGLE_LETTERS, is_known_unit, is
 from inference_kit.grader.values import Apply, Measure, Num, Value, list_symbols, walk
 from inference_kit.grader.vocabulary import AND_OR, CLOSINGS, FRACTIONS, FUNCTIONS, OPENINGS, SENTENCE_WORDS, SYNONYMS
 
+MOST_ADJECTIVES = 3
 MOST_FRACTION_TOKENS = 24
 SCALES = {"C": "°C", "F": "°F", "celsius": "°C", "fahrenheit": "°F"}
 """What makes a temperature of a number of degrees."""
@@ -39,13 +40,19 @@ def unit_follows(reader: Reader, value: Value) -> bool:
         return False
     if is_known_unit(token.text):
         return True
-    is_word = is_unit(token.text) or _is_counted(reader.peek(1))
+    is_word = is_unit(token.text) or _is_counted(reader)
     return is_word and not _call_follows(reader) and any(isinstance(part, Num) for part in walk(value))
 
 
-def _is_counted(token: Token) -> bool:
-    """Say whether a word names what is counted: the apples of `5 red apples`."""
-    return token.kind == "word" and is_unit(token.text) and token.text.lower() not in FUNCTIONS
+def _is_counted(reader: Reader) -> bool:
+    """Say whether a word describes what is counted: `5 red apples`, `5 old red cars`."""
+    for ahead in range(1, MOST_ADJECTIVES + 1):
+        token = reader.peek(ahead)
+        if token.kind != "word" or token.text.lower() in FUNCTIONS:
+            break
+        if is_unit(token.text):
+            return True
+    return False
 
 
 def _is_temperature(value: Value, token: Token) -> bool:

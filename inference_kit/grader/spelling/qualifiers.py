@@ -8,7 +8,7 @@ Promises: linear; a qualifier whose words are not understood stays where it is.
 import re
 
 LONGEST = 600
-HINT = re.compile(r"\b(?:for|where|with|here|provided|as)\b|\\forall|\)\s*$")
+HINT = re.compile(r"\b(?:for|where|with|here|provided|as|integers?)\b|\\forall|\)\s*$")
 """What only a text with a qualifier has."""
 
 START = re.compile(
@@ -16,6 +16,12 @@ START = re.compile(
     r"(?:\b(?:for|where|with|here|provided(?: that)?|as long as)\b|\\forall)"
 )
 COMMAND = re.compile(r"\\[A-Za-z]+")
+NAMED = re.compile(
+    r"[,(](?:\s|\\q?quad|\\[,;: ])*"
+    r"(?=[a-zA-Z]\s*(?:\\[,; ])?\s*(?:\\(?:text|mbox)\s*\{\s*)?(?:is|are|an|any|integers?)\b)"
+)
+"""Where a letter is said to be something, without a word before it."""
+
 TEXT = re.compile(r"\\(?:text|textrm|mbox)\s*\{([^{}]*)\}?|\\[ ,;:]|\\q?quad|[~$]")
 KIND = (
     r"(?P<kind>(?:positive |non-?negative |negative |natural |whole |even |odd )?(?:integers?|numbers?)(?: values?)?"
@@ -24,12 +30,14 @@ KIND = (
 QUANTIFIER = r"(?:(?:all|every|any|each|some|an?|arbitrary|the|fixed) )*"
 BE = r"(?:is|are|can be|may be|denotes|ranges over|runs over|runs through)"
 COUNTED = re.compile(rf"{QUANTIFIER}{KIND}(?: (?:of )?(?P<name>[a-zA-Z]))?")
-IS_COUNTED = re.compile(rf"(?P<name>[a-zA-Z]) {BE} {QUANTIFIER}{KIND}")
+IS_COUNTED = re.compile(rf"(?P<name>[a-zA-Z]) (?:{BE} )?{QUANTIFIER}{KIND}")
+ENUMERATED = re.compile(r"[a-zA-Z] ?= ?[012] ?, ?[123] ?,[\d, ]*(?:\\[lc]?dots|\.\.\.)")
 LETTERS = r"[a-zA-Z](?:_\d)?(?: ?(?:,|and) ?[a-zA-Z](?:_\d)?)*"
 FREE = re.compile(
     rf"{QUANTIFIER}(?:real |complex |numbers? |values? |of |constants? )*{LETTERS}"
     rf"|{LETTERS} (?:is|are) {QUANTIFIER}(?:real(?: numbers?)?|(?:real )?constants?|parameters?)"
     rf"|{QUANTIFIER}(?:real |arbitrary )*(?:constants?|numbers?)"
+    rf"|{LETTERS} is {QUANTIFIER}(?:integration constant|constant of integration)"
 )
 """What says nothing: `for all x`, `for some constant C`, `where a and b are real numbers`."""
 
@@ -57,7 +65,7 @@ def write_qualifiers(text: str) -> str:
     found = BRACKETED.search(text)
     if found is not None and MATHEMATICS.search(text, 0, found.start()):
         return f"{text[: found.start()]}, {found['relation']}"
-    for start in START.finditer(text):
+    for start in (*START.finditer(text), *NAMED.finditer(text)):
         opening = r"\text{" if "{" in start.group() else ""  # START has taken it
         condition = _read_condition(opening + text[start.end() :]) if text[: start.start()].strip() else None
         if condition is not None:
@@ -69,8 +77,8 @@ def write_qualifiers(text: str) -> str:
 
 def _read_condition(tail: str) -> str | None:
     """Return the condition of a qualifier, the empty text where it says nothing, None where it is not understood."""
-    plain = " ".join(TEXT.sub(lambda found: f" {found.group(1) or ''} ", tail.rstrip(") .,;")).split()).strip(" .,;}")
-    if FREE.fullmatch(plain):
+    plain = " ".join(TEXT.sub(lambda found: f" {found.group(1) or ''} ", tail.rstrip(") .,;")).split()).strip(" .,;})")
+    if FREE.fullmatch(plain) or ENUMERATED.fullmatch(plain):
         return ""
     counted = IS_COUNTED.fullmatch(plain) or COUNTED.fullmatch(plain)
     if counted is not None:
