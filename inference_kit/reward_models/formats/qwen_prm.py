@@ -7,15 +7,17 @@ arXiv:2501.07301, and the card of Qwen/Qwen2.5-Math-PRM-7B.
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
 from inference_kit.errors import UserError, named
-from inference_kit.records import Problem
+from inference_kit.models.local.devices import Placement
+from inference_kit.records import Problem, Role
+from inference_kit.registry import flatten_settings
 from inference_kit.reward_models.local.encoded_text import EncodedText
 from inference_kit.reward_models.local.forward import BatchedForward
 from inference_kit.reward_models.local.heads import ModelWithHead, count_head_outputs, load_head
 from inference_kit.reward_models.local.readout import read_probabilities
-from inference_kit.reward_models.local.transformer import TransformerRewardModel
+from inference_kit.reward_models.local.transformer import CACHE_BYTES, TransformerRewardModel
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,12 +28,34 @@ HEAD = r"score\.(?:\d+\.)?weight"
 
 
 class QwenPRM(TransformerRewardModel):
-    """A chat of question and solution; the score is the probability of class 1 at the tag behind each step."""
+    """A chat of question and solution; the score is the probability of class 1 at the tag behind each step.
+
+    Args:
+        system: The system message; empty for a model that was trained without one, such as ReasonFlux-PRM.
+    """
 
     kind = "qwen_prm"
     auto_class = "AutoModel"
     heads = ("ForProcessRewardModel", "ForTokenClassification")
     marks = (TAG,)
+
+    @flatten_settings
+    def __init__(
+        self,
+        model_path: str,
+        *,
+        system: str = SYSTEM,
+        placement: Placement = Placement(),
+        max_batch_size: int = 16,
+        cache_bytes: Annotated[int, 0] = CACHE_BYTES,
+    ) -> None:
+        super().__init__(model_path, placement=placement, max_batch_size=max_batch_size, cache_bytes=cache_bytes)
+        self.system = system
+
+    @property
+    def score_settings(self) -> tuple[Any, ...]:
+        """The system message where it is another one."""
+        return () if self.system == SYSTEM else (self.system,)
 
     def check_head(self) -> None:
         """Refuse a head that has not two classes; weights that are not here are not checked."""
@@ -50,7 +74,8 @@ class QwenPRM(TransformerRewardModel):
     def encode_solution(self, problem: Problem, steps: Sequence[str]) -> EncodedText:
         """Encode the published chat: system message, question, and the steps, each followed by the tag."""
         solution = "".join(step + TAG for step in steps)
-        text = self.render_chat([("system", SYSTEM), ("user", self.escape(problem.question)), ("assistant", solution)])
+        turns: list[tuple[Role, str]] = [("system", self.system)] if self.system else []
+        text = self.render_chat([*turns, ("user", self.escape(problem.question)), ("assistant", solution)])
         ids = self.encode(text)
         return EncodedText.from_tags(ids, self._tag_id, n_steps=len(steps))
 

@@ -2,7 +2,7 @@
 
 Why: common tools train models in the style of PRM800K this way, so most models of one's own have this head.
 Source: Lightman et al. 2023, "Let's Verify Step by Step", arXiv:2305.20050 (labels -1, 0, +1); the text is that of
-TRL's `PRMTrainer`, after Uesato et al. 2022, arXiv:2211.14275.
+TRL's `PRMTrainer` (`tokenize_row`), after Uesato et al. 2022, arXiv:2211.14275.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,8 @@ class TokenPRM(TransformerRewardModel):
     """Question and steps; the score is the probability of the good labels at the last token behind each step.
 
     Args:
-        separator: Text behind the question and behind each step.
+        separator: Text behind each step.
+        question_separator: Text behind the question; none, as TRL trains.
         good_labels: Labels that count as good, by number or name; the last one where none is given.
         neutral_is_good: With three labels (-1, 0, +1), the one in the middle is good too.
     """
@@ -40,6 +41,7 @@ class TokenPRM(TransformerRewardModel):
         model_path: str,
         *,
         separator: str = "\n",
+        question_separator: str = "",
         good_labels: tuple[str, ...] = (),
         neutral_is_good: bool = False,
         placement: Placement = Placement(),
@@ -56,12 +58,14 @@ class TokenPRM(TransformerRewardModel):
             raise UserError(
                 "good labels are named, and neutral ones are to count too", where=named("reward_good_labels")
             )
-        self.separator, self._good_labels, self._neutral_is_good = separator, tuple(good_labels), neutral_is_good
+        self.separator, self.question_separator = separator, question_separator
+        self._good_labels, self._neutral_is_good = tuple(good_labels), neutral_is_good
 
     @property
     def score_settings(self) -> tuple[Any, ...]:
-        """Separator and good labels."""
-        return self.separator, self._good_labels, self._neutral_is_good
+        """Separators and good labels; two equal separators count as one, as before there were two settings."""
+        own = () if self.question_separator == self.separator else (self.question_separator,)
+        return self.separator, self._good_labels, self._neutral_is_good, *own
 
     def check_head(self) -> None:
         """Refuse good labels that the head has not."""
@@ -71,7 +75,7 @@ class TokenPRM(TransformerRewardModel):
         """Encode question, steps and separators each by itself, as in training."""
         bos = [] if self.tokenizer.bos_token_id is None else [self.tokenizer.bos_token_id]
         separator = self.encode(self.separator)
-        prefix = [*bos, *self.encode(self.escape(problem.question)), *separator]
+        prefix = [*bos, *self.encode(self.escape(problem.question)), *self.encode(self.question_separator)]
         pieces = [[*self.encode(step), *separator] for step in steps]
         return EncodedText.from_pieces(pieces, prefix=prefix)
 

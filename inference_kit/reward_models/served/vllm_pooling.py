@@ -23,7 +23,7 @@ from inference_kit.models.vllm.process import VllmProcess, require_vllm
 from inference_kit.records import StepScores
 from inference_kit.reward_models.base import RewardModel, ScoreItem, TooLong
 from inference_kit.reward_models.formats.qwen_prm import QwenPRM
-from inference_kit.reward_models.formats.sequence_orm import SequenceORM
+from inference_kit.reward_models.formats.sequence_orm import SequenceORM, squash
 from inference_kit.reward_models.formats.token_prm import TokenPRM
 from inference_kit.reward_models.local.encoded_text import EncodedText
 from inference_kit.reward_models.local.transformer import TransformerRewardModel
@@ -170,8 +170,7 @@ class VllmPooling(RewardModel):
         if isinstance(self._format, TokenPRM):
             good = self._format.find_good_labels()
             return lambda row: sum(_softmax(row)[label] for label in good)
-        # One output is a logit, of which the sigmoid is the probability; of two classes the second is good.
-        return lambda row: 1 / (1 + math.exp(-row[0])) if len(row) == 1 else _softmax(row)[1]
+        return squash
 
 
 def _softmax(row: Sequence[float]) -> list[float]:

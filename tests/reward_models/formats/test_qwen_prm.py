@@ -16,17 +16,17 @@ PROBLEM = Problem("1", (Message("user", "How many?"),))
 SOLUTIONS = [("So the sum is 12.", "The answer is 42."), ("Ada",), ("Ada has", "12 + 30", "= 42")]
 
 
-def texts(steps: tuple[str, ...]) -> list[str]:
+def texts(steps: tuple[str, ...], system: str = f"<|system|>{SYSTEM}") -> list[str]:
     """The published text up to each tag, and nothing behind it."""
-    before = f"<|system|>{SYSTEM}<|user|>How many?<|assistant|>"
+    before = f"{system}<|user|>How many?<|assistant|>"
     return [before + "".join(f"{step}<extra_0>" for step in steps[:count]) for count in range(1, len(steps) + 1)]
 
 
-def straightforward(folder: Path, steps: tuple[str, ...]) -> list[float]:
+def straightforward(folder: Path, steps: tuple[str, ...], system: str = f"<|system|>{SYSTEM}") -> list[float]:
     model, tokenizer = Qwen3Model.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     stored = load_file(folder / "model.safetensors")
     scores = []
-    for text in texts(steps):
+    for text in texts(steps, system):
         ids = tokenizer.encode(text, add_special_tokens=False)
         hidden = model(torch.tensor([ids])).last_hidden_state[0, -1]
         inner = (stored["score.0.weight"] @ hidden + stored["score.0.bias"]).relu()
@@ -40,6 +40,17 @@ def test_scores_are_those_of_a_straightforward_computation(folders: dict[str, Pa
     scorer = QwenPRM(str(folders["qwen"]))
     for steps, found in zip(SOLUTIONS, scorer.score_batch([(PROBLEM, each) for each in SOLUTIONS]), strict=True):
         assert found.scores == pytest.approx(straightforward(folders["qwen"], steps), abs=1e-4)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize(("system", "written"), [("", ""), ("Be strict.", "<|system|>Be strict.")])
+def test_the_system_message_is_a_setting(system: str, written: str, folders: dict[str, Path]) -> None:
+    """Issue 13, F17: ReasonFlux-PRM has none, and was shown Qwen-Math's."""
+    folder = folders["qwen"]
+    scorer = QwenPRM(str(folder), system=system)
+    expected = straightforward(folder, SOLUTIONS[0], written)
+    assert scorer.score(PROBLEM, SOLUTIONS[0]) == pytest.approx(expected, abs=1e-4)
+    assert scorer.identity == f"{QwenPRM(str(folder)).identity}:{system!r}"
 
 
 @torch.inference_mode()

@@ -1,5 +1,7 @@
 """Outcome reward models: one score for the whole, of one label or two."""
 
+import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from transformers import (
 
 from inference_kit.errors import UserError
 from inference_kit.records import Message, Problem
-from inference_kit.reward_models.formats.sequence_orm import SequenceORM
+from inference_kit.reward_models.formats.sequence_orm import SequenceORM, squash
 
 PROBLEM = Problem("1", (Message("user", "How many?"),))
 SOLUTIONS = [("So the sum is 12.", "The answer is 42."), ("Ada",), ("Ada has", "12 + 30", "= 42")]
@@ -55,6 +57,53 @@ def test_an_encoder_without_a_chat_reads_a_pair_of_texts(tmp_path: Path) -> None
     scorer = SequenceORM(str(folder))
     found = scorer.score_batch([(PROBLEM, ("Ada", "12")), (PROBLEM, ("Ada has three", "12", "30"))])
     assert found[0].scores == pytest.approx([expected], abs=1e-4)
+
+
+def test_scores_keep_the_order_of_the_logits() -> None:
+    """Issue 13, F14: from 17 on a sigmoid in float32 is 1.0; the readme of Skywork-Reward-V2 shows a 23."""
+    logits = [
+        -700.0,
+        -104.5,
+        -104.0,
+        -17.0,
+        -1.0,
+        0.0,
+        3.0,
+        15.99,
+        16.0,
+        16.01,
+        20.84,
+        23.0,
+        30.17,
+        60.0,
+        900.0,
+        900.01,
+    ]
+    scores = [squash([logit]) for logit in logits]
+    assert scores == sorted(set(scores))
+    assert 0 < scores[0] < scores[-1] < 1
+    exact = [1 / (1 + math.exp(-logit)) for logit in logits]
+    assert scores == pytest.approx(exact, abs=2e-7, rel=1e-12)
+    assert [squash([1.0, 1.0 + logit]) for logit in logits[:13]] == pytest.approx(scores[:13], rel=1e-12)
+    assert (squash([-math.inf]), squash([math.inf]), math.isnan(squash([math.nan]))) == (0.0, 1.0, True)
+
+
+@torch.inference_mode()
+def test_large_logits_of_a_model_do_not_tie(folders: dict[str, Path], tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = Path(shutil.copytree(folders["sequence"], tmp_path / "large"))
+    stored = load_file(folder / "model.safetensors")
+    stored["score.weight"] = stored["score.weight"] * 40
+    save_file(stored, folder / "model.safetensors", metadata={"format": "pt"})
+    solutions = [(f"So it is {number}.",) for number in range(40)]
+    scores = [each.scores[0] for each in SequenceORM(str(folder)).score_batch([(PROBLEM, each) for each in solutions])]
+    model, tokenizer = AutoModelForSequenceClassification.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    texts = [f"<|user|>How many?<|assistant|>{each[0]}<|end|>" for each in solutions]
+    logits = [float(model(torch.tensor([tokenizer.encode(text, add_special_tokens=False)])).logits) for text in texts]
+    assert max(logits) > 25
+    assert len(set(scores)) == len(set(logits))
+    assert sorted(range(40), key=scores.__getitem__) == sorted(range(40), key=logits.__getitem__)
 
 
 def test_a_head_of_three_labels_is_refused(tmp_path: Path) -> None:

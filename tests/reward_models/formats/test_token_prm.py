@@ -15,10 +15,10 @@ PROBLEM = Problem("1", (Message("user", "How many?"),))
 SOLUTIONS = [("So the sum is 12.", "The answer is 42."), ("Ada",), ("Ada has", "12 + 30", "= 42")]
 
 
-def straightforward(folder: Path, steps: tuple[str, ...], good: list[int]) -> list[float]:
-    """As TRL's trainer tokenizes: question, steps and separators each by itself."""
+def straightforward(folder: Path, steps: tuple[str, ...], good: list[int], behind: str = "") -> list[float]:
+    """As TRL's `tokenize_row`: question, steps and separators each by itself, and nothing `behind` the question."""
     model, tokenizer = AutoModelForTokenClassification.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
-    ids, scores = [tokenizer.bos_token_id, *tokenizer.encode("How many?"), *tokenizer.encode("\n")], []
+    ids, scores = [tokenizer.bos_token_id, *tokenizer.encode("How many?"), *tokenizer.encode(behind)], []
     for step in steps:
         ids += [*tokenizer.encode(step), *tokenizer.encode("\n")]
         scores.append(model(torch.tensor([ids])).logits[0, -1].softmax(-1)[good].sum().item())
@@ -35,6 +35,20 @@ def test_scores_are_those_of_a_straightforward_computation(folders: dict[str, Pa
             assert found.scores == pytest.approx(straightforward(folder, steps, good), abs=1e-4)
     named = TokenPRM(str(folder), good_labels=("0", "LABEL_1"))
     assert named.score(PROBLEM, ("Ada",)) == pytest.approx(straightforward(folder, ("Ada",), [0, 1]), abs=1e-4)
+
+
+@torch.inference_mode()
+def test_a_separator_behind_the_question_is_a_setting(folders: dict[str, Path]) -> None:
+    """Issue 13, F15: it used to be written, which TRL does not; who trained so says so, and the identity is that of
+    before.
+    """
+    folder = folders["token"]
+    scorer = TokenPRM(str(folder), question_separator="\n")
+    assert scorer.score(PROBLEM, SOLUTIONS[0]) == pytest.approx(
+        straightforward(folder, SOLUTIONS[0], [2], "\n"), abs=1e-4
+    )
+    assert scorer.identity.endswith(":'\\n':():False")
+    assert TokenPRM(str(folder)).identity == scorer.identity + ":''"
 
 
 def test_labels_that_the_head_has_not_are_refused(folders: dict[str, Path], tmp_path: Path) -> None:
