@@ -69,7 +69,11 @@ MARKED = {
     r"\bar": "bar",
     r"\tilde": "tilde",
 }
-ANGLES = frozenset({r"\angle", r"\triangle", r"\measuredangle", r"\odot"})
+ANGLES = frozenset({r"\angle", r"\measuredangle"})
+FIGURES = frozenset({r"\triangle", r"\odot"})
+VECTORS = frozenset({r"\vec", r"\overrightarrow", r"\mathbf", r"\boldsymbol", r"\bm", r"\pmb"})
+"""Styles in which a letter is a vector, so that `\\times` before it is no multiplication."""
+
 CALLABLE = frozenset("fghFGHPQpqTSV") | {r"\phi", r"\varphi", r"\psi", r"\Gamma", r"\zeta"}
 AND_OR = {
     "and": "and",
@@ -113,7 +117,7 @@ BARE_COMMANDS = {command[1:]: command for command in (r"\frac", r"\dfrac", r"\tf
 KNOWN_COMMANDS = frozenset(
     {*GREEK, *STYLES, *RELATIONS, *SET_OPERATIONS, *TIMES, *OVER, *PLUS_MINUS, *OPENINGS, *CLOSINGS, *BARS, *AND_OR}
     | {f"\\{name}" for name in FUNCTIONS | SYNONYMS.keys()}
-    | {*ANGLES, *FRACTIONS, *BINOMIALS, *BIG, *CONSTANTS_BY_COMMAND, *SIGNS}
+    | {*ANGLES, *FIGURES, *FRACTIONS, *BINOMIALS, *BIG, *CONSTANTS_BY_COMMAND, *SIGNS}
     | {r"\inf", r"\sup", r"\neg"}  # not parsed, but not to be taken apart either
 )
 SENTENCE_WORDS = frozenset(

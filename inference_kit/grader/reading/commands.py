@@ -18,6 +18,7 @@ from inference_kit.grader.vocabulary import (
     BIG,
     BINOMIALS,
     CONSTANTS_BY_COMMAND,
+    FIGURES,
     FRACTIONS,
     FUNCTIONS,
     MARKED,
@@ -31,6 +32,7 @@ LETTERS_UNDER = {r"\vec": "vector", r"\overrightarrow": "vector", r"\overline": 
 """Marks over several letters that name one thing, in which the order of the letters counts; a segment has none."""
 
 MOST_WORDS_UNDER = 4
+ANGLE_LETTERS = 3
 PARTS = {
     suffix: part
     for part, suffixes in {
@@ -135,11 +137,21 @@ def _read_named_set(grammar: Grammar) -> Value:
 
 
 def _read_angle(grammar: Grammar) -> Value:
-    """Read the name of an angle or a triangle: letters."""
+    """Read the name of an angle: its letters, of three in one of their two orders."""
+    letters = _read_letters(grammar)
+    return Sym(f"angle_{min(letters, letters[::-1]) if len(letters) == ANGLE_LETTERS else letters}")
+
+
+def _read_figure(grammar: Grammar) -> Value:
+    """Read the name of a triangle or a circle."""
+    return Sym(f"figure_{_read_letters(grammar)}")
+
+
+def _read_letters(grammar: Grammar) -> str:
     letters = grammar.reader.take()
     if letters.kind != "word":
-        raise ParseError("an angle without a name")
-    return Sym(f"angle_{letters.text}")
+        raise ParseError("a figure without a name")
+    return letters.text
 
 
 # Sums, integrals, limits
@@ -219,4 +231,5 @@ READERS: dict[str, Callable[[Grammar], Value]] = {
     r"\mathbb": _read_named_set,
     r"\color": _read_colored,
     **dict.fromkeys(ANGLES, _read_angle),
+    **dict.fromkeys(FIGURES, _read_figure),
 }

@@ -92,3 +92,10 @@ def multiply(left: Value, right: Value) -> Value:
     if isinstance(left, Apply) and left.head == "mul":
         return Apply("mul", (*left.args, right))
     return Apply("mul", (left, right))
+
+
+def make_cross_product(left: Value, right: Value) -> Value:
+    """Return a cross product, a function of which nothing is known but a x b = -(b x a)."""
+    if repr(right) < repr(left):
+        return negate(Apply("call:cross", (right, left)))
+    return Apply("call:cross", (left, right))

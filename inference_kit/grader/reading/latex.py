@@ -8,14 +8,14 @@ nothing.
 
 from inference_kit.grader.reading.brackets import read_absolute_value, read_braces, read_brackets, read_set
 from inference_kit.grader.reading.commands import read_command
-from inference_kit.grader.reading.grammar import Grammar, multiply
+from inference_kit.grader.reading.grammar import Grammar, make_cross_product, multiply
 from inference_kit.grader.reading.lists import join, to_residue
 from inference_kit.grader.reading.measures import read_measure, unit_follows
 from inference_kit.grader.reading.postfix import mark, read_subscript, read_superscript
 from inference_kit.grader.reading.reader import Reader
 from inference_kit.grader.reading.tokens import END, ParseError, tokenize
 from inference_kit.grader.reading.words import read_greek, read_number, read_text, read_word
-from inference_kit.grader.values import Apply, ListOf, Measure, Ratio, Relation, Sym, Text, Value, negate
+from inference_kit.grader.values import Apply, ListOf, Measure, Ratio, Relation, Sym, Text, Value, list_symbols, negate
 from inference_kit.grader.vocabulary import (
     AND_OR,
     BARE_COMMANDS,
@@ -32,6 +32,7 @@ from inference_kit.grader.vocabulary import (
     RELATIONS,
     SET_OPERATIONS,
     TIMES,
+    VECTORS,
 )
 
 SEPARATORS = frozenset({",", ";", r"\\"}) | AND_OR.keys()
@@ -169,7 +170,10 @@ class Parser(Grammar):
         reader = self.reader
         value = self.read_factor()
         while (sign := reader.next.text) != END.text:
-            if sign in TIMES or (sign == "x" and self._x_means_times()):
+            if sign == r"\times" and self._vector_follows(value):
+                reader.take()
+                value = make_cross_product(value, self.read_factor())
+            elif sign in TIMES or (sign == "x" and self._x_means_times()):
                 reader.take()
                 value = multiply(value, self._read_signed_factor())
             elif sign in OVER:
@@ -187,6 +191,12 @@ class Parser(Grammar):
             else:
                 break
         return value
+
+    def _vector_follows(self, value: Value) -> bool:
+        r"""Say whether `\times` stands before a letter that is a vector, behind something that may be one."""
+        reader = self.reader
+        letter = reader.peek(3) if reader.peek(2).text == "{" else reader.peek(2)
+        return reader.peek(1).text in VECTORS and letter.kind == "word" and bool(list_symbols(value))
 
     def _x_means_times(self) -> bool:
         """Say whether the letter x that comes next is a sign of multiplication: between numbers, as in `1.5 x 10^3`."""

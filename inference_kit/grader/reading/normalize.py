@@ -52,6 +52,7 @@ SIGNS = {
     "≈": r"\approx ",
     "≡": r"\equiv ",
     "Å": r"\text{ Å}",
+    "¢": r"\text{ cents}",
     "±": r"\pm ",
     "∓": r"\mp ",
     "∞": r"\infty ",
