@@ -22,6 +22,9 @@ FOREIGN_WORD = re.compile(rf"[^\W\d_]*(?:{FOREIGN.pattern})[^\W\d_]*")
 FILLED = re.compile(r"([A-Za-z]{2,})\s+[-−]?\d")
 """A word before a number: `dus 58` holds an answer, `log 58` is one."""
 BEGINS = re.compile(r"(?:so|thus|hence|therefore|then|we|it|this|that|there)\b", re.IGNORECASE)
+IN_PROSE = re.compile(r"[A-Za-z]{2,}\s[^$]{0,400}\$[^$]{1,400}\$")
+"""A word and a formula in dollars behind it."""
+
 SAYS = re.compile(r"\b(?:is|are|was|were|be|has|have|there)\b", re.IGNORECASE)
 
 
@@ -36,7 +39,11 @@ def is_bare_answer(text: str) -> bool:
     if foreign and has_digits and len(FOREIGN_WORD.findall(text)) > 1:
         return False
     filled = FILLED.match(text)
-    if BEGINS.match(text) or (filled and filled.group(1).lower() not in FUNCTIONS | SYNONYMS.keys()):
+    if (
+        BEGINS.match(text)
+        or IN_PROSE.match(text)
+        or (filled and filled.group(1).lower() not in FUNCTIONS | SYNONYMS.keys())
+    ):
         return False
     value = parse(text)
     if isinstance(value, Text):

@@ -46,7 +46,9 @@ BEFORE_INDEX = re.compile(r"[A-Za-z_]")
 """A number right behind these is an index or part of a name: `a_1`, `x2`, `step1`."""
 
 OPERATES = re.compile(r"\s?[\^²³(_=+*/<>≤≥√-]")
+FINAL_SIGNS = re.compile(r"(?<![\\.\s,;])[\s,;.]{1,9}$")
 AT_START = "=<>≤≥≠≈+*^×·÷|∪∩∈∖:/,，;!"
+LINKS = frozenset((r"\equiv", r"\Rightarrow", r"\implies", r"\therefore", r"\approx", r"\quad", r"\qquad", r"\to"))
 AT_END = "-−–+*/^=<>≤≥≠≈±×·÷|∪∩∈∖:,，;"
 PROSE = re.compile(r"\d[^$]*[A-Za-z]{3,}[,.]?\s+[A-Za-z]{2,}")
 
@@ -74,7 +76,7 @@ def find_items(text: str) -> list[Item]:
         items += (item for run in _split_into_runs(text, position, end) if (item := _build_item(text, run)))
         if formula is None:
             break
-        items.append(Item(formula.start(), formula.end(), take_inside(formula), formula=True))
+        items.append(Item(formula.start(), formula.end(), FINAL_SIGNS.sub("", take_inside(formula)), formula=True))
         position = formula.end()
     return items
 
@@ -170,9 +172,12 @@ def _may_stand_apart(a: str | None, token: re.Match[str]) -> bool:
 
 def _build_item(text: str, run: list[re.Match[str]]) -> Item | None:
     """Return a run as an item, without signs that belong to the prose around it; None where it is no mathematics."""
+    goes_on = run[0].group() in ("=", r"\equiv")  # the rest of a chain of equalities that began on another line
     run = _trim(text, run)
     if not run:
         return None
+    if goes_on:
+        run = run[max((place + 1 for place, token in enumerate(run) if token.group() == "="), default=0) :]
     start, end = run[0].start(), run[-1].end()
     is_plain = all(token.lastgroup in ("number", "currency") or token.group() in "-−–%" for token in run)
     if is_plain or (_holds_value(run) and end - start <= LONGEST and _is_mathematics(text[start:end])):
@@ -188,9 +193,15 @@ def _trim(text: str, run: list[re.Match[str]]) -> list[re.Match[str]]:
         spaced = text[first.end() : first.end() + 1].isspace()
         dash = first.group() in DASHES and (spaced or text[max(0, first.start() - 1) : first.start()].isdigit())
         index = first.lastgroup == "number" and BEFORE_INDEX.search(text, max(0, first.start() - 1), first.start())
-        if first.group() in AT_START or first.lastgroup in ("closing", "postfix") or dash or index:
+        if (
+            first.group() in AT_START
+            or first.group() in LINKS
+            or first.lastgroup in ("closing", "postfix")
+            or dash
+            or index
+        ):
             run = run[1:]
-        elif last.group() in AT_END or last.lastgroup in ("opening", "currency"):
+        elif last.group() in AT_END or last.group() in LINKS or last.lastgroup in ("opening", "currency"):
             run = run[:-1]
         elif (opened := _find_unclosed(run)) is not None:
             run = run[opened + 1 :]

@@ -98,6 +98,8 @@ def _find_in(text: str, kind: AnswerKind, choices: Sequence[str], wanted: Wanted
         return [block]
     text = drop_fences(write_plainly(text)).strip()
     text = EMPHASIS.sub(r"\1", text) if "**" in text else text
+    if "[/asy]" in text:  # a drawing is no program that a response consists of
+        text = text.rpartition("[/asy]")[2].strip() or text
     if not text:
         return []
     if kind == "text":

@@ -31,6 +31,8 @@ TAKEN_TOGETHER = re.compile(
 """What stands before numbers that are no list of answers: `the sum of 14 and 20`."""
 
 RELATION = re.compile(r"[=<>≤≥≠]|\\(?:le|ge|ne|lt|gt|leq|geq|neq|in)(?![A-Za-z])")
+NAME = re.compile(r"(?:\\(?:triangle|angle|odot|overline|mathbf|vec)\s?\{?)?\\?[A-Za-z]{1,7}'?\}?(?:_\{?\w\}?)?[.,]?")
+ANSWERS = re.compile(r"\b(?:is|are|be|equals?|get|have|obtain)\s*$")
 NAMED = re.compile(r"\\?[A-Za-z]+(?:_\{?\w{1,9}\}?)?\s*=")
 
 
@@ -38,6 +40,7 @@ def find_last_mathematics(text: str) -> str | None:
     """Return the last mathematics of the last sentence that has any, of a calculation its result."""
     for sentence in reversed(split_sentences(text[-LOOKED_AT:])):
         items = find_items(sentence)
+        items = [item for item in items if not _only_names(sentence, item)]
         if items:
             return _write(sentence, items, len(items) - 1)
     return None
@@ -52,6 +55,11 @@ def find_first_mathematics(sentence: str) -> str | None:
     return _write(sentence, items, next(last for last in ends if _find_beginning(sentence, items, last) == 0))
 
 
+def _only_names(sentence: str, item: Item) -> bool:
+    """Say whether a formula is a letter that the sentence speaks about, as in "this value of $x$", and no answer."""
+    return NAME.fullmatch(item.text) is not None and not ANSWERS.search(sentence, 0, item.start)
+
+
 def split_sentences(text: str) -> list[str]:
     """Split into sentences; a displayed formula stays with the one before it."""
     joined = DISPLAYED.sub(lambda found: " ".join(found.group().split()), text)
@@ -61,6 +69,9 @@ def split_sentences(text: str) -> list[str]:
 def take_right_side(formula: str) -> str:
     """Return the end of a chain of equalities, or of a calculation without variables; another equation as it is."""
     left, _, right = formula.rpartition("=")
+    if "=" in left and NAME.fullmatch(right.strip()):  # 36 - 19 = 17 = x
+        left, _, right = left.rpartition("=")
+        return right.strip()
     is_calculation = re.search(r"[A-Za-z]", COMMAND.sub("", left)) is None
     return right.strip() if right.strip() and left and (is_calculation or "=" in left) else formula
 
@@ -100,5 +111,6 @@ def _classify(item: Item) -> Literal["calculation", "name", "bound", "brackets",
     if RELATION.search(item.text):
         if NAMED.match(item.text) and item.text.count("=") == 1:
             return "name"
-        return "calculation" if "=" in item.text and not re.search("[<>]", item.text) else "bound"
+        bounds = len(RELATION.findall(item.text)) == 1 and re.search(r"[<>≤≥]|\\(?:le|ge|lt|gt)", item.text)
+        return "bound" if bounds else "calculation"
     return "brackets" if item.text[0] in "([{" or item.text.startswith("\\{") else "value"

@@ -38,6 +38,11 @@ NO_NAMES = frozenset(
     "The It This That There They He She We You An All No Yes Since If When Let Each So Therefore Thus Hence Then "
     "Finally Consequently Clearly In As And But Because For These Those Our One Here What Which Who Note Now".split()
 )
+NAMING = re.compile(
+    r"(?:(?:So|Therefore|Thus|Hence|Then|Finally|Consequently|Clearly)[\s,]+)?(?P<named>[^,;:]{1,60}?)\s+(?:is|are|was)\s"
+)
+ANSWER = re.compile(r"(?:the|our)\s(?:final\s|correct\s)?(?:answer|solution|result)", re.IGNORECASE)
+SET_IN_TEXT = re.compile(r"\$\\(?:text|textbf|mbox|mathrm)\{([^{}$]{1,60})\}[.,]?\$")
 CAPITALIZED = re.compile(r"\b[A-Z][a-z]+")
 
 
@@ -91,6 +96,12 @@ def _find_complement(sentence: str) -> list[str]:
         fits = 0 < len(complement.split()) <= MOST_WORDS and not re.search(r"[\d,;:$]", complement)
         if fits and not (negated and NEGATED.search(sentence[: says.end()])):
             found.append(complement)
+        named = NAMING.match(sentence)
+        if named and ANSWER.fullmatch(complement):
+            found = [named.group("named").strip(" $*\"'“”")]
+    in_formula = SET_IN_TEXT.findall(sentence)
+    if in_formula and not negated:
+        return [*found, in_formula[-1]]
     subject = SUBJECT.match(sentence)
     if subject and not negated and not BESIDE.search(sentence) and subject.group("name") not in NO_NAMES:
         others = {name for name in CAPITALIZED.findall(sentence) if name not in NO_NAMES}
