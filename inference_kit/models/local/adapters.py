@@ -21,6 +21,8 @@ from inference_kit.errors import UserError, first_line, named
 from inference_kit.models.local.hub import Fetch, fetch_from_huggingface, is_local
 from inference_kit.models.local.weights import ADAPTER_CONFIG, Weights, digest_samples, read_json_object
 
+BASE_SETTINGS = {"model_path": "base_model", "reward_model_path": "reward_base_model"}
+"""The setting that names the base, by the one that an adapter was given by."""
 WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 
 
@@ -70,6 +72,11 @@ class Adapter:
         return config.get("base_model_name_or_path") or ""
 
     @property
+    def task(self) -> str:
+        """What it was trained for, by peft's name such as SEQ_CLS; empty where it does not say."""
+        return read_json_object(self.folder / ADAPTER_CONFIG).get("task_type") or ""
+
+    @property
     def saved_layers(self) -> tuple[str, ...]:
         """The layers that come whole and not as what changed."""
         return tuple(read_json_object(self.folder / ADAPTER_CONFIG).get("modules_to_save") or ())
@@ -93,9 +100,11 @@ class Adapter:
 
 
 def resolve_adapters(
-    given: Weights, adapter_path: str | None, base_model: str | None
+    given: Weights, adapter_path: str | None, base_model: str | None, setting: str = "base_model"
 ) -> tuple[Weights, tuple[Adapter, ...]]:
     """Find the base model and its adapters: `given` itself where it is one, then those of `adapter_path`.
+
+    `setting` is the one that names a base.
 
     Raises:
         UserError: where an adapter does not say what its base is and nobody else does.
@@ -108,9 +117,9 @@ def resolve_adapters(
     base = base_model or first.base
     if not base:
         raise UserError(
-            "this adapter does not say which model it belongs to", where=given.path, fix=f"Set {named('base_model')}."
+            "this adapter does not say which model it belongs to", where=given.path, fix=f"Set {named(setting)}."
         )
-    return Weights(base, setting="base_model", fetch=given.fetch), (first, *adapters)
+    return Weights(base, setting=setting, fetch=given.fetch), (first, *adapters)
 
 
 def warn_of_other_bases(base: Weights, adapters: Sequence[Adapter]) -> None:
@@ -246,5 +255,5 @@ def _explain_misfit(base: Weights, adapter: Adapter, reason: str) -> UserError:
     return UserError(
         f"adapter {adapter.name} does not fit {base.name}: {reason}",
         where=named(adapter.setting),
-        fix=f"{made_for} {named('base_model' if adapter.setting == 'model_path' else 'model_path')}.",
+        fix=f"{made_for} {named(BASE_SETTINGS.get(adapter.setting, 'model_path'))}.",
     )

@@ -20,6 +20,9 @@ from inference_kit.models.local.gguf import build_gguf_setting, say_unpacked
 from inference_kit.models.local.quantization import build_quantization_setting, check_quantization, unify_dequantized
 from inference_kit.models.local.weights import Weights
 
+HEADS = ("score.", "classifier.")
+"""How the names of a classification head's weights begin."""
+
 
 def load_tokenizer(weights: Weights, *, trust_remote_code: bool = False) -> Any:
     """Load the tokenizer of `weights`.
@@ -53,6 +56,7 @@ def load_model(
     quantization_bit: int = 0,
     tensor_parallel: bool = False,
     trust_remote_code: bool = False,
+    n_new_labels: int = 0,
 ) -> Any:
     """Load a model by the `transformers` auto class of that name, ready to run.
 
@@ -63,6 +67,7 @@ def load_model(
         quantization_bit: 4 or 8 to quantise the weights while they load, 0 to leave them.
         tensor_parallel: Load this process's share of each layer, by the architecture's own plan.
         trust_remote_code: Run code that comes with the weights.
+        n_new_labels: Outputs of a classification head that an adapter brings, so that the weights may lack one.
 
     Raises:
         UserError: where the weights, the device, its memory or the number format are not available.
@@ -90,7 +95,10 @@ def load_model(
             trust_remote_code=trust_remote_code,
             ignore_mismatched_sizes=True,
             output_loading_info=True,
+            **({"num_labels": n_new_labels} if n_new_labels else {}),
         )
+        if n_new_labels:
+            report = _leave_out_head(report)
         _check_complete(folder, report)
         if quantized:
             unify_dequantized(model, number_format)
@@ -112,6 +120,13 @@ def _silence_transformers() -> None:
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+
+
+def _leave_out_head(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a report of loading without what it says of a classification head."""
+    missing = {name for name in report["missing_keys"] if not name.startswith(HEADS)}
+    mismatched = {each for each in report["mismatched_keys"] if not each[0].startswith(HEADS)}
+    return {**report, "missing_keys": missing, "mismatched_keys": mismatched}
 
 
 def _check_complete(folder: Path, report: Mapping[str, Any]) -> None:

@@ -49,6 +49,7 @@ class ImplicitPRM(TransformerRewardModel):
         placement: Placement = Placement(),
         max_batch_size: int = 16,
         cache_bytes: Annotated[int, 0] = CACHE_BYTES,
+        base_model: str | None = None,
     ) -> None:
         if beta <= 0:
             raise UserError(f"beta must be positive, got {beta}", where=named("reward_beta"))
@@ -57,6 +58,7 @@ class ImplicitPRM(TransformerRewardModel):
             placement=placement,
             max_batch_size=max_batch_size,
             cache_bytes=cache_bytes,
+            base_model=base_model,
         )
         self.separator, self.beta, self.per_step = separator, beta, per_step
         self._reference = Weights(reference_path, setting="reward_reference_path")

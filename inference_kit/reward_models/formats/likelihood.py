@@ -40,6 +40,7 @@ class Likelihood(TransformerRewardModel):
         placement: Placement = Placement(),
         max_batch_size: int = 64,
         cache_bytes: Annotated[int, 0] = CACHE_BYTES,
+        base_model: str | None = None,
     ) -> None:
         if beta <= 0:
             raise ValueError(f"beta must be positive, got {beta}")
@@ -48,6 +49,7 @@ class Likelihood(TransformerRewardModel):
             placement=placement,
             max_batch_size=max_batch_size,
             cache_bytes=cache_bytes,
+            base_model=base_model,
         )
         self.separator, self.beta = separator, beta
 

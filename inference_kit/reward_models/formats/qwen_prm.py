@@ -48,8 +48,15 @@ class QwenPRM(TransformerRewardModel):
         placement: Placement = Placement(),
         max_batch_size: int = 16,
         cache_bytes: Annotated[int, 0] = CACHE_BYTES,
+        base_model: str | None = None,
     ) -> None:
-        super().__init__(model_path, placement=placement, max_batch_size=max_batch_size, cache_bytes=cache_bytes)
+        super().__init__(
+            model_path,
+            placement=placement,
+            max_batch_size=max_batch_size,
+            cache_bytes=cache_bytes,
+            base_model=base_model,
+        )
         self.system = system
 
     @property

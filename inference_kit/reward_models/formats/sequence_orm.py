@@ -45,12 +45,9 @@ class SequenceORM(TransformerRewardModel):
         separator: str = "\n\n",
         placement: Placement = Placement(),
         max_batch_size: int = 16,
+        base_model: str | None = None,
     ) -> None:
-        super().__init__(
-            model_path,
-            placement=placement,
-            max_batch_size=max_batch_size,
-        )
+        super().__init__(model_path, placement=placement, max_batch_size=max_batch_size, base_model=base_model)
         self.separator = separator
 
     @property
@@ -60,9 +57,9 @@ class SequenceORM(TransformerRewardModel):
 
     def check_head(self) -> None:
         """Refuse a head of more than two labels."""
-        if len(self._weights.labels) > 2:
+        if len(self.labels) > 2:
             raise UserError(
-                f"the head has {len(self._weights.labels)} labels, and {self.kind} reads one or two",
+                f"the head has {len(self.labels)} labels, and {self.kind} reads one or two",
                 where=self._weights.path,
                 fix="Choose the format that the weights were made for.",
             )

@@ -47,12 +47,14 @@ class TokenPRM(TransformerRewardModel):
         placement: Placement = Placement(),
         max_batch_size: int = 16,
         cache_bytes: Annotated[int, 0] = CACHE_BYTES,
+        base_model: str | None = None,
     ) -> None:
         super().__init__(
             model_path,
             placement=placement,
             max_batch_size=max_batch_size,
             cache_bytes=cache_bytes,
+            base_model=base_model,
         )
         if good_labels and neutral_is_good:
             raise UserError(
@@ -97,7 +99,7 @@ class TokenPRM(TransformerRewardModel):
         Raises:
             UserError: for a head of one label, and for names that it does not know.
         """
-        labels = self._weights.labels
+        labels = self.labels
         if len(labels) < 2 or (self._neutral_is_good and len(labels) != 3):
             raise UserError(
                 f"the head has the labels {', '.join(labels)}, and {self.kind} needs "

@@ -15,16 +15,27 @@ from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
 from inference_kit.errors import EngineError, UserError, first_line, named
+from inference_kit.models.local.adapters import Adapter, apply_adapters, resolve_adapters
 from inference_kit.models.local.chat_text import render_chat
 from inference_kit.models.local.devices import Placement, is_out_of_memory
 from inference_kit.models.local.loading import load_model, load_tokenizer
+from inference_kit.models.local.quantization import check_quantization
 from inference_kit.models.local.weights import Weights
 from inference_kit.records import Message, Problem, Role, StepScores
 from inference_kit.registry import flatten_settings
 from inference_kit.reward_models.base import RewardModel, ScoreItem, TooLong
 from inference_kit.reward_models.local.encoded_text import EncodedText
 from inference_kit.reward_models.local.forward import BatchedForward
+from inference_kit.reward_models.local.heads import count_head_outputs
 
+HEAD_OF_TASK = {
+    "CAUSAL_LM": "ForCausalLM",
+    "SEQ_CLS": "ForSequenceClassification",
+    "TOKEN_CLS": "ForTokenClassification",
+}
+"""How the name of an architecture ends with the head that an adapter was trained for, by peft's name of the task."""
+SAVED_HEAD = r"base_model\.model\.(?:score|classifier)\.(?:\w+\.)*weight"
+"""The weights of a head that an adapter brings."""
 FORMAT_OF_HEAD = {"ForTokenClassification": "token_prm", "ForSequenceClassification": "sequence_orm"}
 """The format to try instead, by the end of the architecture's name."""
 
@@ -41,6 +52,7 @@ class TransformerRewardModel(RewardModel, ABC):
     Args:
         max_batch_size: Solutions in one forward pass at the most.
         cache_bytes: Memory for cached prefixes, so that a solution that grows is not read again; 0 is none.
+        base_model: The model that a LoRA adapter is put on, where not the one it names.
     """
 
     kind: ClassVar[str]
@@ -56,9 +68,10 @@ class TransformerRewardModel(RewardModel, ABC):
         placement: Placement = Placement(),
         max_batch_size: int = 16,
         cache_bytes: Annotated[int, 0] = CACHE_BYTES,
+        base_model: str | None = None,
     ) -> None:
         self.max_batch_size, self.cache_bytes = max_batch_size, cache_bytes
-        self._weights = Weights(model_path, setting="reward_model_path")
+        self._given, self._base_model = Weights(model_path, setting="reward_model_path"), base_model
         self._placement = placement
         self._lock = threading.Lock()
 
@@ -66,7 +79,35 @@ class TransformerRewardModel(RewardModel, ABC):
     def identity(self) -> str:  # type: ignore[override]
         """Kind, name and digest of the weights, number format, and the settings that change scores."""
         settings = "".join(f":{setting!r}" for setting in self.score_settings)
-        return f"{self.kind}:{self._weights.name}:{self._weights.digest}:{self._placement.dtype}{settings}"
+        adapters = "".join(f"+{adapter.name}:{adapter.digest}" for adapter in self._adapters)
+        return f"{self.kind}:{self._weights.name}:{self._weights.digest}{adapters}:{self._placement.dtype}{settings}"
+
+    @cached_property
+    def _weights(self) -> Weights:
+        """The model itself: what was given, or the base of the adapter that was given."""
+        return resolve_adapters(self._given, None, self._base_model, "reward_base_model")[0]
+
+    @cached_property
+    def _adapters(self) -> tuple[Adapter, ...]:
+        """The LoRA adapter that was given, if it is one."""
+        return resolve_adapters(self._given, None, self._base_model, "reward_base_model")[1]
+
+    @property
+    def architectures(self) -> tuple[str, ...]:
+        """The names of the model's classes; an adapter's are those of its base with the head it was trained for."""
+        names = self._weights.architectures
+        head = HEAD_OF_TASK.get(self._adapters[0].task) if self._adapters else None
+        return tuple(re.sub(r"(For\w+|LMHeadModel)$", head, name) for name in names) if head else names
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """The names of a classification head's labels, which an adapter that brings a head does not tell."""
+        return tuple(f"LABEL_{number}" for number in range(self._n_new_labels)) or self._weights.labels
+
+    @cached_property
+    def _n_new_labels(self) -> int:
+        """Outputs of the head that an adapter brings; 0 where none does."""
+        return next((count_head_outputs(each.folder, SAVED_HEAD) or 0 for each in self._adapters), 0)
 
     @property
     def score_settings(self) -> tuple[Any, ...]:
@@ -159,7 +200,7 @@ class TransformerRewardModel(RewardModel, ABC):
         Raises:
             UserError: where this format cannot read them.
         """
-        architectures = self._weights.architectures
+        architectures = self.architectures
         if architectures and not any(name.endswith(self.heads) for name in architectures):
             other = next((kind for end, kind in FORMAT_OF_HEAD.items() if architectures[0].endswith(end)), "")
             raise UserError(
@@ -223,12 +264,17 @@ class TransformerRewardModel(RewardModel, ABC):
 
     @cached_property
     def tokenizer(self) -> Any:
-        """The model's tokenizer."""
-        return load_tokenizer(self._weights)
+        """The model's tokenizer; an adapter may bring its own."""
+        return load_tokenizer(self._given if self._given.has_tokenizer else self._weights)
 
     def load(self, weights: Weights | None = None) -> Any:
-        """Load the format's own weights, or others in the same way."""
-        return load_model(weights or self._weights, self.auto_class, self._placement)
+        """Load the format's own weights with their adapter, or others in the same way."""
+        n_new_labels = 0 if weights else self._n_new_labels
+        model = load_model(weights or self._weights, self.auto_class, self._placement, n_new_labels=n_new_labels)
+        if weights or not self._adapters:
+            return model
+        merge = check_quantization(0, self._weights.whole_config) is None
+        return apply_adapters(model, self._weights, self._adapters, merge=merge).eval()
 
     @cached_property
     def _forward(self) -> BatchedForward:
