@@ -16,6 +16,7 @@ from loguru import logger
 
 from inference_kit.errors import EngineError, NoRoom, UserError
 from inference_kit.flow import merge
+from inference_kit.models.http.bodies import LineReader
 from inference_kit.models.http.kinds import OTHER, Server, ServerKind, name_model_setting
 from inference_kit.models.http.refusals import Refused
 from inference_kit.models.http.replies import (
@@ -27,7 +28,7 @@ from inference_kit.models.http.replies import (
     read_reply,
 )
 from inference_kit.models.http.requests import Api, RequestBuilder
-from inference_kit.models.http.session import MOST_BYTES, HttpSession, LineReader
+from inference_kit.models.http.session import MOST_BYTES, HttpSession
 from inference_kit.models.http.stop_probe import StopProbe
 from inference_kit.models.http.streams import EventReader, parse_answer
 from inference_kit.models.http.untrusted_json import as_object

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from inference_kit.errors import EngineError, UserError
+from inference_kit.errors import EngineError, UserError, named
 from inference_kit.models.http.retries import LONGEST_THROTTLE_SECONDS
 from inference_kit.models.http.untrusted_json import shorten
 
@@ -55,6 +55,17 @@ _NO_MODEL_CODES = re.compile(
     r"(?:model|deployment)[ _]?(?:not[ _]?(?:found|available|supported)|decommissioned|deprecated|unavailable|retired)",
     re.IGNORECASE,
 )
+_MEANINGS = {
+    401: re.compile(r"api.?key|authenticat|unauthori[sz]ed", re.IGNORECASE),
+    402: re.compile("|".join(_SPENT_CODES)),
+    403: re.compile(r"permission|forbidden", re.IGNORECASE),
+    404: re.compile(r"not.?found", re.IGNORECASE),
+    429: re.compile(r"rate.?limit|resource.?exhausted|too.?many", re.IGNORECASE),
+    400: re.compile(r"invalid.?(?:request|argument|parameter)|bad.?request|context.?length", re.IGNORECASE),
+}
+"""What a code in words means as a status; the first that fits."""
+_PARTS_OF_AN_ERROR = frozenset({"code", "data", "detail", "msg", "request_id", "status", "success", "type"})
+"""All that an answer holds which is an error though it does not call itself one."""
 _WAIT = re.compile(
     r"(?:again|retry|wait)\D{0,12}(?:(\d{1,4}) ?m(?:in\w*)?(?![a-z]) ?)?(?:(\d{1,9}(?:\.\d{1,9})?) ?(ms|s))?",
     re.IGNORECASE,
@@ -83,7 +94,8 @@ class Denied(UserError):
 class Refusal:
     """What the server says: status, message, its code for what is wrong, and how long it wants to be left alone.
 
-    `fields` are those of the request that it points at, and `location` is where it sends the client.
+    `fields` are those of the request that it points at, `location` is where it sends the client, and `kind` the type
+    of the error in its words.
     """
 
     status: int
@@ -92,6 +104,7 @@ class Refusal:
     wait_seconds: float
     fields: tuple[str, ...] = ()
     location: str = ""
+    kind: str = ""
 
     def __str__(self) -> str:
         return f"HTTP {self.status}" + (f": {self.message}" if self.message else "")
@@ -122,6 +135,14 @@ class Refusal:
         return self.status == 401 or (self.status in (400, 422) and bool(_BAD_KEY.search(self.message)))
 
     @property
+    def meant_status(self) -> int:
+        """The status that an error means which came without one; 0 where it does not say."""
+        if self.code.isdigit():
+            return int(self.code)
+        said = f"{self.code} {self.kind}"
+        return next((status for status, words in _MEANINGS.items() if words.search(said)), 0)
+
+    @property
     def is_of_prompt(self) -> bool:
         """Whether a ban is one of the prompt by moderation, and not of the key."""
         return bool(re.search(r"moderat|flagged|content.?(?:policy|filter)|unsafe|safety", self.message, re.IGNORECASE))
@@ -144,7 +165,42 @@ def read_refusal(status: int, headers: Mapping[str, str], content: str, *, hide:
     message = shorten(hide(found.text))
     wait = _read_wait_seconds(headers) or (_read_wait_in_words(message) if status in (429, 503) else 0.0)
     fields = tuple(dict.fromkeys(found.fields))
-    return Refusal(status, message, found.code, wait, fields, shorten(hide(headers.get("Location", ""))))
+    location = shorten(hide(headers.get("Location", "")))
+    return Refusal(status, message, found.code, wait, fields, location, found.kind)
+
+
+def is_error(answer: Any) -> bool:
+    """Tell whether an answer of success is an error in its place, in one of the forms that servers give it."""
+    if isinstance(answer, list):
+        return bool(answer) and all(isinstance(each, dict) and each.get("error") for each in answer)
+    if not isinstance(answer, dict) or answer.get("choices"):
+        return False
+    if answer.get("error") or answer.get("object") == "error" or answer.get("success") is False:
+        return True
+    return answer.keys() <= _PARTS_OF_AN_ERROR and any(isinstance(answer.get(name), str) for name in ("detail", "msg"))
+
+
+def explain_spent(refusal: Refusal, where: str) -> UserError:
+    """Build the error for an account that has nothing left."""
+    if refusal.wait_seconds > LONGEST_THROTTLE_SECONDS:
+        what = f"{refusal}; it asks to wait {refusal.wait_seconds:.0f} seconds"
+        return UserError(what, where=where, fix="Run the same command then; what is finished is kept.")
+    fix = "Top the account up, or run the same command later; what is finished is kept."
+    return UserError(str(refusal), where=where, fix=fix)
+
+
+def explain_wrong_address(refusal: Refusal, base_url: str, setting: str) -> UserError | None:
+    """Build the error for an address that is another one's, such as a redirect; None where it is right."""
+    if refusal.status // 100 == 3:
+        what = f"HTTP {refusal.status}: the server sends elsewhere, and a key is sent nowhere but where it is given"
+        there = refusal.location or "the address that it sends to"
+        return UserError(what, where=base_url, fix=f"Give {named(setting)} {there}.")
+    if refusal.status == 405:
+        return UserError(str(refusal), where=base_url, fix=f"The address of {named(setting)} usually ends in /v1.")
+    if base_url.startswith("http://") and "HTTPS port" in refusal.message:
+        fix = f"Its address is {base_url.replace('http://', 'https://', 1)}."
+        return UserError(str(refusal), where=base_url, fix=fix)
+    return None
 
 
 @dataclass(slots=True)
@@ -153,6 +209,7 @@ class _Found:
 
     text: str
     code: str = ""
+    kind: str = ""
     fields: list[str] = field(default_factory=list)
 
     def read(self, data: Any, depth: int = 0) -> None:
@@ -183,10 +240,11 @@ class _Found:
     def _read_object(self, data: Mapping[str, Any], depth: int) -> None:
         """Read an object, and what lies within it."""
         self.code = str(data.get("code") or self.code)
+        self.kind = str(data.get("type") or data.get("status") or self.kind)
         self.fields += _read_fields(data)
         if isinstance(data.get("details"), list):
             self.fields += [name for each in data["details"] if isinstance(each, dict) for name in _read_fields(each)]
-        inner = [data[name] for name in ("error", "errors", "message", "detail") if data.get(name)]
+        inner = [data[name] for name in ("error", "errors", "message", "msg", "detail") if data.get(name)]
         texts = dict.fromkeys(self._read_part(each, depth) for each in inner)
         self.text = ": ".join(texts) or self.text
         quoted = data.get("metadata")

@@ -11,20 +11,31 @@ import asyncio
 import json
 import os
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from inference_kit.budget import applied_budget
 from inference_kit.errors import EngineError, UserError, named
+from inference_kit.models.http.bodies import LineReader, read_body, read_lines
 from inference_kit.models.http.connection import explain_tls, find_proxy
 from inference_kit.models.http.pacing.fairness import FairQueue
 from inference_kit.models.http.pacing.open_files import limit_connections
 from inference_kit.models.http.pacing.rate_limit import RateLimit
-from inference_kit.models.http.refusals import RETRIED, Denied, Refusal, Refused, Unreachable, read_refusal
+from inference_kit.models.http.refusals import (
+    RETRIED,
+    Denied,
+    Refusal,
+    Refused,
+    Unreachable,
+    explain_spent,
+    explain_wrong_address,
+    is_error,
+    read_refusal,
+)
 from inference_kit.models.http.retries import LONGEST_THROTTLE_SECONDS, TIMEOUT_WEIGHT, Failure, NoConnection, Retries
 from inference_kit.models.http.untrusted_json import ErrorAnswer, Malformed, parse_json, shorten
 from inference_kit.registry import Above
@@ -34,7 +45,6 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 Item = TypeVar("Item")
-Read = TypeVar("Read", covariant=True)
 
 MOST_BYTES = 1 << 24
 """What an answer may hold where nothing else is said."""
@@ -74,16 +84,6 @@ class ServerSettings:
                 raise UserError(
                     f"{name} is too small: it must be {bound}, got {getattr(self, name)}", where=named(name)
                 )
-
-
-class LineReader(Protocol[Read]):
-    """Reads an answer that comes line by line; either method may raise `Malformed`."""
-
-    def read(self, line: str) -> Iterable[Read]:
-        """Return what one more line adds, where it adds anything."""
-
-    def end(self) -> Iterable[Read]:
-        """Return what is to be said once the last line has come."""
 
 
 @dataclass(slots=True)
@@ -186,7 +186,7 @@ class HttpSession:
             try:
                 async with (
                     self._answer("POST", path, data) as response,
-                    aclosing(_read_lines(response, begin(), most_bytes)) as items,
+                    aclosing(read_lines(response, begin(), most_bytes)) as items,
                 ):
                     async for item in items:
                         shown = True
@@ -222,7 +222,7 @@ class HttpSession:
         while True:
             try:
                 async with self._answer(method, path, data) as response:
-                    content = await _read_body(response, most_bytes)
+                    content = await read_body(response, most_bytes)
                     await self._connect().fair_queue.wait_turn()
                     answer = parse(content)
                     self._check_error(answer)
@@ -285,7 +285,7 @@ class HttpSession:
 
     async def _raise_refusal(self, response: "ClientResponse", rate_limit: RateLimit, ticket: int) -> NoReturn:
         """Raise what an answer other than success means."""
-        content = (await _read_body(response, MOST_BYTES, cut=True)).decode("utf-8", "replace")
+        content = (await read_body(response, MOST_BYTES, cut=True)).decode("utf-8", "replace")
         refusal = read_refusal(response.status, response.headers, content, hide=self._hide_key)
         if refusal.location:
             path = response.url.path_qs.removeprefix(urlsplit(self.base_url).path)
@@ -298,7 +298,7 @@ class HttpSession:
     def _raise_for(self, refusal: Refusal) -> NoReturn:
         """Raise what a refusal means."""
         if refusal.is_spent:
-            raise _explain_spent(refusal, self.base_url)
+            raise explain_spent(refusal, self.base_url)
         if refusal.throttles:
             if refusal.wait_seconds > LONGEST_THROTTLE_SECONDS:
                 what = f"{refusal}; it asks to wait {refusal.wait_seconds:.0f} seconds"
@@ -308,7 +308,7 @@ class HttpSession:
             raise Failure(str(refusal))
         if refusal.is_of_key:
             raise self._explain_key(refusal)
-        if error := _explain_wrong_address(refusal, self.base_url, self.setting):
+        if error := explain_wrong_address(refusal, self.base_url, self.setting):
             raise error
         raise Refused(
             str(refusal),
@@ -321,10 +321,10 @@ class HttpSession:
 
     def _check_error(self, answer: Any) -> None:
         """Raise what an error means that came as if it were an answer; one without a status may pass."""
-        if not isinstance(answer, dict) or not answer.get("error") or answer.get("choices"):
+        if not is_error(answer):
             return
         refusal = read_refusal(200, {}, json.dumps(answer), hide=self._hide_key)
-        status = int(refusal.code) if refusal.code.isdigit() else 0
+        status = refusal.meant_status
         if not 400 <= status < 500:
             raise Failure(f"an error in the place of an answer: {refusal.message}")
         self._raise_for(replace(refusal, status=status))
@@ -410,57 +410,6 @@ async def _check_budget() -> None:
     for _ in range(ROUNDS_TO_COUNT if budget.counts else 0):
         await asyncio.sleep(0)
     budget.check()
-
-
-def _explain_spent(refusal: Refusal, where: str) -> UserError:
-    """Build the error for an account that has nothing left."""
-    if refusal.wait_seconds > LONGEST_THROTTLE_SECONDS:
-        what = f"{refusal}; it asks to wait {refusal.wait_seconds:.0f} seconds"
-        return UserError(what, where=where, fix="Run the same command then; what is finished is kept.")
-    return UserError(str(refusal), where=where, fix="Top the account up; what is finished is kept.")
-
-
-def _explain_wrong_address(refusal: Refusal, base_url: str, setting: str) -> UserError | None:
-    """Build the error for an address that is another one's, such as a redirect; None where it is right."""
-    if refusal.status // 100 == 3:
-        what = f"HTTP {refusal.status}: the server sends elsewhere, and a key is sent nowhere but where it is given"
-        there = refusal.location or "the address that it sends to"
-        return UserError(what, where=base_url, fix=f"Give {named(setting)} {there}.")
-    if base_url.startswith("http://") and "HTTPS port" in refusal.message:
-        fix = f"Its address is {base_url.replace('http://', 'https://', 1)}."
-        return UserError(str(refusal), where=base_url, fix=fix)
-    return None
-
-
-async def _read_body(response: "ClientResponse", most_bytes: int, *, cut: bool = False) -> bytes:
-    """Read the body of an answer; a longer one is cut, or malformed."""
-    pieces: list[bytes] = []
-    size = 0
-    async for piece in response.content.iter_any():
-        pieces.append(piece)
-        size += len(piece)
-        if size > most_bytes:
-            response.close()
-            if cut:
-                break
-            raise Malformed(f"it is longer than {most_bytes} bytes")
-    return b"".join(pieces)
-
-
-async def _read_lines(
-    response: "ClientResponse", reader: LineReader[Item], most_bytes: int
-) -> AsyncGenerator[Item, None]:
-    """Read the body of an answer line by line; a longer one is malformed."""
-    size = 0
-    async for line in response.content:
-        size += len(line)
-        if size > most_bytes:
-            response.close()
-            raise Malformed(f"it is longer than {most_bytes} bytes")
-        for item in reader.read(line.decode("utf-8", "replace").strip()):
-            yield item
-    for item in reader.end():
-        yield item
 
 
 def _read_reason(error: Exception) -> str:

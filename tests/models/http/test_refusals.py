@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from inference_kit.models.http.refusals import Refusal, read_refusal
+from inference_kit.models.http.refusals import Refusal, is_error, read_refusal
 
 NOW = 1_700_000_000.0
 
@@ -214,3 +214,56 @@ def test_a_limit_of_the_minute_passes(status: int, message: str, code: str) -> N
 def test_what_is_wrong_with_one_request_ends_no_run(status: int, message: str, code: str) -> None:
     refusal = read(status, message, code)
     assert not (refusal.is_spent or refusal.is_of_key or refusal.is_of_model)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        ({"error": {"message": "x", "code": 401}}, 401),
+        ({"error": {"message": "x", "type": "invalid_request_error", "code": "invalid_api_key"}}, 401),
+        ({"error": {"message": "x", "type": "authentication_error"}}, 401),
+        ({"error": {"message": "x", "code": "insufficient_quota"}}, 402),
+        ({"error": {"message": "x", "type": "permission_error"}}, 403),
+        ({"object": "error", "message": "x", "type": "NotFoundError"}, 404),
+        ([{"error": {"message": "x", "status": "RESOURCE_EXHAUSTED"}}], 429),
+        ({"error": {"message": "x", "type": "invalid_request_error"}}, 400),
+        ({"error": "the model is loading"}, 0),
+        ({"success": False, "errors": [{"message": "x"}]}, 0),
+        ({"detail": "Not Found"}, 0),
+    ],
+)
+def test_an_error_without_a_status_is_read_by_its_words(answer: Any, status: int) -> None:
+    assert is_error(answer)
+    assert read_refusal(200, {}, json.dumps(answer)).meant_status == status
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"choices": [{}], "error": {}},
+        {"data": [], "object": "list"},
+        {"scores": [[0.5]]},
+        {"message": {}},
+        {},
+        [],
+        7,
+        {"msg": "ok", "scores": [1]},
+    ],
+)
+def test_an_answer_is_no_error(answer: Any) -> None:
+    assert not is_error(answer)
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "wrong"),
+    [
+        (401, "no", True),
+        (400, "API key not valid. Please pass a valid API key.", True),
+        (403, "Invalid API key", True),
+        (422, "Incorrect API key provided: sk-...", True),
+        (400, "max_tokens is too large", False),
+        (403, "Your prompt was flagged by moderation", False),
+    ],
+)
+def test_a_wrong_key_is_seen_whatever_the_status(status: int, message: str, wrong: bool) -> None:
+    assert read_refusal(status, {}, json.dumps({"error": {"message": message}})).is_of_key == wrong
