@@ -25,6 +25,7 @@ BEGINS = re.compile(r"(?:so|thus|hence|therefore|then|we|it|this|that|there)\b",
 IN_PROSE = re.compile(r"[A-Za-z]{2,}\s[^$]{0,400}\$[^$]{1,400}\$")
 """A word and a formula in dollars behind it."""
 
+LISTED = re.compile(rf"[,，].*(?:{FOREIGN.pattern})", re.DOTALL)
 SAYS = re.compile(r"\b(?:is|are|was|were|be|has|have|there)\b", re.IGNORECASE)
 
 
@@ -36,7 +37,7 @@ def is_bare_answer(text: str) -> bool:
     foreign = 0 if text.isascii() else len(FOREIGN.findall(text))
     if foreign > (LONGEST_FOREIGN_UNIT if has_digits else LONGEST_FOREIGN_ANSWER):
         return False
-    if foreign and has_digits and len(FOREIGN_WORD.findall(text)) > 1:
+    if foreign and has_digits and (len(FOREIGN_WORD.findall(text)) > 1 or LISTED.search(text)):
         return False
     filled = FILLED.match(text)
     if (

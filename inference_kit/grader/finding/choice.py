@@ -29,7 +29,7 @@ AND = re.compile(r"\b(?:and|or)\b|&|和|或")
 ARTICLE = re.compile(r"\s+(?!(?:is|was|because|since|and|or|fails|remains|seems|must|holds)\b)[a-z]")
 PRONOUN = re.compile(r"\s+[a-z]")
 RULED_OUT_BEFORE = re.compile(
-    r"(?:\b(?:not|nor|neither|isn['’]t|wasn['’]t|than|unlike|except|eliminat\w{1,4}|exclud\w{1,4}|reject\w{0,4}|discard\w{0,4}"
+    r"(?:\b(?:not|nor|neither|over|isn['’]t|wasn['’]t|than|unlike|except|eliminat\w{1,4}|exclud\w{1,4}|reject\w{0,4}|discard\w{0,4}"
     r"|rul\w{1,4}\sout|(?:instead|because|out)\sof|can['’]?t\sbe|cannot\sbe|non|kein|pas)|不是|不选|排除|不为|而非)"
     r"[\s,:]{0,3}(?:(?:be|option|choice|answer|either|both|选项)s?\s{0,3})?[\s*($]{0,4}$",
     re.IGNORECASE,
@@ -40,7 +40,10 @@ RULED_OUT_AFTER = re.compile(
     r"|fails?\b|failed\b|by\smistake\b|(?:isn|aren|doesn|don|won|can)['’]t\b|cannot\b|do(?:es)?\snot\b|错|不对|不正确|不符)",
     re.IGNORECASE,
 )
-CHOSEN = re.compile(r"(?:\b(?:option|choice)|选项|应?选)[\s*:：]{0,4}\(?([A-J])(?![A-Za-z'’])", re.IGNORECASE)
+CHOSEN = re.compile(
+    r"(?:\b(?i:options?|choice|choose|pick|select)|选项|应?该?选)[\s*:：]{0,4}\(?([A-J]|[b-hj]|a(?=[.)]))(?![A-Za-z'’]|\s(?:or|and)\b)"
+    r"|\(([A-J])\)"
+)
 LONGEST_OPENING = 80
 LONGEST_OPTION = 400
 LONGEST_LETTER = 24
@@ -72,18 +75,19 @@ def find_letter(text: str, n_choices: int = 0, *, whole: bool = False, last: boo
     opening = text.lstrip()[:LONGEST_OPENING]
     leading = LEADING.match(opening) or (None if whole or last else SMALL.match(opening))
     if leading:
-        letter = next(letter for letter in leading.groups() if letter)
-        return (
-            None
-            if OR_ANOTHER.match(opening, leading.end(leading.lastindex or 0))
-            else _keep_within(letter.upper(), n_choices)
-        )
-    return None if whole else _find_alone(text, n_choices, last=last)
+        end = leading.end(leading.lastindex or 0)
+        if not OR_ANOTHER.match(opening, end) and not RULED_OUT_AFTER.match(opening, end):
+            return _keep_within(next(letter for letter in leading.groups() if letter).upper(), n_choices)
+    if whole:
+        return None
+    if last and not ALONE.search(text):
+        return find_chosen(text, n_choices)
+    return _find_alone(text, n_choices, last=last)
 
 
 def find_chosen(text: str, n_choices: int = 0) -> str | None:
-    """Return the letter behind the last "option" or "choice" of a text."""
-    found = [letter.group(1).upper() for letter in CHOSEN.finditer(text)]
+    """Return the letter behind the last "option" or "choice" of a text, or in the last brackets."""
+    found = [(letter.group(1) or letter.group(2)).upper() for letter in CHOSEN.finditer(text)]
     return _keep_within(found[-1], n_choices) if found else None
 
 

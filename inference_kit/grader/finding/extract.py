@@ -34,6 +34,7 @@ CODE = re.compile(
     r"__[a-z]{1,20}__|[A-Za-z_]\.[A-Za-z_]\w{0,40}\(|\(\s?['\"]|\$\([a-z]{2,20}\s|</?[a-z]{1,20}>"
     r"|^\s{0,9}(?:import|from|def|print|exec|eval|raise|lambda|while|for)\b.{0,80}[:;('\"]",
 )
+HEADING = re.compile(r"^#{1,3}[ \t]", re.MULTILINE)
 EMPHASIS = re.compile(r"(?<![A-Za-z0-9)*])\*\*(?=[^\s*])([^*\n]{1,400})(?<=\S)\*\*(?![A-Za-z0-9(*])")
 
 LETTER = re.compile(r"[A-Za-z]")
@@ -96,7 +97,7 @@ def _find_in(text: str, kind: AnswerKind, choices: Sequence[str], wanted: Wanted
     block = find_block(text)
     if block and is_bare_answer(block[:LONGEST_BARE]):
         return [block]
-    text = drop_fences(write_plainly(text)).strip()
+    text = HEADING.sub("", drop_fences(write_plainly(text))).strip()
     text = EMPHASIS.sub(r"\1", text) if "**" in text else text
     if "[/asy]" in text:  # a drawing is no program that a response consists of
         text = text.rpartition("[/asy]")[2].strip() or text
@@ -131,7 +132,7 @@ def _find_letters(text: str, choices: Sequence[str], boxes: list[str]) -> list[s
         if letter:
             return [letter]
     if boxes:
-        chosen = find_chosen(text, n_choices)
+        chosen = find_chosen(text[text.rfind("ox") :], n_choices)
         return [chosen] if chosen else boxes
     whole = find_letter(text, n_choices, whole=True) or find_option(text, choices)
     letter = whole or find_letter(text, n_choices, last=True)
@@ -166,10 +167,13 @@ def _find_unboxed(text: str, wanted: Wanted) -> list[str]:
         return [*([marked] if marked else []), *said]
     if marked is not None:
         return [marked]
+    nothing = find_nothing(text)
+    if nothing:
+        return [text, nothing] if len(text) <= LONGEST_BARE else [nothing]
     short = len(text) <= LONGEST_BARE
     if not _is_prose(text) or (short and is_bare_answer(text)):
         return [text]
-    last = find_nothing(text) or find_last_mathematics(text)
+    last = find_last_mathematics(text)
     return ([text] if short else []) + ([last] if last else [])
 
 

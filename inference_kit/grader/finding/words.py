@@ -20,6 +20,7 @@ NOTHING = re.compile(
     r"|\bset\sis\s(empty|the\sempty\sset))[\s*.!]*$",
     re.IGNORECASE,
 )
+NOTHING_IN_CHINESE = re.compile(r"(?:无|無|没有|沒有)(?:实数|實數|整数)?(?:解|根|实根)[\s*]*$")
 VERB = re.compile(r"\b(converges|diverges|increases|decreases)[\s*.!]*$", re.IGNORECASE)
 SAYS = re.compile(
     r"\b(?:is|are|was|were|be|becomes?|remains?|equals?|called|named|falls|lands|happens|occurs|takes\splace)\s+"
@@ -77,7 +78,9 @@ def find_nothing(text: str) -> str | None:
     """Return "no solution" and its like, where the last sentence says that there is none."""
     sentences = split_sentences(text[-LOOKED_AT:].replace("**", ""))
     nothing = NOTHING.search(sentences[-1]) if sentences else None
-    return nothing.group(nothing.lastindex or 0) if nothing else None
+    if nothing:
+        return nothing.group(nothing.lastindex or 0)
+    return "no solution" if sentences and NOTHING_IN_CHINESE.search(sentences[-1]) else None
 
 
 def _find_complement(sentence: str) -> list[str]:
