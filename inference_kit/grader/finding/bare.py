@@ -21,7 +21,7 @@ FOREIGN = re.compile(
 FOREIGN_WORD = re.compile(rf"[^\W\d_]*(?:{FOREIGN.pattern})[^\W\d_]*")
 FILLED = re.compile(r"([A-Za-z]{2,})\s+[-−]?\d")
 """A word before a number: `dus 58` holds an answer, `log 58` is one."""
-BEGINS = re.compile(r"(?:so|thus|hence|therefore|then|we|it|this|that|there)\b", re.IGNORECASE)
+BEGINS = re.compile(r"(?:so|thus|hence|therefore|then|we|it|this|that|there|from|between|not)\b", re.IGNORECASE)
 IN_PROSE = re.compile(r"[A-Za-z]{2,}\s[^$]{0,400}\$[^$]{1,400}\$")
 """A word and a formula in dollars behind it."""
 

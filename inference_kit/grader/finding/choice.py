@@ -41,7 +41,7 @@ RULED_OUT_AFTER = re.compile(
     re.IGNORECASE,
 )
 CHOSEN = re.compile(
-    r"(?:\b(?i:options?|choice|choose|pick|select)|选项|应?该?选)[\s*:：]{0,4}\(?([A-J]|[b-hj]|a(?=[.)]))(?![A-Za-z'’]|\s(?:or|and)\b)"
+    r"(?:\b(?i:options?|choice|choose|pick|select)|选项|应?该?选)[\s*:：]{0,4}\(?([A-J]|[b-hj]|a(?=[.)]))(?![A-Za-z'’]|\s(?:or|and)\b|或|和)"
     r"|\(([A-J])\)"
 )
 LONGEST_OPENING = 80

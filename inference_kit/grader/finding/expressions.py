@@ -190,6 +190,9 @@ def _trim(text: str, run: list[re.Match[str]]) -> list[re.Match[str]]:
     """Return a run without signs at its ends that need a value there, dashes, indices and open brackets."""
     while run:
         first, last = run[0], run[-1]
+        if first.group() == "^":  # the exponent of a unit
+            run = run[2:]
+            continue
         spaced = text[first.end() : first.end() + 1].isspace()
         dash = first.group() in DASHES and (spaced or text[max(0, first.start() - 1) : first.start()].isdigit())
         index = first.lastgroup == "number" and BEFORE_INDEX.search(text, max(0, first.start() - 1), first.start())

@@ -32,6 +32,11 @@ TAKEN_TOGETHER = re.compile(
 
 RELATION = re.compile(r"[=<>≤≥≠]|\\(?:le|ge|ne|lt|gt|leq|geq|neq|in)(?![A-Za-z])")
 NAME = re.compile(r"(?:\\(?:triangle|angle|odot|overline|mathbf|vec)\s?\{?)?\\?[A-Za-z]{1,7}'?\}?(?:_\{?\w\}?)?[.,]?")
+DENIED = re.compile(
+    r"(?:\b(?:not|never|isn['’]t|rather\sthan|instead\sof|nicht|nie|pas|не|ikke|inte)\s(?:equal(?:s|\sto)?\s|just\s|only\s)?"
+    r"|不是|而非|不等于)\s*$",
+    re.IGNORECASE,
+)
 ANSWERS = re.compile(r"\b(?:is|are|be|equals?|get|have|obtain)\s*$")
 NAMED = re.compile(r"\\?[A-Za-z]+(?:_\{?\w{1,9}\}?)?\s*=")
 
@@ -40,7 +45,7 @@ def find_last_mathematics(text: str) -> str | None:
     """Return the last mathematics of the last sentence that has any, of a calculation its result."""
     for sentence in reversed(split_sentences(text[-LOOKED_AT:])):
         items = find_items(sentence)
-        items = [item for item in items if not _only_names(sentence, item)]
+        items = [item for item in items if not _is_no_answer(sentence, item)]
         if items:
             return _write(sentence, items, len(items) - 1)
     return None
@@ -55,8 +60,10 @@ def find_first_mathematics(sentence: str) -> str | None:
     return _write(sentence, items, next(last for last in ends if _find_beginning(sentence, items, last) == 0))
 
 
-def _only_names(sentence: str, item: Item) -> bool:
-    """Say whether a formula is a letter that the sentence speaks about, as in "this value of $x$", and no answer."""
+def _is_no_answer(sentence: str, item: Item) -> bool:
+    """Say whether the sentence denies an item, or speaks about a letter, as in "this value of $x$"."""
+    if DENIED.search(sentence, max(0, item.start - 40), item.start):
+        return True
     return NAME.fullmatch(item.text) is not None and not ANSWERS.search(sentence, 0, item.start)
 
 

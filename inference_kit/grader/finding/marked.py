@@ -15,6 +15,9 @@ LONGEST_MARKED = 600
 HEADING = " \t\n\r:：=*_>#`}"
 """Signs between a marker and the answer that belong to neither."""
 
+DENIED = re.compile(r"(?:not|never)\b(?!.{0,200}\bbut\b)|不是", re.IGNORECASE)
+"""Behind "the answer is" this says what it is not."""
+
 REASON = re.compile(r"[,;，；]|\s(?:because|since|as|so|which|where|when|for|by)\b")
 
 
@@ -24,6 +27,8 @@ def find_marked(text: str) -> str | None:
         after = marker.string[marker.end() : marker.end() + LONGEST_MARKED].lstrip(HEADING)
         formula = match_formula(after)
         sentence = SENTENCE_END.split(after, maxsplit=1)[0].strip().rstrip(".*`")
+        if DENIED.match(after):
+            continue
         if formula and not sentence[formula.end() :].strip(" .*`,!"):
             return take_inside(formula)
         if sentence:

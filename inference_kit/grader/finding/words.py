@@ -27,7 +27,7 @@ SAYS = re.compile(
     r"(?:(?:on|in|at|by|called|named|facing|heading|equal\sto|always|thus|therefore|hence|indeed|also|clearly|definitely)\s+){0,3}"
 )
 NEGATED = re.compile(r"\b(?:not|never|neither|nor|cannot|no|without|unless|unlike)\b|n['’]t\b", re.IGNORECASE)
-OPEN = re.compile(r"\b(?:either|whether|or|if|than|maybe|perhaps|might|possibly)\b", re.IGNORECASE)
+OPEN = re.compile(r"\b(?:either|whether|or|if|than|maybe|perhaps|may|might|could|would|possibly)\b", re.IGNORECASE)
 """Words of a sentence that decides nothing."""
 
 BESIDE = re.compile(r"\b(?:before|after|next to|told|says|said|thinks)\b")
