@@ -21,6 +21,7 @@ from inference_kit.grader.vocabulary import NAMED_SETS
 
 CONDITIONS = frozenset(("in", "<", "<=", ">", ">=", "!="))
 SAYING_NOTHING = frozenset((Sym("reals"), Sym("complexes")))
+MOST_CONDITIONS = 4
 WHOLE = ("integers", "naturals")
 
 
@@ -48,7 +49,8 @@ def _split(value: Value) -> Qualified:
     if not isinstance(value, ListOf):
         return value, ()
     count = len(value.items)
-    while count > 1 and _is_condition(value.items[count - 1], value.items[: count - 1], value.joint):
+    fewest = max(1, count - MOST_CONDITIONS)
+    while count > fewest and _is_condition(value.items[count - 1], value.items[: count - 1], value.joint):
         count -= 1
     items, conditions = value.items[:count], value.items[count:]
     if not conditions or any(_is_restriction(item) for item in items):

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 
 from inference_kit.grader.reading.reader import Reader
 from inference_kit.grader.reading.tokens import ParseError
-from inference_kit.grader.values import Apply, Text, Value, negate, to_num
+from inference_kit.grader.values import Apply, Sym, Text, Value, negate, to_num
 from inference_kit.grader.vocabulary import BARS, ENDINGS, OPENINGS
 
 
@@ -95,7 +95,7 @@ def multiply(left: Value, right: Value) -> Value:
 
 
 def make_cross_product(left: Value, right: Value) -> Value:
-    """Return a cross product, a function of which nothing is known but a x b = -(b x a)."""
-    if repr(right) < repr(left):
+    """Return a cross product, a function of which nothing is known but a x b = -(b x a) for two letters."""
+    if isinstance(left, Sym) and isinstance(right, Sym) and right.name < left.name:
         return negate(Apply("call:cross", (right, left)))
     return Apply("call:cross", (left, right))

@@ -81,7 +81,7 @@ class Parser(Grammar):
             else:
                 joints.append(AND_OR.get(sign, ","))
             while (sign := reader.next.text) in AND_OR or sign == ",":
-                joints[-1:] = [AND_OR.get(sign, joints[-1] if joints else ",")]
+                joints[-1:] = [AND_OR.get(sign, joint) for joint in joints[-1:]]
                 reader.take()
             if sign in GROUP_ENDS:
                 break
@@ -172,6 +172,7 @@ class Parser(Grammar):
         while (sign := reader.next.text) != END.text:
             if sign == r"\times" and self._vector_follows(value):
                 reader.take()
+                reader.link()
                 value = make_cross_product(value, self.read_factor())
             elif sign in TIMES or (sign == "x" and self._x_means_times()):
                 reader.take()

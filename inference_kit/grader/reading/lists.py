@@ -15,6 +15,7 @@ def join(items: Sequence[Value], joints: Sequence[str]) -> Value:
     items = _share_modulus(items)
     if len(items) == 1:
         return items[0]
+    joints = joints[: len(items) - 1]  # a list may end with a comma
     explicit = [joint for joint in joints if joint != ","]
     if {"and", "or"} <= set(joints) and len(explicit) == len(items) - 1:
         return _make_list(_join_conjunctions(items, joints), "or")

@@ -27,7 +27,7 @@ def unit_follows(reader: Reader, value: Value) -> bool:
     if isinstance(value, Measure):
         return False
     if token.kind == "command":
-        return not list_symbols(value) and (_is_greek_unit(reader) or _find_fraction_end(reader) > 0)
+        return (_is_greek_unit(reader) or _find_fraction_end(reader) > 0) and not list_symbols(value)
     if token.kind not in ("text", "word"):
         return False
     if _is_temperature(value, token):
