@@ -108,7 +108,7 @@ def read_curves(folder: Path) -> Curves:
     if not files:
         raise UserError(f"no final file of {METHOD}", where=str(folder), fix="Name the folder of a run.")
     about, entries = read_final(files[0])
-    pools = [_read_pool(entry) for entry in entries if entry["gold"] is not None]
+    pools = [read_pool(entry) for entry in entries if entry["gold"] is not None]
     n = min((len(pool.candidates) for pool in pools if pool.candidates), default=0)
     if not n or not all(candidate.step_scores for pool in pools for candidate in pool.candidates):
         raise UserError("no scored candidates", where=str(files[0]), fix="Run with --reward-model.")
@@ -214,7 +214,8 @@ def _read_greedy(path: Path) -> tuple[list[float], float]:
     return [float(entry["correct"]) for entry in entries if entry["gold"] is not None], tokens
 
 
-def _read_pool(entry: Mapping[str, Any]) -> Pool:
+def read_pool(entry: Mapping[str, Any]) -> Pool:
+    """Read the candidates of one problem from its entry in a final file."""
     candidates = entry["candidates"]
     return Pool(tuple(map(Candidate.from_json, candidates)), tuple(each["correct"] for each in candidates))
 

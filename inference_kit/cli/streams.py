@@ -67,12 +67,13 @@ def _wrap(stream: TextIO | None, descriptor: int, *, drops: bool) -> TextIO:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="inference_kit.escape")
         return stream
+    # An unbuffered stream (PYTHONUNBUFFERED) says `write_through` only, and that ends at the new buffer below it.
+    at_once = stream is not None and (stream.line_buffering or stream.write_through)
     return io.TextIOWrapper(
         io.BufferedWriter(_Descriptor(descriptor, drops=drops)),
         encoding=stream.encoding if stream else "utf-8",
         errors="inference_kit.escape",
-        line_buffering=stream.line_buffering if stream else False,
-        write_through=stream.write_through if stream else False,
+        line_buffering=at_once,
     )
 
 

@@ -107,8 +107,9 @@ def _name_model(
     told = settings["model_name"].value if "model_name" in settings else None
     if model.open or (model.name in registries.models and not told):
         return model.name
+    served = name_by_path(engine.served_name) if engine.served_name.startswith("/") else engine.served_name
     path = options.model_path if model.name in ENGINES else None
-    return str(engine.served_name or told or (name_by_path(path) if path else model.name))
+    return str(served or told or (name_by_path(path) if path else model.name))
 
 
 def _read_model_file(selection: Selection, registries: Registries) -> list[Level]:

@@ -79,3 +79,13 @@ def test_what_a_model_wrote_is_stored_as_utf_8_whatever_the_terminal_is(home: Pa
     assert done.returncode == 0, done.stderr
     [final] = (home / "r").glob("*/*/*-greedy.json")
     assert "四 ½" in json.loads(final.read_text("utf-8"))["results"][0]["response"]
+
+
+def test_an_unbuffered_program_shows_each_line_at_once(home: Path) -> None:
+    """Progress lines in the log of a container: PYTHONUNBUFFERED is set in most."""
+    code = (
+        "import os, sys; from inference_kit.cli.streams import prepare_streams; prepare_streams(may_lose_output=True);"
+        "print('out'); print('err', file=sys.stderr); os._exit(0)"
+    )
+    found = shell(f'PYTHONPATH="{HOME}" "{sys.executable}" -c "{code}"', cwd=home, PYTHONUNBUFFERED="1")
+    assert (found.stdout, found.stderr) == ("out\n", "err\n")

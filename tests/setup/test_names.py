@@ -53,6 +53,12 @@ def test_a_model_by_engine_and_path_has_the_name_of_the_path(engine: str, tmp_pa
     assert choose_name("toy", str(folder)) == "toy"
 
 
+def test_a_model_that_a_server_calls_by_its_path_has_the_last_part_of_it() -> None:
+    with MockServer(models=("/srv/models/SmolLM2-135M",)) as server:
+        values = {"model": "openai", "model_path": f"{server.root}/v1", "method": "greedy"}
+        assert choose(Request((Level("test", values, told=True),)), NAMES, Opener()).model_name == "SmolLM2-135M"
+
+
 def test_what_a_path_is_called() -> None:
     assert name_by_path("Qwen/Qwen2.5-0.5B-Instruct") == "Qwen2.5-0.5B-Instruct"
     assert name_by_path("models/SmolLM2-135M-Instruct.Q4_1.gguf") == "SmolLM2-135M-Instruct.Q4_1"
