@@ -14,7 +14,7 @@ from loguru import logger
 from inference_kit.calls import Calls
 from inference_kit.context.rules import Rules
 from inference_kit.context.seeds import seeds_of_children
-from inference_kit.context.steps import StepLength, end_of_step
+from inference_kit.context.steps import StepLength, cut_crossing_stop, end_of_step
 from inference_kit.context.telling import Teller
 from inference_kit.errors import BudgetSpent, NoRoom
 from inference_kit.flow import all_of
@@ -123,6 +123,7 @@ class Growth:
                 if isinstance(item, str):
                     self.teller.tell(Piece((*node.path, ordinals[position]), item))
                     continue
+                item = cut_crossing_stop(item, node.whole_text, config.stop)
                 child = _build_child(node, ordinals[position], end_of_step(item, step_tokens, room))
                 children[position] = child
                 self.boundaries[child.path] = config.boundary

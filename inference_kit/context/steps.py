@@ -3,6 +3,7 @@
 Why: a step ends at a separator or after so many tokens, and both have to agree about what is a step and what is an end.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from inference_kit.records import Completion, FinishReason, Node
@@ -29,6 +30,18 @@ class StepLength:
         """Return the most tokens of the next step behind `node`, at least 1; `room` is what the solution has left."""
         until = room if self.until_tokens is None else self.until_tokens - node.whole_tokens
         return max(1, min(self.tokens or room, until, room))
+
+
+def cut_crossing_stop(completion: Completion, before: str, stops: Sequence[str]) -> Completion:
+    """End a completion where a stop text has begun in the reply `before` it, which its engine may not have looked at.
+
+    Nothing of its text is left then: the stop text began before it.
+    """
+    for stop in stops:
+        seen = before[max(0, len(before) - len(stop) + 1) :]
+        if 0 <= (seen + completion.text).find(stop) < len(seen):
+            return replace(completion, text="", finish_reason="stop", token_ids=(), details=())
+    return completion
 
 
 def end_of_step(completion: Completion, step_tokens: int, room: int) -> Completion:

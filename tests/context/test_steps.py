@@ -1,8 +1,10 @@
 """Steps: where they are cut, and how long the next one may get."""
 
+from dataclasses import replace
+
 import pytest
 
-from inference_kit.context.steps import StepLength, end_of_step, split_steps
+from inference_kit.context.steps import StepLength, cut_crossing_stop, end_of_step, split_steps
 from inference_kit.records import Completion, FinishReason, Node
 
 
@@ -53,3 +55,21 @@ def test_a_step_cut_by_its_own_length_goes_on_and_one_without_room_ends(
     reason: FinishReason, tokens: int, step_tokens: int, room: int, expected: FinishReason
 ) -> None:
     assert end_of_step(Completion("text", reason, tokens), step_tokens, room).finish_reason == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "cut"),
+    [
+        ("The sum is 12.\n\n", "Question: what is left?", True),
+        ("The sum is 12.\n\nQue", "stion", True),
+        ("The sum is 12.", "\n\nQuestion: what", False),  # within the text, where its engine cuts it
+        ("12.\n\nQuestion of before. ", "So it is 42.", False),
+        ("The sum is 12.\n\n", "A Question.", False),
+        ("", "Question", False),
+    ],
+)
+def test_a_stop_text_that_begins_in_the_step_before_ends_the_reply(before: str, text: str, cut: bool) -> None:
+    """Issue 13, F9: whatever the engine is, a step search ends where a whole completion would."""
+    written = Completion(text, "boundary", tokens=7, token_ids=(1, 2))
+    found = cut_crossing_stop(written, before, ("never said", "\n\nQuestion"))
+    assert found == (replace(written, text="", finish_reason="stop", token_ids=()) if cut else written)
