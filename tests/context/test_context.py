@@ -57,6 +57,14 @@ def test_a_resumed_run_reports_what_an_undisturbed_one_would(tmp_path: Path) -> 
     assert resumed.calls.usage == undisturbed.calls.usage
 
 
+def test_a_thought_that_the_token_limit_cut_has_no_answer() -> None:
+    """Issue 13: also where a server that takes thoughts apart closed it."""
+    held = context(SeededEngine())
+    texts = ("<think>The answer is 42</think>", "<think>The answer is 42", "<think>a</think>The answer is 42")
+    nodes = [Node(text, held.root, (place,), "length") for place, text in enumerate(texts)]
+    assert [held.answer_of(node) for node in nodes] == [None, None, "42"]
+
+
 def test_equal_solutions_are_scored_once() -> None:
     reward_model = Likes()
     scored = context(SeededEngine(answers=2), reward_model=reward_model)

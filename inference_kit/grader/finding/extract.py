@@ -173,7 +173,7 @@ def _find_unboxed(text: str, wanted: Wanted) -> list[str]:
     short = len(text) <= LONGEST_BARE
     if not _is_prose(text) or (short and is_bare_answer(text)):
         return [text]
-    last = find_last_mathematics(text)
+    last = find_last_mathematics(text) or next(reversed(find_said(text)), None)
     return ([text] if short else []) + ([last] if last else [])
 
 

@@ -24,7 +24,7 @@ def read_content(content: str) -> str:
     """Return the answer of what a box holds: what follows its label, what its sentence says, or all of it."""
     if len(content) > LONGEST or not WORD.search(content):
         return content
-    plain = SPACING.sub(" ", STYLED.sub(r" \1 ", content)).replace("\\$", "$").strip()
+    plain = " ".join(SPACING.sub(" ", STYLED.sub(r" \1 ", content)).replace("\\$", "$").split())
     if not FIRST_WORD.match(plain):
         return content
     plain = write_plainly(plain)
