@@ -57,7 +57,8 @@ BARS = frozenset({"|", r"\vert", r"\lvert", r"\rvert", r"\Vert", r"\|", r"\lVert
 STYLES = frozenset(
     r"\mathbf \mathit \mathsf \mathcal \boldsymbol \bm \vec \overrightarrow \hat \overline \bar \tilde \widehat "
     r"\widetilde \dot \ddot \boxed \fbox \framebox \underline \ensuremath \mathstrut \overset \pmb \mathfrak "
-    r"\mathscr \emph \bold \textcolor \small \bf \it \Large \large \cancel \mathnormal \displaylimits \mathord".split()
+    r"\mathscr \emph \bold \textcolor \small \bf \it \Large \large "
+    r"\LARGE \huge \Huge \tiny \normalsize \cancel \mathnormal \displaylimits \mathord".split()
 )
 MARKED = {
     r"\dot": "dot",

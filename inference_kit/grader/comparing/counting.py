@@ -6,7 +6,7 @@ Promises: symmetric; a call is counted where the other side is an expression wit
 
 from inference_kit.grader.comparing.rules import Rules
 from inference_kit.grader.proving.exact import compute_rational
-from inference_kit.grader.values import Apply, Value, is_expression, negate
+from inference_kit.grader.values import Apply, Value, is_expression, list_symbols, negate
 from inference_kit.grader.verdicts import Verdict
 
 CALLS = frozenset(("call:C", "call:P", "call:A"))
@@ -25,13 +25,18 @@ def _count(value: Value) -> Value:
     if not isinstance(value, Apply):
         return value
     args = tuple(map(_count, value.args))
-    if value.head not in CALLS or len(args) != 2 or not _are_counts(*args):
+    if value.head not in CALLS or len(args) != 2 or not (_are_counts(*args) or _are_letters(value)):
         return value if args == value.args else Apply(value.head, args)
     if value.head == "call:C":
         return Apply("binom", args)
     total, chosen = args
     rest = Apply("factorial", (Apply("add", (total, negate(chosen))),))
     return Apply("div", (Apply("factorial", (total,)), rest))
+
+
+def _are_letters(call: Apply) -> bool:
+    """Say whether a call is C(n, k), a binomial with letters in it."""
+    return call.head == "call:C" and bool(list_symbols(call)) and all(map(is_expression, call.args))
 
 
 def _are_counts(total: Value, chosen: Value) -> bool:

@@ -16,6 +16,7 @@ from inference_kit.grader.reading.units import COMPOUND
 from inference_kit.grader.spelling.compound import write_compound
 from inference_kit.grader.spelling.counting import write_counts
 from inference_kit.grader.spelling.currencies import name_currencies
+from inference_kit.grader.spelling.decorations import drop_marks, unwrap_environment
 from inference_kit.grader.spelling.moduli import write_moduli
 from inference_kit.grader.spelling.qualifiers import write_qualifiers
 from inference_kit.grader.spelling.siunitx import write_quantities
@@ -57,16 +58,11 @@ CHINESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]+")
 QUANTITY = re.compile(r"\\(?:SI|qty|si|unit|num|ang|deg|textdegree|celsius|textcelsius)(?![a-z])|\\degree")
 """What `write_quantities` may have to do with."""
 
-COUNTED = re.compile(r"\d\s?[CP]\s?\d|[CPA]\s*\}?\s*[_^]|choose|n[CP]r|[CP]\s*\}\s*\d")
+COUNTED = re.compile(r"[\dn](?:\s|\\,)?[CP](?:\s|\\,)?[\dkr]|[CPA]\s*\}?\s*[_^]|choose|n[CP]r|[CP]\s*\}\s*\d")
 """What `write_counts` may have to do with."""
 
 SEPARATED = re.compile(r"\$\s*,\s*\$")
 BRACKET = re.compile(r"[(\[]|\\\{|\\mathbb")
-ENDING = re.compile(
-    r"(?:\\(?:blacksquare|square|Box|qed|checkmark)|[✓✔☑✅∎■□]|\\(?:tag\*?|label)\s*\{[^{}]{0,40}\}|\\text\s*\{[\s.,;!]{1,5}\})\s*$"
-)
-"""Signs that a proof is at its end, marks and numbers of formulas, punctuation as text."""
-
 ORDINAL = re.compile(r"(\d)(?:st|nd|rd|th)\b")
 SCALED = re.compile(
     r"(?<![\d.])(\d+(?:\.\d+)?)\s*(?:\\text\{\s*)?(thousand|million|billion|trillion)\b\s*\}?", re.IGNORECASE
@@ -77,16 +73,6 @@ NOISE = re.compile(r"\\left(?![a-z])|\\right(?![a-z])|(?<!\\)\\[,;:! ]|\\q?quad|
 # 0.1666...: of the digits after the point, some come once, the others at least twice, and those repeat.
 ELLIPSIS = re.compile(r"(?<!\d)(\d*\.\d{0,9}?)(\d{1,9}?)\2+(?:\.\.\.|\\ldots|\\dots|\\cdots)")
 TO_RATIO = re.compile(r"(?<!\d)(\d+)\s+to\s+(\d+)")
-LABEL = re.compile(
-    r"^(?:\\text\s*\{\s*)?(?:the\s+)?(?:points?|vectors?|(?:open |closed |half-open )?intervals?|sets?|pairs?"
-    r"|ordered (?:pairs?|triples?))\s*\}?\s*(?=\(|\[|\\\{|\\left|\\langle|[A-Z](?:_\d)?\s*\()",
-    re.IGNORECASE,
-)
-"""What an answer is called, before one that is nothing else."""
-
-ABOUT = re.compile(
-    r"(?:\\text\s*\{\s*)?\b(?:about|approximately|approx\.?|roughly|around|exactly)\s*(?:\}|(?=\s))\s*", re.IGNORECASE
-)
 PERCENT = re.compile(r"(?<=[\d}\s])(?:\\text\{\s*)?(?:percent(?:age)?|pct|per cent)\b\.?\s*\}?", re.IGNORECASE)
 DEGREES = re.compile(r"(?<=[\d}\s])(?:\\text\{\s*)?degrees?\b\s*\}?", re.IGNORECASE)
 
@@ -128,11 +114,7 @@ def clean(text: str) -> str:
             text = text[:-1]
         if text.endswith("\\") and not text.endswith("\\\\"):
             text = text[:-1]
-        text = ABOUT.sub("", text, count=1) if ABOUT.match(text) else text
-        text = LABEL.sub("", text, count=1)
-        text = ENDING.sub("", text)
-        for opening in ("=", ":", "\\ ", "\\approx", "\\therefore", "\\Rightarrow", "\\quad"):
-            text = text.removeprefix(opening)
+        text = drop_marks(text)
         if text == before:
             break
     return text.strip()
@@ -145,6 +127,8 @@ def _unwrap(text: str) -> str:
             inside = text[len(opening) : -len(closing)]
             if opening not in inside:
                 return inside
+    if (line := unwrap_environment(text)) is not None:
+        return line
     wrapped = WRAPPED.match(text)
     if wrapped and text.endswith("}") and _closes_at_end(text, wrapped.end() - 1):
         return text[wrapped.end() : -1]

@@ -103,7 +103,7 @@ def _cut_command(command: str) -> list[Token]:
 def _cut_words(text: str, is_behind_number: bool) -> list[Token]:
     r"""Cut what stands inside `\text{...}`: connectives, numbers and letters as such, words as one text."""
     words = " ".join(text.replace("~", " ").split())
-    if not words.strip(".,;:!"):
+    if not words.strip(".,;:!\"'`"):
         return []
     if (alone := words.lower().strip(" ,.")) in AND_OR:
         return [Token("word", AND_OR[alone])]

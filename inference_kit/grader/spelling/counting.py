@@ -19,9 +19,10 @@ BEHIND = re.compile(
     rf"{START}{LETTER}(?:_{_argument('a')}\s*\^{_argument('b')}|\^{_argument('c')}\s*_{_argument('d')})(?!\w)"
 )
 BETWEEN = re.compile(
-    r"(?<![\w.])(?P<a>\d{1,4})(?:\s?(?P<letter>[CP])\s?|\s*\\(?:text|mathrm)\s*\{\s*(?P<upright>[CP])\s*\}\s*)"
+    r"(?<![\w.])(?P<a>\d{1,4})(?:(?:\s|\\,)?(?P<letter>[CP])(?:\s|\\,)?|\s*\\(?:text|mathrm)\s*\{\s*(?P<upright>[CP])\s*\}\s*)"
     r"(?P<b>\d{1,4})(?![\w.])"
 )
+OF_N = re.compile(r"(?<![\w.\\{^])n\s?C\s?([kr]|\d{1,3})(?![\w(])")
 CHOOSE = re.compile(r"(?<![\w.])(\d{1,4}|[a-z])\s+(?:\\text\{\s*)?choose(?:\s*\})?\s+(\d{1,4}|[a-z])(?!\w)")
 CALLED = re.compile(r"(?:\\(?:text|mathrm|operatorname)\{n([CP])r\}|\bn([CP])r)\s*\(\s*(\d{1,4})\s*,\s*(\d{1,4})\s*\)")
 
@@ -32,7 +33,7 @@ def write_counts(text: str) -> str:
     text = CALLED.sub(lambda found: _write(found.group(1) or found.group(2), found.group(3), found.group(4)), text)
     text = AROUND.sub(lambda found: _choose(found, "a", "b"), text)
     text = BEHIND.sub(lambda found: _choose(found, *(("a", "b") if _read(found, "a") else ("c", "d"))), text)
-    return BETWEEN.sub(_write_between, text)
+    return BETWEEN.sub(_write_between, OF_N.sub(r"\\binom{n}{\1}", text))
 
 
 def _read(found: re.Match[str], name: str) -> str:
