@@ -7,6 +7,7 @@ written. How many are correct is on standard error, so that standard output hold
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, nullcontext
@@ -53,7 +54,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def execute(arguments: argparse.Namespace, registries: Registries) -> int:
     """Grade a file, or explain one pair, and return the exit code."""
-    if arguments.time_limit <= 0:
+    if not 0 < arguments.time_limit < math.inf:
         raise UserError(f"{arguments.time_limit} is not a time", where="--time-limit", fix="Give seconds above 0.")
     with GraderPool(time_limit_seconds=arguments.time_limit) as pool:
         if arguments.explain:

@@ -8,6 +8,7 @@ import random
 from collections.abc import Sequence
 
 from inference_kit.records import GenerationConfig, Index
+from inference_kit.records.indices import canonical_index
 
 
 def derive_seed(run_seed: int, index: Index, path: tuple[int, ...]) -> int:
@@ -15,7 +16,7 @@ def derive_seed(run_seed: int, index: Index, path: tuple[int, ...]) -> int:
 
     Below 2**31 even after 65,536 children, because some engines keep seeds in 32 bits.
     """
-    name = f"{run_seed}|{type(index).__name__}|{index}|{'.'.join(map(str, path))}"
+    name = f"{run_seed}|{_name_index(index)}|{'.'.join(map(str, path))}"
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") % (2**31 - 2**16)
 
@@ -34,4 +35,10 @@ def seeds_of_children(
 
 def problem_random(run_seed: int, index: Index) -> random.Random:
     """Return random numbers that follow from the run's seed and the problem."""
-    return random.Random(f"{run_seed}|{type(index).__name__}|{index}")
+    return random.Random(f"{run_seed}|{_name_index(index)}")
+
+
+def _name_index(index: Index) -> str:
+    """Name a problem alike whether its index is 7 or "7": the data may be a CSV file, which has only texts."""
+    canonical = canonical_index(index)
+    return f"{type(canonical).__name__}|{canonical}"

@@ -106,11 +106,21 @@ def strip_dollars(formula: str) -> str:
     return found[1].strip() if found else formula
 
 
-def missing_field(field: str, row: Row, needed: Iterable[str]) -> UserError:
-    """Build the error for a field that a row lacks: what is needed, what is there, and what may have been meant."""
+def missing_field(field: str, row: Row, needed: Iterable[str], *, asked: bool = False) -> UserError:
+    """Build the error for a field that a row lacks: what is needed, what is there, and what may have been meant.
+
+    Args:
+        field: The name that is missing.
+        row: What is there.
+        needed: The fields of this data set.
+        asked: The user named the field, so a slip is in that name and not in the row's.
+    """
     lowered = {name.lower(): name for name in row}
     near = difflib.get_close_matches(field.lower(), lowered, n=1, cutoff=0.7)
-    hint = f"Did you mean {field!r} by {lowered[near[0]]!r}? " if near else ""
+    hint = ""
+    if near:
+        meant, written = (lowered[near[0]], field) if asked else (field, lowered[near[0]])
+        hint = f"Did you mean {meant!r} by {written!r}? "
     names = [name if name.isprintable() and len(name) <= 40 else ascii(name)[:40] for name in list(row)[:MOST_SHOWN]]
     found = ", ".join(names) + (", ..." if len(row) > MOST_SHOWN else "")
     return UserError(

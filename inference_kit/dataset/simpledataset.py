@@ -63,7 +63,7 @@ class SimpleDataset(Dataset):
     def _build_messages(self, row: Mapping[str, Any], choices: tuple[str, ...]) -> tuple[Message, ...]:
         name = self._input_field
         if name not in row:
-            error = missing_field(name, row, [name])
+            error = missing_field(name, row, [name], asked=name != "input")
             raise UserError(error.what, fix=f"{error.fix} {named('input_field')} NAME says which one is meant.")
         given = row[name] if isinstance(row[name], list) else [_user_turn(read_text(row, name))]
         *earlier, last = map(self._resolve_images, _read_conversation(given, name))

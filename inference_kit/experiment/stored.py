@@ -1,7 +1,7 @@
 """Stored runs, as users point at them: a final file, a partial file, or a folder of either."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,18 +77,42 @@ def _find_files(path: Path) -> list[tuple[Callable[[Path], StoredRun], Path]]:
 def read_entries_at(path: Path, grader: GraderPool) -> Iterator[Mapping[str, Any]]:
     """Yield the result entries of a final file as they stand there, or of a partial file, judged now."""
     if path.suffix == ".json":
-        yield from read_final(path)[1]
-        return
-    runs = find_stored_runs(path)
-    if len(runs) > 1:
-        raise UserError(f"{len(runs)} runs are in this folder", where=str(path), fix="Name one of its files.")
-    [run] = runs
+        try:
+            entries = read_final(path)[1]
+        except UserError as error:
+            run = _read_beside(path, error)
+        else:
+            yield from entries
+            return
+    else:
+        runs = find_stored_runs(path)
+        if len(runs) > 1:
+            raise UserError(f"{len(runs)} runs are in this folder", where=str(path), fix="Name one of its files.")
+        [run] = runs
     for record, judged in judge(run.records(), run.votes[:1], grader):
         yield build_result_entry(record, judged, run.votes[0], strict=False)
 
 
+def _read_beside(path: Path, error: UserError) -> StoredRun:
+    """Return the run whose final file at `path` cannot be read, from the partial file beside it.
+
+    Raises:
+        UserError: `error`, where there is none.
+    """
+    for vote in (None, *VOTES):
+        stem = path.with_name(path.stem.removesuffix(f"-{vote}") if vote else path.stem)
+        partial = stem.with_name(f"{stem.name}.jsonl")
+        if path == name_final_file(stem, vote) and partial.is_file():
+            logger.warning("{}: {}; its records are read from {}", error.where, error.what, partial.name)
+            return replace(_read_partial_run(partial), votes=(vote,))
+    raise UserError(error.what, where=error.where, fix="Run the same command again, which writes it anew.") from error
+
+
 def _read_final_run(path: Path) -> StoredRun:
-    header, entries = read_final(path)
+    try:
+        header, entries = read_final(path)
+    except UserError as error:
+        return _read_beside(path, error)
     records = [Record.from_json(entry) for entry in entries]
     vote = header["vote"]
     stem = path.with_name(path.stem.removesuffix(f"-{vote}") if vote else path.stem)
@@ -133,7 +157,7 @@ def _find_order(stem: Path, votes: list[str | None], partial: PartialFile) -> li
             try:
                 known = [entry["index"] for entry in read_final(final)[1]]
             except UserError as error:
-                logger.info("{}: the file is made anew", error)
+                logger.debug("{}: the order is not read from it", error)
                 continue
             there = set(map(canonical_index, known))
             return [*known, *(index for index in stored if canonical_index(index) not in there)]

@@ -3,6 +3,7 @@
 Why: an empty selection, or a missing gold answer where accuracy is asked for, should be said before a token is paid.
 """
 
+import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -44,6 +45,8 @@ def survey_problems(parts: Parts) -> Survey:
     if first is None:
         raise _explain_empty(parts)
     if without_gold is not None and parts.options.evaluate is not False:
+        if not with_gold:
+            _check_answer_field(parts, first)
         _say_what_is_not_graded(parts, len(indices) - with_gold, len(indices), without_gold)
     return Survey(tuple(indices), first, graded=with_gold > 0)
 
@@ -56,6 +59,21 @@ def select_problems(parts: Parts) -> Iterator[Problem]:
     for problem in selection.select(parts.dataset.problems()):
         system = (Message("system", options.system),) if options.system else ()
         yield replace(problem, messages=(*system, *problem.messages)) if system else problem
+
+
+def _check_answer_field(parts: Parts, first: Problem) -> None:
+    """Refuse the name of a field of answers that no problem has."""
+    setting = parts.settings.get("dataset.answer_field")
+    if setting is not None and setting.value:
+        there = ", ".join(first.metadata) or "none"
+        near = difflib.get_close_matches(setting.value, first.metadata, n=1)
+        hint = f"Did you mean {near[0]!r}? " if near else ""
+        assert parts.dataset, "a run has a data set"
+        raise UserError(
+            f"no problem has a field {setting.value!r} with an answer",
+            where=parts.dataset.location,
+            fix=f"{hint}Besides the input, yours has {there}; name one ({named('answer_field')}).",
+        )
 
 
 def _say_what_is_not_graded(parts: Parts, missing: int, total: int, first: Index) -> None:

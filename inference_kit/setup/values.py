@@ -6,6 +6,7 @@ taken as it is, or refused.
 """
 
 import json
+import math
 import types
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Union, get_args, get_origin
@@ -43,6 +44,8 @@ def check_type(setting: Setting, value: Any) -> None:
     if Literal not in kinds and not any(_is_of_kind(value, kind) for kind in kinds):
         wanted = " or ".join(kind.__name__ for kind in kinds if kind is not type(None))
         raise UserError(f"{setting.name} must be {wanted}, got {value!r}", where=named(setting.name))
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{setting.name} must be a finite number, got {value!r}", where=named(setting.name))
 
 
 def read_boolean(text: str) -> bool:
@@ -101,11 +104,14 @@ def read_integer(text: str) -> int:
 
 
 def read_number(text: str) -> float:
-    """Read a number."""
+    """Read a finite number."""
     try:
-        return float(text)
+        number = float(text)
     except ValueError as error:
         raise ValueError(f"expected a number, got {text!r}") from error
+    if not math.isfinite(number):
+        raise ValueError(f"expected a finite number, got {text!r}")
+    return number
 
 
 def _is_of_kind(value: Any, kind: type) -> bool:

@@ -47,3 +47,14 @@ def test_a_value_of_another_type_is_refused_by_name(kind: Any, value: Any) -> No
 @pytest.mark.parametrize(("kind", "value"), [(int, 2), (float, 2), (bool, False), (str | None, None), (tuple, ["a"])])
 def test_a_value_of_its_type_is_taken(kind: Any, value: Any) -> None:
     check_type(setting(kind), value)
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-Infinity", "1e999"])
+def test_what_is_not_a_finite_number_is_refused(text: str) -> None:
+    """Issue 12: wherever a number is read, from a text or from a program."""
+    read = choose_reader(setting(float))
+    assert read
+    with pytest.raises(ValueError, match="a finite number"):
+        read(text)
+    with pytest.raises(UserError, match="a finite number"):
+        check_type(setting(float), float(text))
