@@ -94,16 +94,21 @@ def load_model(
         _check_complete(folder, report)
         if quantized:
             unify_dequantized(model, number_format)
-        if placement.device_map is None and not quantized and not tensor_parallel:
+        elif placement.device_map is None and not tensor_parallel:
             model.to(place)
     except (OSError, ValueError, ImportError, MemoryError, RuntimeError, SafetensorError, UnpicklingError) as error:
         raise _explain(error, weights.gguf or folder, place) from error
+    _say_loaded(weights, auto_class, model, report)
+    return model.eval()
+
+
+def _say_loaded(weights: Weights, auto_class: str, model: Any, report: Mapping[str, Any]) -> None:
+    """Say what was loaded, and which weights were left out."""
     if auto_class != "AutoModel":  # a model without a head has no place for the head's weights, as it should be
-        _warn_of_left_out(model, folder, report["unexpected_keys"])
+        _warn_of_left_out(model, weights.folder, report["unexpected_keys"])
     if weights.gguf:
         say_unpacked(weights.gguf, model)
     logger.info("{} is loaded: {}, {}", weights.name, model.device, model.dtype)
-    return model.eval()
 
 
 def _read_model(
