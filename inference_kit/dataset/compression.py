@@ -17,6 +17,8 @@ from inference_kit.errors import UserError
 PACKED = {".gz": "gzip", ".zst": "zstandard"}
 """What a suffix behind that of the format says."""
 
+_SKIPPED = 1 << 20
+
 
 def split_suffix(path: Path) -> tuple[str, str]:
     """Return the suffix of the format, and that of the packing or an empty text; both in lower case."""
@@ -56,3 +58,12 @@ def open_unpacked(path: Path) -> Iterator[BinaryIO]:
             where=str(path),
             fix="It may be torn: copy or fetch it again.",
         ) from error
+
+
+def skip(file: BinaryIO, count: int) -> None:
+    """Pass over bytes of what `open_unpacked` has opened; where it cannot jump, they are read."""
+    if file.seekable():
+        file.seek(count, 1)
+        return
+    while count > 0 and (data := file.read(min(count, _SKIPPED))):
+        count -= len(data)
