@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -41,8 +41,7 @@ from inference_kit.setup.opener import Opener
 from inference_kit.setup.parts import Parts
 from inference_kit.setup.registries import Registries
 from inference_kit.solver import Solver
-from inference_kit.store.call_folder import LoggedCall
-from inference_kit.store.call_log import CallLog
+from inference_kit.store.call_log import Cache
 from inference_kit.voting import VOTES
 
 Answer = tuple[str, dict[str, Any]]
@@ -179,7 +178,7 @@ class InferenceBase:
             model_name = name_model(self._source, parts)
         if own:
             own.separator = parts.engine.separator
-        call_log = _Cache(Path(options.cache_dir).expanduser(), secrets.token_hex(4)) if options.cache_dir else None
+        call_log = Cache(Path(options.cache_dir).expanduser(), secrets.token_hex(4)) if options.cache_dir else None
         solver = Solver(
             parts.engine,
             self._wrap_method(parts.method),
@@ -263,15 +262,6 @@ class InferenceBase:
                 yield piece
         finally:
             self._loop.run(close())
-
-
-class _Cache(CallLog):
-    """A call log in which everything found was paid for by an earlier call."""
-
-    def find(self, identity: str, key: str) -> LoggedCall | None:
-        """Return what was logged, as another run's."""
-        found = super().find(identity, key)
-        return replace(found, same_run=False) if found else None
 
 
 def _close(loop: LoopThread, solver: Solver, opener: Opener) -> None:
