@@ -27,6 +27,11 @@ SYNONYMS = {
     "num_return_sequences": "n",
     "cot_method": "method",
     "voting_method": "vote",
+    "input_path": "input",
+    "input_glob": "glob",
+    "output_path": "output",
+    "template_vars": "template_var",
+    "auto_extract_code": "strip_fences",
 }
 
 

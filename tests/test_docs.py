@@ -42,7 +42,7 @@ def registries() -> Registries:
 @pytest.fixture
 def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder from which the repository's data and examples are seen under their usual names."""
-    for name in ("benchmark", "configs", "examples"):
+    for name in ("benchmark", "configs", "data", "examples"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -26,13 +26,14 @@ COMMANDS = {
     "evaluate": "grade and vote stored results again; no model is loaded",
     "compare": "two result files of the same data set side by side",
     "grade": "grade lines of id, gold and response from any other program",
+    "transform": "rewrite a field of every record of JSON files with a model; resumes by itself",
     "cache": "what the call log of a work folder holds, and its cleaning",
     "list": "what is registered, with one line each",
     "chat": "talk to a model in the terminal",
     "doctor": "what this machine has, and the command that mends what is missing",
 }
 
-OWN_FLAGS = ("run", "chat")
+OWN_FLAGS = ("run", "chat", "transform")
 """Commands that read their words themselves, because their flags follow from the model and the method chosen."""
 
 RESULTS_ARE_FILES = ("run", "evaluate")
@@ -84,6 +85,13 @@ def _name_command(arguments: Sequence[str]) -> Sequence[str]:
 def console_script() -> NoReturn:
     """`inference-kit`: the same as `python main.py`, installed."""
     leave(importlib.import_module("main").main(sys.argv[1:]))
+
+
+def transform_script() -> NoReturn:
+    """`fabe-infer run`: the same as `python main.py transform`, installed."""
+    words = sys.argv[1:]
+    command = ["transform", *words[1:]] if words[:1] == ["run"] else ["transform", *(words or ["--help"])]
+    leave(importlib.import_module("main").main(command))
 
 
 def _dispatch(arguments: list[str], registries: Registries) -> int:

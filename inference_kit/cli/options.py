@@ -14,7 +14,7 @@ from inference_kit.config import SYNONYMS
 from inference_kit.errors import UserError, flag_of
 from inference_kit.registry import unknown
 from inference_kit.setup.options import Option
-from inference_kit.setup.values import FALSE, TRUE, read_boolean, read_object, read_stops
+from inference_kit.setup.values import FALSE, TRUE, read_boolean, read_object, read_pair, read_stops
 
 
 class Parser(argparse.ArgumentParser):
@@ -109,7 +109,7 @@ def add_options(parser: argparse.ArgumentParser, options: Sequence[Option], *, a
 def _choose_action(option: Option, agree: Collection[str]) -> Any:
     if option.read is read_stops:
         return _AddUp
-    if option.read is read_object:
+    if option.read in (read_object, read_pair):
         return _Merge
     return _Agree if option.flag in agree else "store"
 
@@ -151,14 +151,21 @@ def spell_flags(arguments: Sequence[str], options: Sequence[Option]) -> list[str
 
 
 def _spell_flag(name: str) -> str:
-    """Spell a flag with `-`, by its one name."""
+    """Spell a flag with `-`, by its one name, and one that switches off likewise."""
     plain = name.removeprefix("--").replace("-", "_")
+    switch = plain.removeprefix("no_")
+    if plain != switch and switch in SYNONYMS:
+        return flag_of(f"no_{SYNONYMS[switch]}")
     return flag_of(SYNONYMS.get(plain, plain))
 
 
 def _find_named_twice(arguments: Sequence[str]) -> set[str]:
-    """Find the flags that are given under two synonyms."""
-    names = {word.partition("=")[0].replace("_", "-") for word in arguments if word.startswith("--")}
+    """Find the flags that are given under two synonyms, switched on or off."""
+    names = {
+        word.partition("=")[0].replace("_", "-").replace("--no-", "--", 1)
+        for word in arguments
+        if word.startswith("--")
+    }
     flags = [_spell_flag(name) for name in names]
     return {flag for flag in flags if flags.count(flag) > 1}
 

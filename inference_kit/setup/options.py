@@ -22,6 +22,7 @@ from inference_kit.setup.values import (
     read_list,
     read_number,
     read_object,
+    read_pair,
     read_stops,
 )
 
@@ -67,7 +68,7 @@ class Option:
             return tuple(name for each in value for name in read_list(str(each)))
         if isinstance(value, list) and self.read is read_stops:
             return tuple(map(str, value))
-        if isinstance(value, dict) and self.read is read_object:
+        if isinstance(value, dict) and self.read in (read_object, read_pair):
             return value
         if isinstance(value, list) and self.name == "index":
             value = ",".join(map(str, value))
@@ -95,7 +96,7 @@ def list_run_options(record: type[RunOptions]) -> list[Option]:
         for each in fields(record)
     ]
     what = [option for option in own if option.group == WHAT]
-    return [*what, *_list_generation(), *(option for option in own if option.group != WHAT)]
+    return [*what, *list_generation(), *(option for option in own if option.group != WHAT)]
 
 
 def list_settings(owner: Callable[..., Any], group: str, part: str, *, prefix: str = "") -> list[Option]:
@@ -129,7 +130,8 @@ def show_value(value: Any) -> str:
     return text if text.isprintable() and text else repr(text)
 
 
-def _list_generation() -> list[Option]:
+def list_generation() -> list[Option]:
+    """List the generation settings, and the switch for a temperature."""
     readers: dict[type, Read] = {int: read_integer, float: read_number, tuple: read_stops, bool: read_boolean}
     library = GenerationConfig()
     found = [

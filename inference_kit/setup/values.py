@@ -95,6 +95,14 @@ def read_object(text: str) -> dict[str, Any]:
     return found
 
 
+def read_pair(text: str) -> dict[str, str]:
+    """Read `NAME=VALUE`."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise ValueError(f"expected NAME=VALUE (k=v), got {text!r}")
+    return {name.strip(): value}
+
+
 def read_integer(text: str) -> int:
     """Read an integer."""
     try:
