@@ -210,7 +210,9 @@ def test_a_wrong_key_of_the_reward_models_section_is_told_those_that_it_knows(
     """MAIN-07: without the prefix that they have as flags."""
     (home / "run.yaml").write_text("reward_model_args:\n  bta: 0.5\n")
     chosen = ["--model", "mine", "--dataset", "mine", "--reward-model", "likelihood", "--reward-model-path"]
-    with pytest.raises(UserError, match=r"reward_model_args 'bta'\. Did you mean 'beta'\? Known: beta, cache_bytes"):
+    with pytest.raises(
+        UserError, match=r"reward_model_args 'bta'\. Did you mean 'beta'\? Known: base_model, beta, cache_bytes"
+    ):
         Command("main.py run", "").choose(
             [*chosen, str(models["own"]), "--config", str(home / "run.yaml")], registries(home, models["own"]), Opener()
         )
