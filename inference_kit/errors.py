@@ -57,6 +57,10 @@ class NoRoom(EngineError):
     """A prompt leaves the model's context no room for a reply."""
 
 
+class PromptRefused(EngineError):
+    """A server's content filter refuses this prompt; it may answer others."""
+
+
 class RunStopped(Exception):
     """A limit of the whole run is reached; the message names it. Everything finished is kept.
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
 
-from inference_kit.errors import EngineError, NoRoom, RunStopped, UserError, named
+from inference_kit.errors import EngineError, NoRoom, PromptRefused, RunStopped, UserError, named
 
 MOST_UNANSWERED = 24
 """Problems that may fail for one reason while nothing was answered."""
@@ -94,7 +94,7 @@ class Failures:
         silence.reasons.setdefault(asker, "")
         try:
             yield
-        except (NoRoom, RunStopped):  # the one is about this prompt, the other about none
+        except (NoRoom, PromptRefused, RunStopped):  # about this prompt alone, or about none
             raise
         except Exception as error:
             if not silence.answered and (isinstance(error, EngineError) or not isinstance(error, UserError)):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from inference_kit.errors import EngineError, NoRoom, RunStopped, UserError
+from inference_kit.errors import EngineError, NoRoom, PromptRefused, RunStopped, UserError
 from inference_kit.failures import MOST_UNANSWERED, Failures, MaxFailures, generalize
 
 
@@ -80,3 +80,11 @@ def test_one_problem_counts_once() -> None:
 
 def test_a_reason_is_its_words_without_numbers() -> None:
     assert generalize("http://127.0.0.1:80: HTTP 500: req-7; tried 11 times in 4.2 s") == "HTTP tried times in s"
+
+
+@pytest.mark.parametrize("error", [NoRoom("too long"), PromptRefused("HTTP 400: filtered")])
+def test_what_is_wrong_with_prompts_alone_stops_nothing(error: EngineError) -> None:
+    failures = Failures(watches=True)
+    for _ in range(2 * MOST_UNANSWERED):
+        with pytest.raises(type(error)):
+            fail(failures, error)

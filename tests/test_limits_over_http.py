@@ -1,6 +1,7 @@
 """Limits of a whole run over a server: what waits for a place is not sent once a limit is spent."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -192,3 +193,23 @@ def test_a_run_in_which_something_was_answered_goes_on(server: MockServer, tmp_p
 
     server.fault = fail
     assert start(server, tmp_path, "--n", "1", n_problems=100) == 1
+
+
+@pytest.mark.parametrize("method", [(), ("--method", "beam_search", "--reward-model", "scored")])
+def test_prompts_that_a_content_filter_refuses_are_withheld_and_stop_nothing(
+    tmp_path: Path, method: tuple[str, ...]
+) -> None:
+    """Also where they are the first dozens, and nothing else was answered before."""
+
+    def refuse(_: web.Request, body: Body) -> web.Response | None:
+        if not body.get("messages") or re.search(r"question 3[0-3]", body["messages"][0]["content"]):
+            return None
+        error = {"message": "The prompt triggered the content management policy.", "code": "content_filter"}
+        return web.json_response({"error": error}, status=400)
+
+    with MockServer(fault=refuse, owned_by="vllm") as server:
+        assert start(server, tmp_path, "--concurrency", "1", "--n", "2", *method, n_problems=34) == 0
+    found = read_final(tmp_path)
+    assert found["metrics"]["withheld"] == 30
+    assert found["metrics"]["failed"] == 0
+    assert [bool(each["prediction"]) for each in found["results"]] == [False] * 30 + [True] * 4

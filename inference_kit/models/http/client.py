@@ -5,6 +5,7 @@ Promises: each completion is written with its own seed and counted once; what a 
 once; of a prompt that one request holds for several completions, the first of them has all the tokens.
 """
 
+import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from typing import Any, TypeVar, cast
 
 from loguru import logger
 
-from inference_kit.errors import EngineError, NoRoom, UserError
+from inference_kit.errors import EngineError, NoRoom, PromptRefused, UserError
 from inference_kit.flow import merge
 from inference_kit.models.http.bodies import LineReader
 from inference_kit.models.http.kinds import OTHER, Server, ServerKind, name_model_setting
@@ -40,6 +41,10 @@ Result = TypeVar("Result")
 Item = TypeVar("Item")
 MOST_ASKS = 6
 """How often a request asks for fewer tokens."""
+_NO_PROVIDER = re.compile(
+    r"no (?:endpoints?|providers?)\b.{0,40}\b(?:support|handle|match|policy|allow)", re.IGNORECASE
+)
+"""What a service says of a model that it serves, but not with these settings."""
 BYTES_OF_A_TOKEN, BYTES_OF_A_TOKEN_IN_DETAIL = 1 << 10, 1 << 13
 """What an answer may hold for each token asked for, on top of what every answer may."""
 
@@ -74,7 +79,7 @@ class CompletionClient:
         self._path = "/chat/completions" if api == "chat" else "/completions"
         self._own_fields = own_fields
         self._adaptation = Adaptation(session.base_url, own_fields)
-        self._counts_tokens = True
+        self._counts_tokens = self._answers_all = True
         self._trusted = api == "completions"
         self._stop_probe = StopProbe(session.base_url)
 
@@ -85,7 +90,10 @@ class CompletionClient:
         task = self._begin(server, prompt, config)
         ask = partial(self._write_whole, task)
         if config.branch_first:
-            ask = partial(self._write_branch, task, await self._ask_first_tokens(task))
+            try:
+                ask = partial(self._write_branch, task, await self._ask_first_tokens(task))
+            except PromptRefused as refusal:
+                ask = partial(self._write_nothing, refusal)
         async with aclosing(self._ask_in_batches(task, ask)) as answers:
             async for found in answers:
                 yield found
@@ -176,14 +184,18 @@ class CompletionClient:
         body = task.requests.build(task.prompt, task.config, seeds)
         body |= {"stream": True, "stream_options": {"include_usage": True}}
         begin = partial(EventReader, len(seeds), task.config)
-        async with aclosing(self._stream(task.requests, body, begin)) as items:
-            async for found in items:
-                if isinstance(found, Reply):
-                    reply = await self._check_reply(found, task, seeds)
-                    for place, completion in zip(places, reply.completions, strict=False):
-                        yield place, completion
-                else:
-                    yield places[found[0]], found[1]
+        try:
+            async with aclosing(self._stream(task.requests, body, begin)) as items:
+                async for found in items:
+                    if isinstance(found, Reply):
+                        reply = await self._check_reply(found, task, seeds)
+                        for place, completion in zip(places, reply.completions, strict=False):
+                            yield place, completion
+                    else:
+                        yield places[found[0]], found[1]
+        except PromptRefused as refusal:
+            async for item in self._write_nothing(refusal, places):
+                yield item
 
     async def _write_branch(
         self, task: _Task, first: FirstTokens, places: list[int]
@@ -219,8 +231,25 @@ class CompletionClient:
             """Read the answer to this request."""
             return read_reply(data, len(seeds), task.config)
 
-        reply = await self._post(task.requests, task.requests.build(task.prompt, task.config, seeds), read)
+        try:
+            reply = await self._post(task.requests, task.requests.build(task.prompt, task.config, seeds), read)
+        except PromptRefused as refusal:
+            return (self._withhold(refusal),) * len(seeds)
         return (await self._check_reply(reply, task, seeds)).completions
+
+    async def _write_nothing(
+        self, refusal: PromptRefused, places: list[int]
+    ) -> AsyncGenerator[tuple[int, Completion], None]:
+        """Write the completions at `places` of a prompt that the server refuses."""
+        for place in places:
+            yield place, self._withhold(refusal)
+
+    def _withhold(self, refusal: PromptRefused) -> Completion:
+        """Return the completion of a prompt that the server refuses; say once that there are such."""
+        if self._answers_all:
+            self._answers_all = False
+            logger.warning("{} withholds answers: {}", self._session.base_url, refusal.what)
+        return Completion("", "withheld", 0)
 
     async def _check_reply(self, reply: Reply, task: _Task, seeds: Sequence[int]) -> Reply:
         """Say once where tokens are not counted, and see whether the ends of steps are kept, which is counted too."""
@@ -277,6 +306,8 @@ class CompletionClient:
         Raises:
             UserError: where nothing can be left out.
         """
+        if isinstance(refusal, PromptRefused):
+            raise refusal
         adapted = self._adaptation.learn(asked.body, refusal)
         if adapted is not None:
             asked.body = adapted
@@ -312,6 +343,12 @@ class CompletionClient:
 
     def _explain(self, server: Server, refusal: Refused, room: Room | None) -> UserError:
         """Say how to mend a request that the server refuses."""
+        if refusal.status == 404 and _NO_PROVIDER.search(refusal.message):
+            fix = (
+                "Leave out what it names, allow it in the account's settings, or choose another model with "
+                f"{name_model_setting(self._session.setting)}."
+            )
+            return UserError(refusal.what, where=self._session.base_url, fix=fix)
         if refusal.status == 404:
             asked = f"It was asked for model {server.model!r} and serves {server.shown}"
             fix = f"{asked}; choose with {name_model_setting(self._session.setting)}."

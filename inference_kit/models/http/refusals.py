@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from inference_kit.errors import EngineError, UserError, named
+from inference_kit.errors import EngineError, PromptRefused, UserError, named
 from inference_kit.models.http.retries import LONGEST_THROTTLE_SECONDS
 from inference_kit.models.http.untrusted_json import shorten
 
@@ -61,11 +61,25 @@ _MEANINGS = {
     403: re.compile(r"permission|forbidden", re.IGNORECASE),
     404: re.compile(r"not.?found", re.IGNORECASE),
     429: re.compile(r"rate.?limit|resource.?exhausted|too.?many", re.IGNORECASE),
-    400: re.compile(r"invalid.?(?:request|argument|parameter)|bad.?request|context.?length", re.IGNORECASE),
+    400: re.compile(
+        r"invalid.?(?:request|argument|parameter|prompt)|bad.?request|context.?length|content.?filter|data.?inspection",
+        re.IGNORECASE,
+    ),
 }
 """What a code in words means as a status; the first that fits."""
 _PARTS_OF_AN_ERROR = frozenset({"code", "data", "detail", "msg", "request_id", "status", "success", "type"})
 """All that an answer holds which is an error though it does not call itself one."""
+_FILTERED = re.compile(
+    r"moderat|(?<!account )(?<!account has been )(?<!account was )flagged|content.?(?:management.?)?(?:polic|filter)"
+    r"|content exists risk|responsible.?ai|(?:usage|safety) polic|safety (?:system|filter|check|reason|guideline)"
+    r"|unsafe|inappropriate|harmful|high risk|prohibited.content|guardrail|data.?inspection|敏感|不安全|违规",
+    re.IGNORECASE,
+)
+_OF_A_FIELD = re.compile(
+    r"(?:unknown|unrecogni[sz]ed|unexpected|unsupported|invalid) (?:\w+ )?(?:param|field|argument|key|value)"
+    r"|not (?:permitted|supported)",
+    re.IGNORECASE,
+)
 _WAIT = re.compile(
     r"(?:again|retry|wait)\D{0,12}(?:(\d{1,4}) ?m(?:in\w*)?(?![a-z]) ?)?(?:(\d{1,9}(?:\.\d{1,9})?) ?(ms|s))?",
     re.IGNORECASE,
@@ -84,6 +98,10 @@ class Refused(EngineError):
     ) -> None:
         super().__init__(what, where=where, fix=fix)
         self.status, self.message, self.fields = status, message, fields
+
+
+class Filtered(Refused, PromptRefused):
+    """The server's content filter refuses the prompt."""
 
 
 class Denied(UserError):
@@ -144,8 +162,11 @@ class Refusal:
 
     @property
     def is_of_prompt(self) -> bool:
-        """Whether a ban is one of the prompt by moderation, and not of the key."""
-        return bool(re.search(r"moderat|flagged|content.?(?:policy|filter)|unsafe|safety", self.message, re.IGNORECASE))
+        """Whether it is the prompt that a content filter refuses, and not the key or a field of the request."""
+        if self.status not in (400, 403, 422, 451):
+            return False
+        said = f"{self.code} {self.kind} {self.message}"
+        return bool(_FILTERED.search(said)) and not _OF_A_FIELD.search(self.message)
 
     @property
     def is_of_model(self) -> bool:
@@ -194,13 +215,23 @@ def explain_wrong_address(refusal: Refusal, base_url: str, setting: str) -> User
     if refusal.status // 100 == 3:
         what = f"HTTP {refusal.status}: the server sends elsewhere, and a key is sent nowhere but where it is given"
         there = refusal.location or "the address that it sends to"
-        return UserError(what, where=base_url, fix=f"Give {named(setting)} {there}.")
+        fix = f"Give {named(setting)} {there}."
+        if there.rstrip("/") == base_url.rstrip("/"):
+            what = f"HTTP {refusal.status}: the server redirects a request to where it came from"
+            fix = "Look at the redirects of the server, or of the proxy before it."
+        return UserError(what, where=base_url, fix=fix)
     if refusal.status == 405:
         return UserError(str(refusal), where=base_url, fix=f"The address of {named(setting)} usually ends in /v1.")
     if base_url.startswith("http://") and "HTTPS port" in refusal.message:
         fix = f"Its address is {base_url.replace('http://', 'https://', 1)}."
         return UserError(str(refusal), where=base_url, fix=fix)
     return None
+
+
+def explain_web_page(base_url: str, setting: str) -> UserError:
+    """Build the error for an address whose answers are pages for people, such as that of a login."""
+    fix = f"The address of {named(setting)} usually ends in /v1; or somebody on the way wants a login first."
+    return UserError("a web page came in the place of an answer", where=base_url, fix=fix)
 
 
 @dataclass(slots=True)

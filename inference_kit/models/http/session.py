@@ -11,6 +11,7 @@ import asyncio
 import json
 import os
 import random
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -28,16 +29,18 @@ from inference_kit.models.http.pacing.rate_limit import RateLimit
 from inference_kit.models.http.refusals import (
     RETRIED,
     Denied,
+    Filtered,
     Refusal,
     Refused,
     Unreachable,
     explain_spent,
+    explain_web_page,
     explain_wrong_address,
     is_error,
     read_refusal,
 )
 from inference_kit.models.http.retries import LONGEST_THROTTLE_SECONDS, TIMEOUT_WEIGHT, Failure, NoConnection, Retries
-from inference_kit.models.http.untrusted_json import ErrorAnswer, Malformed, parse_json, shorten
+from inference_kit.models.http.untrusted_json import ErrorAnswer, Malformed, WebPage, parse_json, shorten
 from inference_kit.registry import Above
 
 if TYPE_CHECKING:
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 Item = TypeVar("Item")
 
+HEADER_OF_A_KEY = re.compile("auth|key|token|secret", re.IGNORECASE)
 MOST_BYTES = 1 << 24
 """What an answer may hold where nothing else is said."""
 CONNECT_SECONDS = 5.0
@@ -126,7 +130,8 @@ class HttpSession:
         self._given_key = key
         self._settings = server
         self._connections: _Connections | None = None
-        self._is_gone = False
+        self._is_gone = self._has_answered = False
+        self._moved: dict[str, str] = {}
         self._jitter = random.Random()
 
     async def get(self, path: str, read: Callable[[Any], Result]) -> Result:
@@ -196,7 +201,7 @@ class HttpSession:
             except Failure as error:
                 failure = error
             else:
-                self._is_gone = False
+                self._is_gone, self._has_answered = False, True
                 return
             if shown:
                 raise self._explain(failure, "tried once") from failure
@@ -232,7 +237,7 @@ class HttpSession:
             except Failure as error:
                 failure = error
             else:
-                self._is_gone = False
+                self._is_gone, self._has_answered = False, True
                 return found
             await self._wait(failure, retries)
 
@@ -261,11 +266,12 @@ class HttpSession:
         ticket = await connections.rate_limit.acquire()
         try:
             await _check_budget()
+            place = self._moved.get(path, path) if self._moved else path
             async with connections.client.request(
-                method, self.base_url + path + self._query, data=data, allow_redirects=False
+                method, self.base_url + place + self._query, data=data, allow_redirects=False
             ) as response:
                 if response.status // 100 != 2:
-                    await self._raise_refusal(response, connections.rate_limit, ticket)
+                    await self._raise_refusal(response, path, connections.rate_limit, ticket)
                 yield response
                 connections.rate_limit.increase()
         except aiohttp.ClientSSLError as error:
@@ -283,17 +289,31 @@ class HttpSession:
         finally:
             connections.rate_limit.release()
 
-    async def _raise_refusal(self, response: "ClientResponse", rate_limit: RateLimit, ticket: int) -> NoReturn:
+    async def _raise_refusal(
+        self, response: "ClientResponse", path: str, rate_limit: RateLimit, ticket: int
+    ) -> NoReturn:
         """Raise what an answer other than success means."""
         content = (await read_body(response, MOST_BYTES, cut=True)).decode("utf-8", "replace")
         refusal = read_refusal(response.status, response.headers, content, hide=self._hide_key)
         if refusal.location:
-            path = response.url.path_qs.removeprefix(urlsplit(self.base_url).path)
-            there = urljoin(str(response.url), refusal.location).removesuffix(path)
-            refusal = replace(refusal, location=there)
+            there = urljoin(str(response.url), refusal.location)
+            self._follow_slash(str(response.url), there, path)
+            refusal = replace(refusal, location=there.partition("?")[0].rstrip("/").removesuffix(path))
         if refusal.status in (429, 503):
             rate_limit.decrease(ticket)
         self._raise_for(refusal)
+
+    def _follow_slash(self, here: str, there: str, path: str) -> None:
+        """Ask for `path` from now on where the server redirects it to: only where that differs by a slash at its end.
+
+        Raises:
+            Failure: where it is to be asked for there.
+        """
+        base, asked, wanted = (url.partition("?")[0] for url in (self.base_url, here, there))
+        if asked != wanted and asked.rstrip("/") == wanted.rstrip("/") and wanted.startswith(base):
+            moved = wanted.removeprefix(base)
+            if self._moved.setdefault(path, moved) == moved:
+                raise Failure("the server redirects in a circle", weight=0)
 
     def _raise_for(self, refusal: Refusal) -> NoReturn:
         """Raise what a refusal means."""
@@ -310,7 +330,8 @@ class HttpSession:
             raise self._explain_key(refusal)
         if error := explain_wrong_address(refusal, self.base_url, self.setting):
             raise error
-        raise Refused(
+        kind = Filtered if refusal.is_of_prompt else Refused
+        raise kind(
             str(refusal),
             where=self.base_url,
             fix="",
@@ -332,7 +353,9 @@ class HttpSession:
     def _explain_key(self, refusal: Refusal) -> UserError:
         """Build the error for a key that the server does not take."""
         key, fix = "the key given", "Give the right key."
-        if not self._given_key:
+        if header := next((name for name in self._headers if HEADER_OF_A_KEY.search(name)), ""):
+            key, fix = f"the key in the header {header}", f"Give {named('header')} the right one."
+        elif not self._given_key:
             key = f"the key in ${self.key_env}" if self._read_key() else f"no key: ${self.key_env} is empty"
             fix = f"Put the right key into ${self.key_env}."
         what = f"{refusal} ({key})"
@@ -355,6 +378,8 @@ class HttpSession:
                 self._check_error(error.answer)
             except Failure as failure:
                 return failure
+        if isinstance(error, WebPage) and not self._has_answered:
+            raise explain_web_page(self.base_url, self.setting) from error
         return Failure(f"its answer is malformed: {self._hide_key(str(error))}")
 
     def _hide_key(self, text: str) -> str:

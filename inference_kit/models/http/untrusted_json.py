@@ -12,6 +12,8 @@ from typing import Any
 LARGEST_COUNT = 2**53
 """Beyond it JSON numbers of other languages are not exact."""
 
+_PAGE = re.compile(r"\s*(?:<\?xml[^>]{0,80}>\s*)?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+
 
 class Malformed(Exception):
     """An answer that is not what the protocol says; it is asked for again."""
@@ -25,6 +27,10 @@ class ErrorAnswer(Malformed):
         self.answer = answer
 
 
+class WebPage(Malformed):
+    """A page for people in the place of an answer."""
+
+
 def parse_json(content: bytes | str) -> Any:
     """Parse JSON that is not trusted."""
     try:
@@ -33,7 +39,8 @@ def parse_json(content: bytes | str) -> Any:
         return parse_json(content.decode("latin-1") if isinstance(content, bytes) else "")
     except (ValueError, RecursionError) as error:
         text = content if isinstance(content, str) else content[:400].decode("utf-8", "replace")
-        raise Malformed(f"no JSON in {shorten(text, 80)!r}") from error
+        kind = WebPage if _PAGE.match(text[:400]) else Malformed
+        raise kind(f"no JSON in {shorten(text, 80)!r}") from error
 
 
 def as_object(value: Any, what: str) -> Mapping[str, Any]:

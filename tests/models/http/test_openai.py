@@ -512,6 +512,51 @@ def test_a_service_that_does_not_serve_the_model_says_what_it_does() -> None:
     assert len(server.bodies()) == 1
 
 
+@pytest.mark.parametrize(
+    ("said", "helps"),
+    [
+        ("No endpoints found for some/model.", "was asked for model 'mock' and serves"),
+        ("No endpoints found that can handle the requested parameters.", "Leave out what it names"),
+        ("No endpoints found matching your data policy.", "Leave out what it names"),
+    ],
+)
+def test_a_service_without_a_provider_for_the_model_says_what_it_lacks(said: str, helps: str) -> None:
+    def refuse(_: web.Request, body: dict[str, Any]) -> web.Response | None:
+        return web.json_response({"error": {"message": said, "code": 404}}, status=404) if body else None
+
+    with MockServer(fault=refuse) as server, pytest.raises(UserError, match=helps) as told:
+        write(OpenAI(server.url), prompt())
+    assert not isinstance(told.value, EngineError)
+    assert said.rstrip(".") in str(told.value)
+    assert len(server.bodies()) == 1
+
+
+def refuse_by_filter(_: web.Request, body: dict[str, Any]) -> web.Response | None:
+    """Azure's refusal of a prompt."""
+    error = {
+        "message": "The response was filtered due to the prompt triggering Azure OpenAI's content management policy.",
+        "param": "prompt",
+        "code": "content_filter",
+        "status": 400,
+        "innererror": {"code": "ResponsibleAIPolicyViolation"},
+    }
+    return web.json_response({"error": error}, status=400) if body else None
+
+
+@pytest.mark.parametrize("config", [CONFIG, replace(CONFIG, token_details=True), replace(CONFIG, branch_first=True)])
+def test_a_prompt_that_a_content_filter_refuses_is_withheld(config: GenerationConfig) -> None:
+    with MockServer(fault=refuse_by_filter, owned_by="vllm") as server:
+        found = write(OpenAI(server.url), prompt(3), config)
+    assert found == dict.fromkeys(range(3), Completion("", "withheld", 0))
+    assert len(server.bodies()) == 1
+
+
+def test_a_stream_of_a_prompt_that_a_content_filter_refuses_is_withheld() -> None:
+    with MockServer(fault=refuse_by_filter) as server:
+        streamed = stream_and_close(OpenAI(server.url), prompt(2), CONFIG)
+    assert streamed.completions == [Completion("", "withheld", 0)] * 2
+
+
 def test_a_partial_answer_is_never_sent_to_a_server_that_would_begin_anew() -> None:
     with MockServer(owned_by="llamacpp") as server, pytest.raises(EngineError, match="partial answer"):
         write(OpenAI(server.url), prompt(prefix="Well, "))

@@ -267,3 +267,40 @@ def test_an_answer_is_no_error(answer: Any) -> None:
 )
 def test_a_wrong_key_is_seen_whatever_the_status(status: int, message: str, wrong: bool) -> None:
     assert read_refusal(status, {}, json.dumps({"error": {"message": message}})).is_of_key == wrong
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "code"),
+    [
+        (
+            400,
+            "The response was filtered due to the prompt triggering Azure's content management policy.",
+            "content_filter",
+        ),
+        (400, "Input data may contain inappropriate content.", "data_inspection_failed"),
+        (400, "Content Exists Risk", "invalid_request_error"),
+        (400, "Invalid prompt: your prompt was flagged as potentially violating our usage policy.", "invalid_prompt"),
+        (400, "Your request was rejected as a result of our safety system.", "content_policy_violation"),
+        (403, "openai/x requires moderation. Your input was flagged for violence.", ""),
+        (400, "系统检测到输入或生成内容可能包含不安全或敏感内容", "1301"),
+    ],
+)
+def test_a_prompt_that_a_content_filter_refuses_is_known(status: int, message: str, code: str) -> None:
+    refusal = read(status, message, code)
+    assert refusal.is_of_prompt
+    assert not (refusal.is_of_key or refusal.is_spent or refusal.is_of_model)
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (400, "Unknown parameter: 'content_filter'."),
+        (400, "safety_settings: Extra inputs are not permitted"),
+        (400, "Unrecognized request argument supplied: safe_prompt"),
+        (403, "Your account has been flagged for potential abuse"),
+        (401, "Your key was flagged"),
+        (500, "the content filter is down"),
+    ],
+)
+def test_what_only_names_a_filter_is_not_about_the_prompt(status: int, message: str) -> None:
+    assert not read(status, message, "").is_of_prompt

@@ -64,7 +64,7 @@ def models(session: HttpSession) -> Coroutine[Any, Any, Any]:
         lambda: "reset",
         lambda: "cut",
         lambda: "half",
-        lambda: web.Response(text="<html>busy</html>", content_type="text/html"),
+        lambda: web.Response(text="<b>busy</b>", content_type="text/html"),
     ],
     ids=["500", "503", "429", "reset", "cut off", "half of the JSON", "HTML"],
 )
@@ -100,7 +100,7 @@ def test_a_wrong_key_stops_at_once_and_is_not_shown(monkeypatch: pytest.MonkeyPa
 def test_a_key_that_comes_back_in_an_answer_is_not_shown(kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the text was cut in the middle of it."""
     monkeypatch.setenv("TEST_KEY", "sk-" + "secret" * 20)
-    page = f"<html>you sent{' ' * 40}{'sk-' + 'secret' * 20}"[: 54 + kept]
+    page = f"<dear>you sent{' ' * 40}{'sk-' + 'secret' * 20}"[: 54 + kept]
 
     async def ask(session: HttpSession) -> None:
         with pytest.raises(EngineError) as failed:
@@ -222,6 +222,80 @@ def test_a_server_that_redirects_is_not_followed() -> None:
     there = web.Response(status=307, headers={"Location": "http://example.org/"})
     with MockServer(fault=lambda *_: there) as server, pytest.raises(UserError, match="HTTP 307"):
         run(models, server.url)
+
+
+PAGE = "\n<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>Who are you?</body></html>"
+
+
+def test_a_web_page_in_the_place_of_the_first_answer_is_no_server_of_this_protocol() -> None:
+    with MockServer(fault=lambda *_: web.Response(text=PAGE, content_type="text/html")) as server:
+        with pytest.raises(UserError, match="a web page came") as told:
+            run(models, server.url)
+        assert len(server.asked) == 1
+    assert not isinstance(told.value, EngineError)
+
+
+def test_a_web_page_after_an_answer_may_pass() -> None:
+    n_asked = [0]
+
+    def fault(*_: object) -> web.Response | None:
+        n_asked[0] += 1
+        return web.Response(text=PAGE, content_type="text/html") if n_asked[0] == 2 else None
+
+    async def twice(session: HttpSession) -> Any:
+        await models(session)
+        return await models(session)
+
+    with MockServer(fault=fault) as server:
+        assert run(twice, server.url)[0]["id"] == "mock"
+
+
+@pytest.mark.parametrize("status", [301, 307, 308])
+def test_a_redirect_to_the_same_place_with_a_slash_is_followed_with_what_was_posted(status: int) -> None:
+    def slash(request: web.Request, body: Body) -> web.Response:
+        if not request.path.endswith("/"):
+            return web.Response(status=status, headers={"Location": f"{request.path}/?{request.query_string}"})
+        return web.json_response({"got": body, "query": request.query_string, "by": request.method})
+
+    async def post(session: HttpSession) -> Any:
+        await session.post("/echo", {"n": 1}, lambda data: data)
+        return await session.post("/echo", {"n": 2}, lambda data: data)
+
+    async def ask(session: HttpSession) -> Any:
+        session = HttpSession(session.base_url, server=ServerSettings(max_retries=0, retry_seconds=0.001), query="v=3")
+        try:
+            return await post(session)
+        finally:
+            await session.close()
+
+    with MockServer(fault=slash) as server:
+        assert run(ask, server.url) == {"got": {"n": 2}, "query": "v=3", "by": "POST"}
+    assert len(server.asked) == 3
+
+
+def test_a_redirect_in_a_circle_is_not_followed_for_ever() -> None:
+    def turn(request: web.Request, _: Body) -> web.Response:
+        path = request.path
+        return web.Response(status=308, headers={"Location": path.rstrip("/") if path.endswith("/") else path + "/"})
+
+    with MockServer(fault=turn) as server, pytest.raises(UserError, match="to where it came from"):
+        run(models, server.url)
+    assert len(server.asked) == 2
+
+
+def test_a_key_in_a_header_is_named_as_such() -> None:
+    async def ask(session: HttpSession) -> Any:
+        other = HttpSession(session.base_url, key_env="TEST_KEY", headers={"X-Api-Key": "abc-secret-1"})
+        try:
+            return await models(other)
+        finally:
+            await other.close()
+
+    said = web.json_response({"error": "wrong"}, status=401)
+    with MockServer(fault=lambda *_: said) as server, pytest.raises(UserError, match="X-Api-Key") as told:
+        run(ask, server.url)
+    assert "is empty" not in str(told.value)
+    assert "--header" in str(told.value)
 
 
 def test_terminal_codes_of_a_server_are_not_printed() -> None:

@@ -42,7 +42,11 @@ _LENGTH = (
     r"|exceed.{0,40}(?:tokens|context)|length of the (?:messages|prompt|input)"
 )
 _DIFFERENCE = rf"> {_NUMBER} - {_NUMBER}"
-_OF_THE_REPLY = r"max_(?:completion_|new_|output_)?tokens|(?:completion|output|generated) tokens"
+_OF_THE_REPLY = (
+    r"max_(?:completion_|new_|output_)?tokens|(?:completion|output|generated) tokens"
+    r"|maximum tokens (?:value|(?:you )?requested|for the (?:reply|response|output))|requested maximum tokens"
+)
+_BELOW = rf"(?:lower|less|smaller|fewer) than {_NUMBER}|below {_NUMBER}"
 _BOUND = r"at least|or more|more than|over|≥|>="
 
 
@@ -106,6 +110,8 @@ def _read_cap(message: str, asked: int) -> Room | None:
     """Read how many tokens a reply may have, whatever the prompt, from a text that speaks of replies only."""
     if not re.search(_OF_THE_REPLY, message, re.IGNORECASE):
         return None
+    if found := re.search(_BELOW, message, re.IGNORECASE):
+        return Room(_read(found[1] or found[2]) - 1)
     smaller = [number for each in re.findall(_NUMBER, message) if 1 < (number := _read(each)) < asked]
     return Room(max(smaller)) if smaller else None
 

@@ -6,6 +6,18 @@ from inference_kit.models.http.wording.room import read_room, speaks_of_length
 
 SAID = [
     (
+        "The maximum tokens you requested exceeds the model limit of 4096. Try again with a maximum tokens value that "
+        "is lower than 4096.",
+        8192,
+        4095,
+    ),
+    (
+        "The maximum tokens you requested exceeds the model limit of 4096. Try again with a maximum tokens value that "
+        "is lower than 4096.",
+        4096,
+        4095,
+    ),
+    (
         "'max_tokens' is too large. This model's maximum context length is 50 tokens: it has 45 input tokens",
         64,
         5,
