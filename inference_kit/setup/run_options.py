@@ -43,7 +43,7 @@ class RunOptions:
 
     Args:
         model: a registered model, an engine's name, a folder or a hub id
-        model_path: weights folder or hub id
+        model_path: weights folder, GGUF file, hub id or address
         reward_model: a registered reward model, or none
         reward_model_path: weights folder or hub id
         dataset: a registered data set

@@ -16,7 +16,7 @@ from loguru import logger
 from inference_kit.errors import UserError, first_line, named
 from inference_kit.models.local.attention import check_flash, choose_attention
 from inference_kit.models.local.devices import Placement, choose_device, choose_dtype, is_out_of_memory
-from inference_kit.models.local.gguf import build_gguf_setting, say_unpacked
+from inference_kit.models.local.gguf import SUFFIX, build_gguf_setting, say_unpacked
 from inference_kit.models.local.quantization import build_quantization_setting, check_quantization, unify_dequantized
 from inference_kit.models.local.weights import Weights
 
@@ -40,7 +40,7 @@ def load_tokenizer(weights: Weights, *, trust_remote_code: bool = False) -> Any:
     except Exception as error:  # readers of damaged files end in any class, and `tokenizers` in this one
         reason = first_line(error) if isinstance(error, (OSError, ValueError, ImportError)) else repr(error)
         raise UserError(
-            f"the tokenizer does not load: {reason}", where=str(folder), fix="Fetch the model again."
+            f"the tokenizer does not load: {reason}", where=str(weights.gguf or folder), fix="Fetch the model again."
         ) from error
     # Lengths are checked against the model, with an error instead of a warning.
     tokenizer.model_max_length = sys.maxsize
@@ -212,4 +212,6 @@ def _explain_not_loaded(folder: Path, error: Exception) -> UserError:
                 where=str(path),
                 fix="Fetch it again.",
             )
-    return UserError(f"the weights do not load: {first_line(error)}", where=str(folder))
+    packed = "Fetch it again; what transformers does not know runs on llama.cpp's server, by its address."
+    fix = packed if folder.suffix == SUFFIX else ""
+    return UserError(f"the weights do not load: {first_line(error)}", where=str(folder), fix=fix)

@@ -13,6 +13,7 @@ from inference_kit.errors import UserError
 from inference_kit.models.auto import choose_engine
 from inference_kit.models.decode.huggingface import HuggingFace
 from inference_kit.models.local import gguf
+from inference_kit.models.local.loading import load_model
 from inference_kit.models.local.weights import Weights
 from inference_kit.models.vllm.engine import VLLM
 from inference_kit.records import GenerationConfig, Message, Prompt
@@ -204,6 +205,17 @@ def test_a_file_that_is_cut_off_is_named(end: int, tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:end])
     with pytest.raises(UserError, match=r"cut\.gguf: this GGUF file is damaged"):
         _ = Weights(str(file)).config
+
+
+@needs_package
+def test_what_the_reader_does_not_know_is_one_line(model_folder: Callable[[str], Path], tmp_path: Path) -> None:
+    """An architecture of the future, and weights that end too early."""
+    file = write_model(model_folder("llama"), tmp_path / "tiny.gguf")
+    whole = file.read_bytes()
+    for content, said in ((whole.replace(b"llama", b"lllmm"), "architecture lllmm"), (whole[:-20000], "reshape")):
+        file.write_bytes(content)
+        with pytest.raises(UserError, match=rf"tiny\.gguf: the weights do not load: .*{said}.*llama\.cpp's server"):
+            load_model(Weights(str(file)), "AutoModelForCausalLM")
 
 
 def test_a_length_beyond_all_memory_is_damage(tmp_path: Path) -> None:
