@@ -45,6 +45,7 @@ RANGE = re.compile(r"[-−–]\d+(?!\d*(?:\.\d+)?(?:[A-Za-z](?![A-Za-z])|\s?[\^�
 BEFORE_INDEX = re.compile(r"[A-Za-z_]")
 """A number right behind these is an index or part of a name: `a_1`, `x2`, `step1`."""
 
+JOINS_WORD = re.compile(r"\s?[+*×·]\s?[A-Za-z]{2,}(?![(\[^_])")
 OPERATES = re.compile(r"\s?[\^²³(_=+*/<>≤≥√-]")
 FINAL_SIGNS = re.compile(r"(?<![\\.\s,;])[\s,;.]{1,9}$")
 AT_START = "=<>≤≥≠≈+*^×·÷|∪∩∈∖:/,，;!"
@@ -179,6 +180,8 @@ def _build_item(text: str, run: list[re.Match[str]]) -> Item | None:
     if goes_on:
         run = run[max((place + 1 for place, token in enumerate(run) if token.group() == "="), default=0) :]
     start, end = run[0].start(), run[-1].end()
+    if JOINS_WORD.match(text, end):  # half of a calculation with words, as in "10 + John's age"
+        return None
     is_plain = all(token.lastgroup in ("number", "currency") or token.group() in "-−–%" for token in run)
     if is_plain or (_holds_value(run) and end - start <= LONGEST and _is_mathematics(text[start:end])):
         return Item(start, end, text[start:end].strip())

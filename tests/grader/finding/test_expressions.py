@@ -48,6 +48,7 @@ def test_each_piece_is_found_whole(text: str, items: list[str]) -> None:
         ("(see 3)", ["3"]),
         ("he has 5 (or 6", ["5", "6"]),
         ("is = 72", ["72"]),
+        ("Peter is 10+John's age", []),
         ("Άρα έμειναν μήλα", []),
     ],
 )
