@@ -117,8 +117,8 @@ def test_the_summary_tells_what_a_run_costs_where_tokens_have_a_price(
     ("flag", "value", "said"),
     [
         ("--max-seconds", "-1", "max_seconds must be above 0, got -1.0"),
-        ("--max-seconds", "nan", "max_seconds must be a finite number, got nan"),
-        ("--max-cost", "inf", "max_cost must be a finite number, got inf"),
+        ("--max-seconds", "nan", "expected a finite number, got 'nan'. See main.py run --help."),
+        ("--max-cost", "inf", "expected a finite number, got 'inf'. See main.py run --help."),
         ("--max-cost", "0", "max_cost must be above 0, got 0.0"),
     ],
 )

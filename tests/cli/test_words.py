@@ -266,7 +266,7 @@ def test_help_is_shown_for_a_request_that_would_be_refused(home: Path, capsys: p
         ("dataset: {a: 1}", "dataset takes one value, not a mapping"),
         ("generation:\n- temperature: 1", "generation must hold settings"),
         ("temperature: .inf", "temperature: expected a number, got '.inf'"),
-        ("model: mine\ntemperature: inf", "expected a finite number, got"),
+        ("temperature: inf\nmodel: mine", "expected a finite number, got"),
         ("system: Answer: yes", "in quotes"),
     ],
 )
