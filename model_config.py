@@ -16,9 +16,11 @@ from inference_kit.reward_models import (
     MathShepherd,
     Oracle,
     QwenPRM,
+    QwenRM,
     RLHFlowPRM,
     SequenceORM,
     SkyworkPRM,
+    VersaPRM,
 )
 
 bundled = Path(inference_kit.__file__).parent / "bundled"
@@ -50,6 +52,11 @@ reward_model_groups = {
     "skywork-prm-7b": partial(SkyworkPRM, "Skywork/Skywork-o1-Open-PRM-Qwen-2.5-7B"),
     "qwen2.5-math-prm-7b": partial(QwenPRM, "Qwen/Qwen2.5-Math-PRM-7B"),
     "qwen2.5-math-prm800k-7b": partial(QwenPRM, "Qwen/Qwen2.5-Math-7B-PRM800K"),
+    "qwen2.5-math-rm-72b": partial(QwenRM, "Qwen/Qwen2.5-Math-RM-72B"),
+    "reasonflux-prm-1.5b": partial(QwenPRM, "Gen-Verse/ReasonFlux-PRM-1.5B", system=""),
+    "reasonflux-prm-7b": partial(QwenPRM, "Gen-Verse/ReasonFlux-PRM-7B", system=""),
+    "versa-prm": partial(VersaPRM, "UW-Madison-Lee-Lab/VersaPRM"),
+    "llama-prm800k": partial(VersaPRM, "UW-Madison-Lee-Lab/Llama-PRM800K"),
     "eurus-prm": partial(ImplicitPRM, "PRIME-RL/EurusPRM-Stage2", reference_path="Qwen/Qwen2.5-Math-7B-Instruct"),
     "skywork-reward-0.6b": partial(SequenceORM, "Skywork/Skywork-Reward-V2-Qwen3-0.6B"),
     "skywork-reward-8b": partial(SequenceORM, "Skywork/Skywork-Reward-V2-Llama-3.1-8B"),

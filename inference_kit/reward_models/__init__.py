@@ -9,10 +9,12 @@ from inference_kit.reward_models.formats.implicit_prm import ImplicitPRM
 from inference_kit.reward_models.formats.likelihood import Likelihood
 from inference_kit.reward_models.formats.math_shepherd import MathShepherd
 from inference_kit.reward_models.formats.qwen_prm import QwenPRM
+from inference_kit.reward_models.formats.qwen_rm import QwenRM
 from inference_kit.reward_models.formats.rlhflow_prm import RLHFlowPRM
 from inference_kit.reward_models.formats.sequence_orm import SequenceORM
 from inference_kit.reward_models.formats.skywork_prm import SkyworkPRM
 from inference_kit.reward_models.formats.token_prm import TokenPRM
+from inference_kit.reward_models.formats.versa_prm import VersaPRM
 from inference_kit.reward_models.judges.judge import Judge
 from inference_kit.reward_models.rules.oracle import Oracle
 from inference_kit.reward_models.rules.rule import Rule
@@ -29,12 +31,14 @@ __all__ = [
     "MathShepherd",
     "Oracle",
     "QwenPRM",
+    "QwenRM",
     "RLHFlowPRM",
     "RewardModel",
     "Rule",
     "SequenceORM",
     "SkyworkPRM",
     "TokenPRM",
+    "VersaPRM",
     "VllmHTTP",
     "VllmPooling",
 ]
@@ -47,11 +51,13 @@ REWARD_MODELS: dict[str, type[RewardModel]] = {
     "math_shepherd": MathShepherd,
     "oracle": Oracle,
     "qwen_prm": QwenPRM,
+    "qwen_rm": QwenRM,
     "rlhflow_prm": RLHFlowPRM,
     "rule": Rule,
     "sequence_orm": SequenceORM,
     "skywork_prm": SkyworkPRM,
     "token_prm": TokenPRM,
+    "versa_prm": VersaPRM,
     "vllm_http": VllmHTTP,
     "vllm_pooling": VllmPooling,
 }

@@ -5,7 +5,6 @@ Source: Cobbe et al. 2021, "Training verifiers to solve math word problems", arX
 2025, "Skywork-Reward-V2", arXiv:2507.01352 (the chat of question and solution, and a head of one label).
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +14,11 @@ from inference_kit.records import Problem
 from inference_kit.registry import flatten_settings
 from inference_kit.reward_models.local.encoded_text import EncodedText
 from inference_kit.reward_models.local.forward import BatchedForward, Row
+from inference_kit.reward_models.local.readout import squash
 from inference_kit.reward_models.local.transformer import TransformerRewardModel
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-TAIL = 16.0
-"""The logit from which on scores come near 1 more slowly than the sigmoid does."""
 
 
 class SequenceORM(TransformerRewardModel):
@@ -92,15 +89,3 @@ def _classify(model: Any, inputs: Mapping[str, Any], rows: Sequence[Row]) -> lis
     logits: Tensor = model(input_ids=tokens, attention_mask=inputs["attention_mask"]).logits.float()
     model.config.get_text_config().pad_token_id = own
     return [[squash(row)] for row in logits.tolist()]
-
-
-def squash(row: Sequence[float]) -> float:
-    """Turn a text's logits into its score in [0, 1]: the sigmoid of one, or the share of the second of two.
-
-    Published heads say 20 and 30, for which a sigmoid is 1 as far as numbers go. So beyond `TAIL` the distance to 1
-    falls as 1 / x and no longer as exp(-x): d(x) = d(TAIL) / (1 + x - TAIL), within 2e-7 of the sigmoid.
-    """
-    logit = row[0] if len(row) == 1 else row[1] - row[0]
-    if logit <= TAIL:
-        return math.exp(logit) / (1 + math.exp(logit))
-    return 1 - 1 / (1 + math.exp(TAIL)) / (1 + logit - TAIL)

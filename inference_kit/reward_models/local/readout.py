@@ -4,6 +4,7 @@ Why: formats differ in this and in the text they show; the passes are the same.
 Promises: computed in float32, sums of log-probabilities in float64.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,9 @@ from inference_kit.reward_models.local.forward import BatchedForward, Readout, R
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+TAIL = 16.0
+"""The logit from which on scores come near 1 more slowly than the sigmoid does."""
 
 
 def read_probabilities(to_probabilities: "Callable[[Tensor], Tensor]", *, keeps_logits: bool) -> Readout:
@@ -73,3 +77,15 @@ def build_logprob_forward(model: Any, cache_bytes: int) -> BatchedForward:
     """Build the forward passes whose raw scores are sums of log-probabilities between positions."""
     vocabulary = model.config.get_text_config().vocab_size
     return BatchedForward(model, sum_logprobs, outputs=vocabulary, cache_bytes=cache_bytes)
+
+
+def squash(row: Sequence[float]) -> float:
+    """Turn a text's logits into its score in [0, 1]: the sigmoid of one, or the share of the second of two.
+
+    Published heads say 20 and 30, for which a sigmoid is 1 as far as numbers go. So beyond `TAIL` the distance to 1
+    falls as 1 / x and no longer as exp(-x): d(x) = d(TAIL) / (1 + x - TAIL), within 2e-7 of the sigmoid.
+    """
+    logit = row[0] if len(row) == 1 else row[1] - row[0]
+    if logit <= TAIL:
+        return math.exp(logit) / (1 + math.exp(logit))
+    return 1 - 1 / (1 + math.exp(TAIL)) / (1 + logit - TAIL)

@@ -36,7 +36,12 @@ HEAD_OF_TASK = {
 """How the name of an architecture ends with the head that an adapter was trained for, by peft's name of the task."""
 SAVED_HEAD = r"base_model\.model\.(?:score|classifier)\.(?:\w+\.)*weight"
 """The weights of a head that an adapter brings."""
-FORMAT_OF_HEAD = {"ForTokenClassification": "token_prm", "ForSequenceClassification": "sequence_orm"}
+FORMAT_OF_HEAD = {
+    "ForTokenClassification": "token_prm",
+    "ForSequenceClassification": "sequence_orm",
+    "ForProcessRewardModel": "qwen_prm",
+    "Qwen2ForRewardModel": "qwen_rm",
+}
 """The format to try instead, by the end of the architecture's name."""
 
 CACHE_BYTES = 1 << 30

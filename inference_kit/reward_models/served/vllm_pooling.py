@@ -23,9 +23,10 @@ from inference_kit.models.vllm.process import VllmProcess, require_vllm
 from inference_kit.records import StepScores
 from inference_kit.reward_models.base import RewardModel, ScoreItem, TooLong
 from inference_kit.reward_models.formats.qwen_prm import QwenPRM
-from inference_kit.reward_models.formats.sequence_orm import SequenceORM, squash
+from inference_kit.reward_models.formats.sequence_orm import SequenceORM
 from inference_kit.reward_models.formats.token_prm import TokenPRM
 from inference_kit.reward_models.local.encoded_text import EncodedText
+from inference_kit.reward_models.local.readout import squash
 from inference_kit.reward_models.local.transformer import TransformerRewardModel
 
 FLAG = f"{named('reward_model')} vllm_pooling"

@@ -16,7 +16,8 @@ from transformers import (
 
 from inference_kit.errors import UserError
 from inference_kit.records import Message, Problem
-from inference_kit.reward_models.formats.sequence_orm import SequenceORM, squash
+from inference_kit.reward_models.formats.sequence_orm import SequenceORM
+from inference_kit.reward_models.local.readout import squash
 
 PROBLEM = Problem("1", (Message("user", "How many?"),))
 SOLUTIONS = [("So the sum is 12.", "The answer is 42."), ("Ada",), ("Ada has", "12 + 30", "= 42")]

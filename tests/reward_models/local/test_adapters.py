@@ -11,8 +11,9 @@ import torch
 from inference_kit.errors import UserError
 from inference_kit.records import Message, Problem
 from inference_kit.reward_models.formats.math_shepherd import MathShepherd
-from inference_kit.reward_models.formats.sequence_orm import SequenceORM, squash
+from inference_kit.reward_models.formats.sequence_orm import SequenceORM
 from inference_kit.reward_models.formats.token_prm import TokenPRM
+from inference_kit.reward_models.local.readout import squash
 from inference_kit.reward_models.local.transformer import TransformerRewardModel
 
 PROBLEM = Problem("1", (Message("user", "How many?"),))

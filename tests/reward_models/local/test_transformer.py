@@ -14,8 +14,8 @@ from inference_kit.reward_models.local.encoded_text import EncodedText
 from inference_kit.reward_models.local.transformer import TransformerRewardModel
 
 Formats = dict[str, Callable[[], TransformerRewardModel]]
-NAMES = "implicit_prm judge likelihood math_shepherd qwen_prm rlhflow_prm sequence_orm skywork_prm token_prm".split()
-GROWING = ("implicit_prm", "likelihood", "math_shepherd", "qwen_prm", "rlhflow_prm", "skywork_prm", "token_prm")
+GROWING = "implicit_prm likelihood math_shepherd qwen_prm rlhflow_prm skywork_prm token_prm versa_prm".split()
+NAMES = [*GROWING, "judge", "qwen_rm", "sequence_orm"]
 PROBLEM = Problem("1", (Message("user", "How many?\n\nPlease box it."),), bare_question="How many?")
 SOLUTIONS = [("So the sum is 12.", "The answer is 42."), ("Ada",), ("Ada has", "12 + 30", "= 42", "\\boxed{42}")]
 
@@ -117,7 +117,8 @@ def test_the_question_is_shown_without_the_prompt_template(formats: Formats, nam
 
 
 @pytest.mark.parametrize(
-    "name", ["math_shepherd", "qwen_prm", "skywork_prm", "token_prm", "sequence_orm", "implicit_prm"]
+    "name",
+    ["math_shepherd", "qwen_prm", "qwen_rm", "skywork_prm", "token_prm", "sequence_orm", "implicit_prm", "versa_prm"],
 )
 def test_layers_may_be_spread_over_devices(formats: Formats, name: str) -> None:
     """Issue 6: sharded like a policy; here over the one device there is."""
