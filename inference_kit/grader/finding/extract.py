@@ -94,10 +94,11 @@ def _find_in(text: str, kind: AnswerKind, choices: Sequence[str], wanted: Wanted
         return _find_letters(write_plainly(text), choices, boxes)
     if boxes:
         return [*_find_final_after_boxes(text), *_read_boxes(boxes)]
-    block = find_block(text)
+    block = find_block(text) if "```" in text else None
     if block and is_bare_answer(block[:LONGEST_BARE]):
         return [block]
-    text = HEADING.sub("", drop_fences(write_plainly(text))).strip()
+    text = drop_fences(write_plainly(text)).strip()
+    text = HEADING.sub("", text) if "# " in text else text
     text = EMPHASIS.sub(r"\1", text) if "**" in text else text
     if "[/asy]" in text:  # a drawing is no program that a response consists of
         text = text.rpartition("[/asy]")[2].strip() or text

@@ -5,6 +5,7 @@ Promises: linear; the last marker comes first, and of each word a few are looked
 """
 
 import re
+from collections.abc import Sequence
 
 ENDING = 400
 """Where the last so many characters hold a marker, nobody looks at the rest."""
@@ -68,20 +69,28 @@ MARKERS = {
 """Words that announce the answer, and how each goes on where it does."""
 
 GOES_ON = {word: re.compile(pattern, re.IGNORECASE) for word, pattern in MARKERS.items()}
-LATIN = tuple(word for word in MARKERS if word.isascii())
+ALL = tuple(MARKERS)
+ENGLISH = ("answer", "ans", "result", "correct", "a:")
+OTHER_LATIN = tuple(word for word in MARKERS if word.isascii() and word not in ENGLISH)
 
 
 def find_markers(text: str) -> list[re.Match[str]]:
     """Return the markers of a text, the last one first; the text that a match holds is its `string`."""
-    return _search(text[-ENDING:]) or (_search(text) if len(text) > ENDING else [])
+    return _search_in_languages(text[-ENDING:]) or (_search_in_languages(text) if len(text) > ENDING else [])
 
 
-def _search(text: str) -> list[re.Match[str]]:
+def _search_in_languages(text: str) -> list[re.Match[str]]:
+    if text.isascii():  # most texts are English, and twice as fast by this
+        return _search(text, ENGLISH) or _search(text, OTHER_LATIN)
+    return _search(text, ALL)
+
+
+def _search(text: str, words: Sequence[str]) -> list[re.Match[str]]:
     lowered = text.lower()
     if len(lowered) != len(text):  # some capitals have longer small forms, which would shift every place
         lowered = text
     found: list[re.Match[str]] = []
-    for word in LATIN if text.isascii() else MARKERS:
+    for word in words:
         if word not in lowered:
             continue
         place = lowered.rfind(word)

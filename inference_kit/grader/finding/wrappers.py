@@ -40,8 +40,10 @@ class Wrapped(NamedTuple):
 
 def find_wrapped(text: str) -> Wrapped | None:
     """Return the content of the last wrapper that has one."""
-    found = [each for each in (_find_tagged(text), _find_in_json(text)) if each]
-    return max(found, key=lambda each: each.end, default=None)
+    tagged, in_json = _find_tagged(text), _find_in_json(text)
+    if tagged and in_json:
+        return max(tagged, in_json, key=lambda each: each.end)
+    return tagged or in_json
 
 
 def find_block(text: str) -> str | None:
