@@ -3,8 +3,7 @@
 Why: the files are the truth, because they can be read, copied and deleted by anyone; the index says where a key stands.
 Promises: an appended line outlives a killed process. What the index does not cover is read at the first use, and a
 missing or damaged index is made again. A line that is torn or spoilt counts as absent. Where a key is there twice, a
-line of the same run comes first, then the later line. Memory stays level: `PACK` entries stand in a dict, more of them
-are packed, and many of them go to the index. Threads may share a folder.
+line of the same run comes first, then the later line. Memory stays level. Threads may share a folder.
 """
 
 import json
@@ -16,31 +15,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Lock
 from typing import Any
 
 from loguru import logger
 
+from inference_kit.store import call_places
 from inference_kit.store.append_file import AppendFile
 from inference_kit.store.atomic import disk_error, make_folder
+from inference_kit.store.call_places import CallPlaces
 from inference_kit.store.encoding import decode, encode
-from inference_kit.store.key_index import (
-    NAME,
-    Covered,
-    Entries,
-    KeyIndex,
-    SpoiltIndex,
-    pack_place,
-    unpack_place,
-    write_index,
-)
-
-PACK = 1 << 15
-"""Entries in a dict, of 130 bytes each, before they are packed to 24."""
-WORTH_AN_INDEX = 50_000
-"""New entries for which an index is written when a log is closed, or was read; fewer are read again in 0.1 s."""
-MERGE = 1 << 17
-"""New entries for which the index is written anew while a log grows, or an eighth of the index, if that is more."""
+from inference_kit.store.key_index import NAME, Covered, KeyIndex, SpoiltIndex, pack_place, unpack_place
 
 _BEFORE_KEY = b'{"key": "'
 _AFTER_KEY = b'", "run": '
@@ -90,15 +75,10 @@ class CallFolder:
         self._lock = Lock()
         self._files: dict[int, FileIO] = {}
         self._segments: list[_Segment] = []
-        self._index: KeyIndex | None = None
-        self._recent: dict[bytes, int] = {}
-        self._packed: Entries | None = None
-        self._merging: Entries | None = None
+        self._places = CallPlaces(folder, self._lock, self._rank)
         self._spoilt: set[int] = set()
         self._own: AppendFile | None = None
         self._own_number = 0
-        self._merger: Thread | None = None
-        self._refused = False
         self._begin()
 
     def find(self, key: bytes) -> LoggedCall | None:
@@ -137,14 +117,10 @@ class CallFolder:
         with self._lock:
             own = self._own or self._begin_file()
             end = "}" if own.size else self._describe_file()
-            self._note(unhexlify(key), self._own_number, own.append(line + end))
+            self._places.note(unhexlify(key), pack_place(self._own_number, own.append(line + end)))
             self._segments[self._own_number].size = own.size
-            if self._n_packed >= self._many and not self._merger:
-                self._pack()  # what is said to be covered includes the line above
-                self._merging, self._packed = self._packed, None
-                task = (self._index, self._list_covered(), self._merging)
-                self._merger = Thread(target=self._merge_aside, args=task, daemon=True)
-                self._merger.start()
+            if self._places.are_many:
+                self._places.write_aside(self._list_covered(), self._list_gone(), self._read_again)
 
     def close(self) -> None:
         """Give the files back, and write the index where it is worth it; the folder may be used again.
@@ -152,22 +128,22 @@ class CallFolder:
         Raises:
             UserError: where the disk refuses.
         """
-        if merger := self._merger:
-            merger.join()
+        self._places.wait()
         with self._lock:
             if self._own:
                 self._own.close()
                 self._own = None
-            self._write_index(WORTH_AN_INDEX)
+            self._write_index(call_places.WORTH_AN_INDEX)
             self._close_files()
 
     def _begin(self, *, indexed: bool = True) -> None:
         """Read the index, if it is used, and the files where they go on behind it."""
-        self._recent, self._packed, self._merging, self._spoilt = {}, None, None, set()
+        self._spoilt = set()
         self._close_files()  # they go by number, and numbers may change
         paths = {path.name: path for path in sorted(self.folder.glob("*.jsonl"))}
-        self._index = self._open_index(paths) if indexed else None
-        covered = self._index.covered if self._index else []
+        index = self._open_index(paths) if indexed else None
+        self._places.begin(index)
+        covered = index.covered if index else []
         self._segments = [
             _Segment(self.folder / each.name, each.size, each.run, each.name not in paths) for each in covered
         ]
@@ -175,7 +151,7 @@ class CallFolder:
         self._segments += [_Segment(path) for name, path in paths.items() if name not in known]
         for number in range(len(self._segments)):
             self._read_rest(number)
-        self._write_index(WORTH_AN_INDEX)
+        self._write_index(call_places.WORTH_AN_INDEX)
 
     def _open_index(self, paths: Mapping[str, Path]) -> KeyIndex | None:
         """Open the index, if it fits the files: one that is shorter than it was is another file."""
@@ -200,25 +176,12 @@ class CallFolder:
             if key := read_key(line):
                 if segment.run is None:
                     segment.run = _read_run(line)
-                self._note(key, number, segment.size)
+                self._places.note(key, pack_place(number, segment.size))
             else:
                 self._report(number, segment.size)
             segment.size += len(line)
-            if self._n_packed >= self._many:
-                self._write_index(self._many)
-
-    def _note(self, key: bytes, number: int, offset: int) -> None:
-        """Note the place of a line, unless a better one is noted."""
-        place, known = pack_place(number, offset), self._recent.get(key)
-        if known is None or self._rank(place) > self._rank(known):
-            self._recent[key] = place
-            if len(self._recent) >= PACK:
-                self._pack()
-
-    def _pack(self) -> None:
-        if self._recent:
-            entries, self._recent = Entries.sort(self._recent), {}
-            self._packed = self._packed.merge(entries) if self._packed else entries
+            if self._places.are_many:
+                self._write_index(self._places.many)
 
     def _rank(self, place: int) -> tuple[bool, str, int]:
         """Order the places of one key; the highest is the one to use."""
@@ -228,19 +191,11 @@ class CallFolder:
 
     def _find_places(self, key: bytes) -> list[int]:
         """Return the places of a key, the one to use first."""
-        recent = self._recent.get(key)
-        places = [] if recent is None else [recent]
-        for entries in (self._packed, self._merging):
-            places += entries.find(key) if entries else ()
-        if self._index:
-            try:
-                places += self._index.find(key)
-            except (SpoiltIndex, OSError):
-                self._read_again()
-                return self._find_places(key)
-        if len(places) > 1:
-            places.sort(key=self._rank, reverse=True)
-        return places
+        try:
+            return self._places.find(key)
+        except (SpoiltIndex, OSError):
+            self._read_again()
+            return self._places.find(key)
 
     def _load(self, place: int, key: bytes) -> LoggedCall | None:
         """Read the line of a call; one that is spoilt is reported once."""
@@ -299,68 +254,15 @@ class CallFolder:
         about = {"model": self._model, "began": datetime.now(UTC).isoformat(timespec="seconds")}
         return f", {encode(about)[1:]}"
 
-    @property
-    def _n_packed(self) -> int:
-        return len(self._packed) if self._packed else 0
-
-    @property
-    def _many(self) -> int:
-        """For how many new entries the index is written anew while a log grows."""
-        return max(MERGE, len(self._index) // 8) if self._index else MERGE
-
     def _write_index(self, least: int) -> None:
-        """Write the index anew where `least` entries or more are not in it."""
-        if self._n_packed + len(self._recent) < least or self._refused:
-            return
-        self._pack()
-        assert self._packed
         try:
-            index = write_index(self.folder, self._list_covered(), self._index, self._packed, gone=self._list_gone())
+            self._places.write(self._list_covered(), self._list_gone(), least=least)
         except SpoiltIndex:
             self._read_again()
-        except OSError as error:
-            self._refuse(error)
-        else:
-            self._use(index)
-            self._packed = None
-
-    def _merge_aside(self, old: KeyIndex | None, covered: list[Covered], entries: Entries) -> None:
-        """Write the index anew on a thread of its own, while the log grows."""
-        index, failure = None, None
-        try:
-            index = write_index(self.folder, covered, old, entries, gone=self._list_gone())
-        except (SpoiltIndex, OSError) as error:
-            failure = error
-        with self._lock:
-            self._merger = None
-            if self._merging is not entries:  # the folder was read again meanwhile
-                for each in (old, index):
-                    if each:
-                        each.close()
-            elif index:
-                self._merging = None
-                self._use(index)
-            elif isinstance(failure, OSError):
-                self._packed, self._merging = entries.merge(self._packed) if self._packed else entries, None
-                self._refuse(failure)
-            else:
-                self._read_again()
-
-    def _use(self, index: KeyIndex) -> None:
-        if self._index:
-            self._index.close()
-        self._index = index
-
-    def _refuse(self, error: OSError) -> None:
-        """Go on with the entries in memory: an index is a help, not a result."""
-        self._refused = True
-        logger.warning("{}: cannot be written ({}); the next start takes longer", self.folder / NAME, error.strerror)
 
     def _read_again(self) -> None:
         """Read all files, because the index is damaged."""
         logger.info("{}: damaged, so it is made again", self.folder / NAME)
-        if self._index and not self._merger:
-            self._index.close()
         self._begin(indexed=False)
         if self._own:
             numbers = [number for number, segment in enumerate(self._segments) if segment.path == self._own.path]

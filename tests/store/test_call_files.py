@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from inference_kit.errors import UserError
-from inference_kit.store import call_folder
+from inference_kit.store import call_places
 from inference_kit.store.call_files import delete_call_files, find_call_log, read_call_files
 from inference_kit.store.call_log import CallLog, call_key
 
@@ -41,7 +41,7 @@ def test_a_file_of_before_files_said_whose_they_are_has_its_folders_name(tmp_pat
 
 
 def test_what_is_not_deleted_is_found_as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(call_folder, "WORTH_AN_INDEX", 10)
+    monkeypatch.setattr(call_places, "WORTH_AN_INDEX", 10)
     fill(tmp_path, "one", "model", range(20)).close()
     fill(tmp_path, "two", "model", range(20, 40)).close()
     reader = CallLog(tmp_path / ".calls", "three")
@@ -66,7 +66,7 @@ def test_a_file_that_is_being_written_stays(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_calls_goes_with_all_that_stood_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(call_folder, "WORTH_AN_INDEX", 2)
+    monkeypatch.setattr(call_places, "WORTH_AN_INDEX", 2)
     log = fill(tmp_path, "one", "model")
     log.note_limit("model", 64)
     log.close()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from inference_kit.store import call_folder
+from inference_kit.store import call_folder, call_places
 from inference_kit.store.call_folder import CallFolder
 from inference_kit.store.call_log import call_key
 from inference_kit.store.key_index import NAME, KeyIndex
@@ -20,9 +20,9 @@ from inference_kit.store.key_index import NAME, KeyIndex
 FILLER = """
 import sys
 from pathlib import Path
-from inference_kit.store import call_folder
+from inference_kit.store import call_places
 from inference_kit.store.call_log import CallLog, call_key
-call_folder.PACK, call_folder.MERGE, call_folder.WORTH_AN_INDEX = 20, 60, 30
+call_places.PACK, call_places.MERGE, call_places.WORTH_AN_INDEX = 20, 60, 30
 folder, run, first = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 log = CallLog(folder, run, fsync_seconds=None)
 for number in range(first, first + int(sys.argv[4])):
@@ -36,7 +36,7 @@ log.close()
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let an index be written for few calls."""
     for name, value in {"PACK": 20, "MERGE": 60, "WORTH_AN_INDEX": 30}.items():
-        monkeypatch.setattr(call_folder, name, value)
+        monkeypatch.setattr(call_places, name, value)
 
 
 def key(number: int) -> bytes:
@@ -73,7 +73,7 @@ def test_what_is_appended_is_found_at_once_while_the_index_grows(tmp_path: Path)
         sample = random.Random(number).sample(range(number + 1), min(5, number + 1))
         assert [call.payload["number"] for n in sample if (call := calls.find(key(n)))] == sample
     calls.close()
-    assert len(KeyIndex(tmp_path)) > 1000 - call_folder.WORTH_AN_INDEX
+    assert len(KeyIndex(tmp_path)) > 1000 - call_places.WORTH_AN_INDEX
     assert find_all(tmp_path, range(1000)) == [*range(1000)]
 
 
@@ -150,7 +150,7 @@ def test_where_the_index_cannot_be_written_the_log_goes_on(tmp_path: Path, monke
     def refuse(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(call_folder, "write_index", refuse)
+    monkeypatch.setattr(call_places, "write_index", refuse)
     calls = CallFolder(tmp_path, "run", fsync_seconds=None)
     for number in range(500):
         calls.append(call_key(n=number), f'{{"number": {number}}}')
