@@ -12,13 +12,13 @@ from loguru import logger
 from inference_kit.cli.logs import log_to_terminal
 from inference_kit.cli.options import Parser, add_options, parse, parse_known
 from inference_kit.cli.shutdown import run_until_told
-from inference_kit.cli.transform_progress import TransformProgress
 from inference_kit.config import Level, read_config
 from inference_kit.errors import RunStopped
 from inference_kit.setup.registries import Registries
 from inference_kit.setup.request import read_file_level
 from inference_kit.transform.job import check_job, choose_job, list_known
 from inference_kit.transform.options import list_options, read_environment
+from inference_kit.transform.progress import TransformProgress
 
 PROG = "main.py transform"
 ABOUT = "Rewrite a field of every record of JSON files with a model; the same command again goes on where it stopped."
@@ -43,7 +43,7 @@ def execute(arguments: Sequence[str], registries: Registries) -> int:
         return 0
     if not job.options.output and not job.options.inplace:
         logger.info("outputs go to {}", job.files[0].output.parent)
-    progress = TransformProgress()
+    progress = TransformProgress(lambda line: print(line, file=sys.stderr))
     try:
         run_until_told(transform(job, progress))
     except (KeyboardInterrupt, RunStopped) as reason:

@@ -1,9 +1,8 @@
-"""Progress of a transformation: a line on standard error now and then, and a summary at the end."""
+"""Progress of a transformation: a line now and then, and a summary at the end."""
 
-import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from inference_kit.records import Usage
 from inference_kit.transform.plan import FilePlan
@@ -15,9 +14,10 @@ SECONDS_BETWEEN_LINES = 5.0
 class TransformProgress:
     """Counts what became of records; `broken` are files that could not be read to their end."""
 
-    def __init__(self) -> None:
+    def __init__(self, say: Callable[[str], None]) -> None:
+        """Begin to count; `say` takes the lines."""
+        self._say = say
         self.counts: Counter[Fate] = Counter()
-        self.before: Counter[str] = Counter()
         self.usage = Usage()
         self.broken: list[str] = []
         self.share = 0.0
@@ -38,7 +38,7 @@ class TransformProgress:
         now = time.perf_counter()
         if now - self._last >= SECONDS_BETWEEN_LINES:
             self._last = now
-            print(self._write_line(now - self._started), file=sys.stderr)
+            self._say(self._write_line(now - self._started))
 
     def summarize(self, files: Sequence[FilePlan] = ()) -> str:
         """Write what was done."""
