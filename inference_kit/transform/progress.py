@@ -25,7 +25,7 @@ class TransformProgress:
 
     @property
     def failed(self) -> int:
-        """Records that failed, those of earlier runs that were not tried again included."""
+        """Records that failed, and failed again."""
         return self.counts[Fate.FAILED]
 
     def see(self, outcome: Outcome) -> None:
