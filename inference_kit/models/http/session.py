@@ -22,7 +22,7 @@ from urllib.parse import urljoin, urlsplit
 from inference_kit.budget import applied_budget
 from inference_kit.errors import EngineError, UserError, named
 from inference_kit.models.http.bodies import LineReader, read_body, read_lines
-from inference_kit.models.http.connection import explain_tls, find_proxy
+from inference_kit.models.http.connection import explain_proxy, explain_tls, find_proxy, read_reason
 from inference_kit.models.http.pacing.fairness import FairQueue
 from inference_kit.models.http.pacing.open_files import limit_connections
 from inference_kit.models.http.pacing.rate_limit import RateLimit
@@ -40,7 +40,7 @@ from inference_kit.models.http.refusals import (
     read_refusal,
 )
 from inference_kit.models.http.retries import LONGEST_THROTTLE_SECONDS, TIMEOUT_WEIGHT, Failure, NoConnection, Retries
-from inference_kit.models.http.untrusted_json import ErrorAnswer, Malformed, WebPage, parse_json, shorten
+from inference_kit.models.http.untrusted_json import ErrorAnswer, Malformed, WebPage, parse_json
 from inference_kit.registry import Above
 
 if TYPE_CHECKING:
@@ -274,18 +274,22 @@ class HttpSession:
                     await self._raise_refusal(response, path, connections.rate_limit, ticket)
                 yield response
                 connections.rate_limit.increase()
+        except aiohttp.ClientHttpProxyError as error:
+            if final := explain_proxy(error.status, connections.proxy):
+                raise final from error
+            raise Failure(f"HTTP {error.status} by the proxy {connections.proxy}") from error
         except aiohttp.ClientSSLError as error:
             raise explain_tls(error, self.base_url) from error
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             through = f" through the proxy {connections.proxy}" if connections.proxy else ""
-            raise NoConnection(f"the server cannot be reached{through} ({_read_reason(error)})") from error
+            raise NoConnection(f"the server cannot be reached{through} ({read_reason(error)})") from error
         except TimeoutError as error:
             seconds = f"{self._settings.request_seconds:g}"
             raise Failure(f"no answer within {seconds} seconds", weight=TIMEOUT_WEIGHT) from error
         except aiohttp.ClientPayloadError as error:
             raise Failure("its answer was cut off") from error
         except (aiohttp.ClientError, ConnectionError, ValueError) as error:
-            raise Failure(f"the connection broke ({_read_reason(error)})") from error
+            raise Failure(f"the connection broke ({read_reason(error)})") from error
         finally:
             connections.rate_limit.release()
 
@@ -295,6 +299,8 @@ class HttpSession:
         """Raise what an answer other than success means."""
         content = (await read_body(response, MOST_BYTES, cut=True)).decode("utf-8", "replace")
         refusal = read_refusal(response.status, response.headers, content, hide=self._hide_key)
+        if response.status == 407 and (error := explain_proxy(407, self._connect().proxy)):
+            raise error
         if refusal.location:
             there = urljoin(str(response.url), refusal.location)
             self._follow_slash(str(response.url), there, path)
@@ -435,9 +441,3 @@ async def _check_budget() -> None:
     for _ in range(ROUNDS_TO_COUNT if budget.counts else 0):
         await asyncio.sleep(0)
     budget.check()
-
-
-def _read_reason(error: Exception) -> str:
-    """Read the operating system's own words where there are any: `Connection refused`."""
-    number = getattr(error, "errno", None)
-    return os.strerror(number) if number and number > 0 else shorten(str(error) or type(error).__name__, 120)

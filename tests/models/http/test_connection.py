@@ -2,13 +2,14 @@
 
 import asyncio
 import os
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 from mock_server import Body, MockServer
 
-from inference_kit.errors import UserError
-from inference_kit.models.http.connection import Proxy, explain_tls, find_proxy
+from inference_kit.errors import EngineError, UserError
+from inference_kit.models.http.connection import Proxy, explain_proxy, explain_tls, find_proxy
 from inference_kit.models.http.refusals import Unreachable
 from inference_kit.models.http.session import HttpSession, ServerSettings
 
@@ -29,6 +30,46 @@ def test_a_proxy_of_the_environment_is_found_by_scheme(monkeypatch: pytest.Monke
     assert find_proxy(ELSEWHERE.replace("http", "https")) is None
     monkeypatch.setenv("all_proxy", "proxy:80")
     assert find_proxy(ELSEWHERE.replace("http", "https")) == Proxy("http://proxy:80")
+
+
+@pytest.mark.parametrize(
+    ("named", "url", "direct"),
+    [
+        ("near.test:8000", "http://near.test:8000/v1", True),
+        ("near.test:8000", "http://near.test:9000/v1", False),
+        (".test", "http://models.near.test/v1", True),
+        ("10.0.0.0/8, 192.168.1.7/24", "http://10.20.30.40:8000/v1", True),
+        ("10.0.0.0/8,192.168.1.7/24", "http://192.168.1.200/v1", True),
+        ("10.0.0.0/8,what/ever", "http://11.0.0.1/v1", False),
+        ("fd00::/8", "http://[fd00::1]:8000/v1", True),
+        ("*", "http://models.internal.test/v1", True),
+    ],
+)
+def test_no_proxy_names_hosts_ports_and_networks(
+    named: str, url: str, direct: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy:3128")
+    monkeypatch.setenv("NO_PROXY", named)
+    assert (find_proxy(url) is None) == direct
+
+
+@pytest.mark.parametrize(
+    ("scheme", "status", "said"),
+    [
+        ("http", 407, "wants a user and a password"),
+        ("http", 403, "HTTP 403"),
+        ("https", 404, "HTTP 404: the proxy .* lets nothing through"),
+    ],
+)
+def test_a_proxy_that_lets_nothing_through_ends_the_run(
+    scheme: str, status: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with MockServer(fault=lambda *_: web.Response(status=status)) as server:
+        monkeypatch.setenv(f"{scheme}_proxy", f"http://127.0.0.1:{server.port}")
+        with pytest.raises(UserError, match=said) as told:
+            ask(ELSEWHERE.replace("http", scheme))
+    assert not isinstance(told.value, EngineError)
+    assert len(server.asked) <= 1
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.9.9", "[::1]", "0.0.0.0", "near.test"])
@@ -84,6 +125,7 @@ def test_https_to_a_server_that_speaks_http_is_said() -> None:
         ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate (_ssl.c:1)", "SSL_CERT_"),
         ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate has expired (_ssl.c:1)", "Renew"),
         ("Hostname mismatch, certificate is not valid for 'host'. (_ssl.c:1)", "Give the name"),
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] failed: Missing Authority Key Identifier (_ssl.c:1)", "made anew"),
         ("[SSL: SOME_OTHER] other", "TLS settings"),
     ],
 )
@@ -91,7 +133,27 @@ def test_a_certificate_gets_the_advice_that_helps(error: str, helps: str) -> Non
     assert helps in str(explain_tls(Exception(error), "https://host/v1"))
 
 
+def test_who_vouches_for_a_server_is_asked_for_by_what_is_known(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    unknown = Exception(
+        "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate (_ssl.c:1)"
+    )
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    bundle = tmp_path / "institute.pem"
+    bundle.write_text("")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    assert f"SSL_CERT_FILE={bundle}." in str(explain_tls(unknown, "https://host/v1"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "nowhere.pem"))
+    assert "nowhere.pem is no file" in str(explain_tls(unknown, "https://host/v1"))
+
+
 def test_http_to_a_server_that_speaks_https_is_said() -> None:
     said = web.Response(status=400, text="The plain HTTP request was sent to HTTPS port")
     with MockServer(fault=lambda *_: said) as server, pytest.raises(UserError, match="Its address is https://127"):
         ask(server.url)
+
+
+@pytest.mark.parametrize(("status", "final"), [(407, True), (403, True), (429, False), (502, False)])
+def test_what_a_proxy_says_may_pass_or_not(status: int, final: bool) -> None:
+    assert (explain_proxy(status, "http://proxy:3128") is not None) == final
