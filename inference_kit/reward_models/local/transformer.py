@@ -16,7 +16,7 @@ from typing import Annotated, Any, ClassVar
 
 from inference_kit.errors import EngineError, UserError, first_line, named
 from inference_kit.models.local.adapters import Adapter, apply_adapters, resolve_adapters
-from inference_kit.models.local.chat_text import render_chat
+from inference_kit.models.local.chat_text import render_chat, set_chat_template
 from inference_kit.models.local.devices import Placement, is_out_of_memory
 from inference_kit.models.local.loading import load_model, load_tokenizer
 from inference_kit.models.local.quantization import check_quantization
@@ -257,15 +257,21 @@ class TransformerRewardModel(RewardModel, ABC):
         Where the last turn is not the assistant's, the text ends where the assistant's would begin.
 
         Raises:
-            UserError: where there is no template.
+            UserError: where there is no template, or none that shows what is said.
             EngineError: where it refuses these turns.
         """
+        messages = [Message(role, content) for role, content in turns]
+        return render_chat(self._chat_tokenizer, messages, add_generation_prompt=turns[-1][0] != "assistant")
+
+    @cached_property
+    def _chat_tokenizer(self) -> Any:
+        """The tokenizer, whose chat template was tried."""
         if not self.tokenizer.chat_template:
             raise UserError(
                 f"the tokenizer has no chat template, and {self.kind} shows a chat", where=self._weights.path
             )
-        messages = [Message(role, content) for role, content in turns]
-        return render_chat(self.tokenizer, messages, add_generation_prompt=turns[-1][0] != "assistant")
+        set_chat_template(self.tokenizer, None, self._weights.name)
+        return self.tokenizer
 
     @cached_property
     def tokenizer(self) -> Any:

@@ -1,15 +1,18 @@
 """What every format promises, each on a tiny model of its own kind."""
 
 import asyncio
+import shutil
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from inference_kit.errors import EngineError
+from inference_kit.errors import EngineError, UserError
 from inference_kit.records import Message, Problem
 from inference_kit.reward_models.base import TooLong
+from inference_kit.reward_models.formats.qwen_prm import QwenPRM
 from inference_kit.reward_models.local.encoded_text import EncodedText
 from inference_kit.reward_models.local.transformer import TransformerRewardModel
 
@@ -127,3 +130,11 @@ def test_layers_may_be_spread_over_devices(formats: Formats, name: str) -> None:
     expected, found = (list(each.score(PROBLEM, SOLUTIONS[0])) for each in (plain, spread))
     assert found == pytest.approx(expected, abs=1e-5)
     assert spread.identity == plain.identity
+
+
+def test_a_chat_template_that_never_shows_what_is_said_is_refused(folders: dict[str, Path], tmp_path: Path) -> None:
+    """Issue 13, F26, of a reward model: such as a pointer of Git LFS."""
+    folder = Path(shutil.copytree(folders["qwen"], tmp_path / "pointer"))
+    (folder / "chat_template.jinja").write_text("version https://git-lfs.github.com/spec/v1")
+    with pytest.raises(UserError, match="the chat template never shows the question"):
+        QwenPRM(str(folder)).check()
