@@ -31,11 +31,12 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--vote", "--voting-method", default="", help="votes with commas, or all (default: those stored)"
     )
-    parser.add_argument("--grading", choices=("lenient", "strict"), default="lenient", help="which verdict counts")
-    parser.add_argument(
+    grading = parser.add_mutually_exclusive_group()
+    grading.add_argument("--grading", choices=("lenient", "strict"), default="lenient", help="which verdict counts")
+    grading.add_argument(
         "--strict", dest="grading", action="store_const", const="strict", help="only the last box counts"
     )
-    parser.add_argument(
+    grading.add_argument(
         "--lenient", dest="grading", action="store_const", const="lenient", help="any box counts (default)"
     )
     parser.add_argument("--output", type=Path, metavar="F.json", help="also write the metrics as JSON")

@@ -2,26 +2,55 @@
 
 Why: flags are the options of a run and of whatever is chosen; writing them down again would be a second truth.
 Promises: `-` and `_` are the same in a name; booleans take `--x`, `--no-x`, `--x=true|false` and `--x false`; an
-unknown flag is one line that names the nearest one; of a flag given twice the last counts, but stop texts add up;
-synonyms must agree.
+unknown flag is one line that names the nearest one; of a flag given twice with different values the last counts, which
+is said, but stop texts add up; synonyms must agree.
 """
 
 import argparse
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NoReturn
 
+from loguru import logger
+
 from inference_kit.config import SYNONYMS
 from inference_kit.errors import UserError, flag_of
 from inference_kit.registry import unknown
-from inference_kit.setup.options import Option
+from inference_kit.setup.options import Option, show_value
 from inference_kit.setup.values import FALSE, TRUE, read_boolean, read_object, read_pair, read_stops
 
 
 class Parser(argparse.ArgumentParser):
-    """Raises `UserError` where argparse would print its usage and leave."""
+    """Raises `UserError` where argparse would print its usage and leave.
+
+    Of a flag given twice the last counts, which is said unless the reading is `preliminary`.
+    """
+
+    def __init__(self, *arguments: Any, preliminary: bool = False, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.preliminary = preliminary
+        for name in (None, "store"):
+            self.register("action", name, _LastCounts)
 
     def error(self, message: str) -> NoReturn:
         raise UserError(message.removeprefix("argument "), fix=f"See {self.prog} --help.")
+
+
+class _LastCounts(argparse.Action):
+    """Stores the value of a flag, and says so where it replaces another that was given."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self._given: list[Any] = []
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: Any = None
+    ) -> None:
+        said = option_string and isinstance(parser, Parser) and not parser.preliminary
+        if said and self._given and self._given[-1] != values:
+            first, last = show_value(self._given[-1]), show_value(values)
+            logger.warning("{} is given twice, {} and then {}: the last counts", option_string, first, last)
+        self._given.append(values)
+        setattr(namespace, self.dest, values)
 
 
 class _Agree(argparse.Action):
@@ -67,7 +96,7 @@ def parse(
     Raises:
         UserError: an unknown flag, a value of the wrong type, a word that belongs to no flag.
     """
-    given, unread = parse_known(options, arguments, prog=prog)
+    given, unread = _read(Parser(prog=prog, add_help=False, allow_abbrev=False), options, arguments)
     for word in unread:
         flag = word.partition("=")[0]
         if elsewhere and flag in elsewhere:
@@ -81,8 +110,11 @@ def parse(
 
 
 def parse_known(options: Sequence[Option], arguments: Sequence[str], *, prog: str) -> tuple[dict[str, Any], list[str]]:
-    """Read what `options` know of `arguments`; also return the words that they do not know."""
-    parser = Parser(prog=prog, add_help=False, allow_abbrev=False)
+    """Read what `options` know of `arguments`, before `parse` does; also return the words that they do not know."""
+    return _read(Parser(prog=prog, add_help=False, allow_abbrev=False, preliminary=True), options, arguments)
+
+
+def _read(parser: Parser, options: Sequence[Option], arguments: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     add_options(parser, options, agree=_find_named_twice(arguments))
     found, unread = parser.parse_known_args(spell_flags(arguments, options))
     return vars(found), unread

@@ -1,8 +1,9 @@
 """Options: spelling, booleans, unknown flags."""
 
 import pytest
+from loguru import logger
 
-from inference_kit.cli.options import parse
+from inference_kit.cli.options import parse, parse_known
 from inference_kit.errors import UserError
 from inference_kit.search import METHODS
 from inference_kit.setup.options import Option, list_settings
@@ -54,8 +55,25 @@ def test_a_wrong_value_is_one_line(words: list[str]) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_of_a_flag_given_twice_the_last_counts() -> None:
-    assert read("--model", "a", "--model", "b") == {"model": "b"}
+@pytest.mark.parametrize(
+    ("words", "value", "said"),
+    [
+        ("--model a --model b", {"model": "b"}, ["--model is given twice, a and then b: the last counts"]),
+        ("--resume --no-resume", {"resume": False}, ["--resume is given twice, true and then false: the last counts"]),
+        ("--model a --model a --no-resume --resume=false", {"model": "a", "resume": False}, []),
+        ("--stop x --stop y", {"stop": ("x", "y")}, []),
+    ],
+)
+def test_of_a_flag_given_twice_the_last_counts_which_is_said_once(
+    words: str, value: dict[str, object], said: list[str]
+) -> None:
+    """Issue 12: names are read before everything is, and the first reading says nothing."""
+    lines: list[str] = []
+    sink = logger.add(lines.append, level="WARNING", format="{message}")
+    parse_known(OPTIONS, words.split(), prog="main.py run")
+    assert read(*words.split()) == value
+    logger.remove(sink)
+    assert [line.strip() for line in lines] == said
 
 
 def test_stop_texts_add_up() -> None:

@@ -116,7 +116,7 @@ def without_times(value: Any) -> Any:
         ("--vote margin_vote --model blunt", "margin_vote weighs the margin of the answer's tokens"),
         (
             "--method rebase --reward-model whims --balance-temperature nan",
-            "balance_temperature must be a finite number",
+            "--balance-temperature: expected a finite number",
         ),
         ("--method mcts --reward-model whims --c-puct -1", "--c-puct: c_puct must be at least 0, got -1.0"),
         ("--method self_consistency --certainty 1.5", "--certainty: certainty must be at most 1, got 1.5"),

@@ -2,7 +2,8 @@
 
 Why: many systems allow 256 or 1,024 open files by default, and hundreds of connections leave none for results.
 Promises: the soft limit is raised as far as the hard one allows where that is needed; what does not fit is waited for,
-never failed; some files stay free for results, the call log and worker processes.
+never failed, and said once, though set-up and run each connect; some files stay free for results, the call log and
+worker processes.
 """
 
 import contextlib
@@ -13,6 +14,8 @@ from loguru import logger
 
 RESERVED = 40
 """Files that stay free for all but connections."""
+_SAID: set[int] = set()
+"""The wanted numbers of connections that this process has said to be too many."""
 
 
 def limit_connections(wanted: int) -> int:
@@ -23,11 +26,12 @@ def limit_connections(wanted: int) -> int:
     used = _count_open_files() + RESERVED
     free = _raise_limit(used + 2 * wanted) - used
     allowed = max(1, min(wanted, free // 2))
-    if allowed < wanted:
+    if allowed < wanted and wanted not in _SAID:
+        _SAID.add(wanted)
         logger.warning(
-            "so few files may be open here that the server gets {} requests at once, not {}; "
+            "so few files may be open here that the server gets {} at once, not {}; "
             "raise the limit (ulimit -n {}), or lower server_concurrency",
-            allowed,
+            "1 request" if allowed == 1 else f"{allowed} requests",
             wanted,
             used + 2 * wanted,
         )
