@@ -184,5 +184,5 @@ def _is_prose(text: str) -> bool:
     return CODE.search(ending) is None and (
         any(word not in ("and", "or") for word in PROSE_WORD.findall(ending))
         or find_formula(ending) is not None
-        or any(sign.isalpha() for sign in ending if not sign.isascii())
+        or any(sign.isalpha() or sign in "。！？" for sign in ending if not sign.isascii())
     )

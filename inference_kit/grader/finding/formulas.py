@@ -106,10 +106,14 @@ def _find_beginning(sentence: str, items: list[Item], last: int) -> int:
         elif not COMMA.fullmatch(between):
             break
         first -= 1
+    if first and kind == "value" and _classify(items[first - 1]) == "name":  # x = -6, 5
+        between = sentence[items[first - 1].end : items[first].start]
+        first -= COMMA.fullmatch(between) is not None or AND.fullmatch(between) is not None
     before, after = sentence[: items[first].start], sentence[items[last].end :]
     if TAKEN_TOGETHER.search(before):
         return last
     listed = (not before.strip() or LISTED.search(before)) and not after.strip(" .!*")
+    listed = listed or (_classify(items[first]) == "name" and kind == "value" and not after.strip(" .!*"))
     return first if joined or listed or kind in ("name", "brackets") else last
 
 

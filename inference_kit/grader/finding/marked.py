@@ -12,7 +12,7 @@ from inference_kit.grader.finding.formulas import SENTENCE_END, find_first_mathe
 from inference_kit.grader.finding.markers import find_markers
 
 LONGEST_MARKED = 600
-HEADING = " \t\n\r:：=*_>#`}"
+HEADING = " \t\n\r:：=*_>#`}】"
 """Signs between a marker and the answer that belong to neither."""
 
 DENIED = re.compile(r"(?:not|never)\b(?!.{0,200}\bbut\b)|不是", re.IGNORECASE)

@@ -17,7 +17,8 @@ LONGEST_GOLD = 60
 YES_OR_NO = re.compile(r"[\s*_\"'“]*(yes|no|true|false)(?=[\s*_\"'”]*(?:[,.!;:—-]|$))", re.IGNORECASE)
 NOTHING = re.compile(
     r"(?:\b(?:there\s(?:is|are|exists?)|has|have|having)\s(no\s(?:(?:real|integer|such|valid|positive)\s){0,2}[a-z]{3,12})"
-    r"|\bset\sis\s(empty|the\sempty\sset))[\s*.!]*$",
+    r"|\bset\sis\s(empty|the\sempty\sset)|\bthere\sare\s(infinitely\smany)(?:\s[a-z]{3,12})?"
+    r"|\b(does\snot\sexist))[\s*.!]*$",
     re.IGNORECASE,
 )
 NOTHING_IN_CHINESE = re.compile(r"(?:无|無|没有|沒有)(?:实数|實數|整数)?(?:解|根|实根)[\s*]*$")
