@@ -10,6 +10,7 @@ from pathlib import Path
 import inference_kit
 from inference_kit.models import Echo, HuggingFace
 from inference_kit.reward_models import (
+    GenPRM,
     ImplicitPRM,
     Judge,
     Likelihood,
@@ -20,6 +21,7 @@ from inference_kit.reward_models import (
     RLHFlowPRM,
     SequenceORM,
     SkyworkPRM,
+    ThinkPRM,
     VersaPRM,
 )
 
@@ -60,6 +62,11 @@ reward_model_groups = {
     "eurus-prm": partial(ImplicitPRM, "PRIME-RL/EurusPRM-Stage2", reference_path="Qwen/Qwen2.5-Math-7B-Instruct"),
     "skywork-reward-0.6b": partial(SequenceORM, "Skywork/Skywork-Reward-V2-Qwen3-0.6B"),
     "skywork-reward-8b": partial(SequenceORM, "Skywork/Skywork-Reward-V2-Llama-3.1-8B"),
+    "genprm-1.5b": partial(GenPRM, "GenPRM/GenPRM-1.5B"),
+    "genprm-7b": partial(GenPRM, "GenPRM/GenPRM-7B"),
+    "thinkprm-1.5b": partial(ThinkPRM, "launch/ThinkPRM-1.5B"),
+    "thinkprm-7b": partial(ThinkPRM, "launch/ThinkPRM-7B"),
+    "thinkprm-14b": partial(ThinkPRM, "launch/ThinkPRM-14B"),
     "judge-qwen2.5-7b": partial(Judge, "Qwen/Qwen2.5-7B-Instruct"),
     "oracle": partial(Oracle),
 }

@@ -15,7 +15,9 @@ from inference_kit.reward_models.formats.sequence_orm import SequenceORM
 from inference_kit.reward_models.formats.skywork_prm import SkyworkPRM
 from inference_kit.reward_models.formats.token_prm import TokenPRM
 from inference_kit.reward_models.formats.versa_prm import VersaPRM
+from inference_kit.reward_models.judges.gen_prm import GenPRM
 from inference_kit.reward_models.judges.judge import Judge
+from inference_kit.reward_models.judges.think_prm import ThinkPRM
 from inference_kit.reward_models.rules.oracle import Oracle
 from inference_kit.reward_models.rules.rule import Rule
 from inference_kit.reward_models.served.http import HTTP
@@ -25,6 +27,7 @@ from inference_kit.reward_models.served.vllm_pooling import VllmPooling
 __all__ = [
     "HTTP",
     "REWARD_MODELS",
+    "GenPRM",
     "ImplicitPRM",
     "Judge",
     "Likelihood",
@@ -37,6 +40,7 @@ __all__ = [
     "Rule",
     "SequenceORM",
     "SkyworkPRM",
+    "ThinkPRM",
     "TokenPRM",
     "VersaPRM",
     "VllmHTTP",
@@ -44,6 +48,7 @@ __all__ = [
 ]
 
 REWARD_MODELS: dict[str, type[RewardModel]] = {
+    "gen_prm": GenPRM,
     "http": HTTP,
     "implicit_prm": ImplicitPRM,
     "judge": Judge,
@@ -56,6 +61,7 @@ REWARD_MODELS: dict[str, type[RewardModel]] = {
     "rule": Rule,
     "sequence_orm": SequenceORM,
     "skywork_prm": SkyworkPRM,
+    "think_prm": ThinkPRM,
     "token_prm": TokenPRM,
     "versa_prm": VersaPRM,
     "vllm_http": VllmHTTP,

@@ -10,7 +10,7 @@ counts 0 and is reported with both lengths. Weights with another kind of head ar
 import re
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
@@ -25,6 +25,7 @@ from inference_kit.records import Message, Problem, Role, StepScores
 from inference_kit.registry import flatten_settings
 from inference_kit.reward_models.base import RewardModel, ScoreItem, TooLong
 from inference_kit.reward_models.local.encoded_text import EncodedText
+from inference_kit.reward_models.local.escape import build_escape
 from inference_kit.reward_models.local.forward import BatchedForward
 from inference_kit.reward_models.local.heads import count_head_outputs
 
@@ -197,7 +198,7 @@ class TransformerRewardModel(RewardModel, ABC):
 
     def escape(self, text: str) -> str:
         """Put a space into each special token and mark in `text`, so that it is none: `<|end|>` becomes `< |end|>`."""
-        return self._reserved.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
+        return self._escape(text)
 
     def check(self) -> None:
         """Check architecture and head and, of weights that are here, the tokenizer.
@@ -292,8 +293,5 @@ class TransformerRewardModel(RewardModel, ABC):
         return self.build_forward()
 
     @cached_property
-    def _reserved(self) -> re.Pattern[str]:
-        added = self.tokenizer.added_tokens_decoder.values()
-        special = {str(token) for token in added if token.special and len(str(token)) > 1}
-        names = sorted({*special, *self.marks}, key=len, reverse=True)
-        return re.compile("|".join(map(re.escape, names)) or r"(?!)")  # (?!) matches nothing
+    def _escape(self) -> Callable[[str], str]:
+        return build_escape(self.tokenizer, self.marks)

@@ -2,14 +2,13 @@
 
 import asyncio
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
-from aiohttp import web
 from mock_server import Body, MockServer
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from verdict_server import answering, verdicts
 
 from inference_kit.errors import UserError
 from inference_kit.records import Message, Problem
@@ -52,20 +51,6 @@ def test_a_model_whose_verdicts_are_no_tokens_is_refused(folder: Path) -> None:
         Judge(str(folder)).check()
 
 
-def answering(*choices: Body, asked: list[Body]) -> MockServer:
-    """A server that gives `choices`, one for each seed from 0 on, to everyone who asks."""
-
-    def answer(request: web.Request, body: Body) -> web.StreamResponse | None:
-        if not request.path.endswith("/chat/completions"):
-            return None
-        asked.append(body)
-        given = choices[body.get("seed", 0) :][: body.get("n", 1)]
-        usage = {"prompt_tokens": 9, "completion_tokens": 5 * len(given)}
-        return web.json_response({"choices": [*given], "usage": usage})
-
-    return MockServer(fault=answer)
-
-
 def first_token(probabilities: dict[str, float]) -> Body:
     """A reply of one token, with the likeliest ones in its place."""
     top = [{"token": token, "logprob": math.log(each)} for token, each in probabilities.items()]
@@ -73,10 +58,6 @@ def first_token(probabilities: dict[str, float]) -> Body:
     return {"index": 0, "message": message, "finish_reason": "length"} | {
         "logprobs": {"content": [{**top[0], "top_logprobs": top}]}
     }
-
-
-def verdicts(*texts: str) -> Sequence[Body]:
-    return [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"} for text in texts]
 
 
 def ask(judge: Judge) -> tuple[tuple[float, ...], int]:
