@@ -149,15 +149,12 @@ SETS = frozenset({"reals", "integers", "naturals", "rationals", "complexes", "em
 
 def list_parts(value: Value) -> tuple[Value, ...]:
     """Return the values that `value` is made of, one level down."""
+    if isinstance(value, Apply):
+        return value.args
+    if isinstance(value, Num | Sym):
+        return ()
     match value:
-        case (
-            Apply(_, parts)
-            | Bracketed(_, parts, _)
-            | SetOf(parts)
-            | ListOf(parts, _)
-            | Relation(_, parts)
-            | Ratio(parts)
-        ):
+        case Bracketed(_, parts, _) | SetOf(parts) | ListOf(parts, _) | Relation(_, parts) | Ratio(parts):
             return parts
         case Builder(element, condition):
             return element, condition

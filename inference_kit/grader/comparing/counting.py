@@ -16,8 +16,14 @@ def compare_counts(rules: Rules, a: Value, b: Value) -> Verdict | None:
     """Compare where one side counts by a call."""
     if not (is_expression(a) and is_expression(b)):
         return None
+    if not (_has_call(a) or _has_call(b)):
+        return None
     first, second = _count(a), _count(b)
     return rules.compare(first, second) if (first == a) != (second == b) else None
+
+
+def _has_call(value: Value) -> bool:
+    return isinstance(value, Apply) and (value.head in CALLS or any(map(_has_call, value.args)))
 
 
 def _count(value: Value) -> Value:

@@ -21,8 +21,8 @@ from inference_kit.grader.values import (
 )
 from inference_kit.grader.verdicts import NO, Verdict
 
-UNIT_VECTORS = {IMAGINARY: 0, Sym("j"): 1, Sym("k"): 2, Sym("j_hat"): 1, Sym("k_hat"): 2}
-LETTERS = frozenset(UNIT_VECTORS) - {IMAGINARY}
+UNIT_VECTORS = {"i": 0, "j": 1, "k": 2}
+LETTERS = frozenset("jk")
 
 Components = tuple[Value, Value, Value]
 
@@ -41,16 +41,16 @@ def _is_named_point(value: Apply) -> bool:
 
 
 def compare_unit_vectors(rules: Rules, a: Value, b: Value) -> Verdict | None:
-    """Compare sums of unit vectors with each other, and with tuples and matrices of one row or column."""
-    first, second = (_find_beside(value, other) for value, other in ((a, b), (b, a)))
-    if first is not None and second is not None:
-        return rules.compare_in_order(first, second)
-    for components, other in ((first, b), (second, a)):
+    """Compare a sum of unit vectors with a tuple or a matrix of one row or column."""
+    for value, other in ((a, b), (b, a)):
+        if not isinstance(other, Bracketed | Matrix):
+            continue
+        components = _find_beside(value, other)
         if components is None:
             continue
         items = list_entries(other) if isinstance(other, Matrix) else _list_items(other)
         if items is None or not 2 <= len(items) <= 3:
-            return NO if isinstance(other, Bracketed | Matrix) else None
+            return NO
         if len(items) == 2 and components[2] != ZERO:
             return NO
         return rules.compare_in_order(components[: len(items)], items)
@@ -71,14 +71,14 @@ def _list_items(value: Value) -> tuple[Value, ...] | None:
 
 def find_components(value: Value) -> Components | None:
     """Return what a sum of unit vectors has of each, None where a value is no such sum."""
-    if not any(part in LETTERS for part in walk(value)):
+    if not any(isinstance(part, Sym) and part.name in LETTERS for part in walk(value)):
         return None
     return _read_components(value)
 
 
 def _read_components(value: Value) -> Components | None:
-    if value in UNIT_VECTORS:
-        place = UNIT_VECTORS[value]
+    if isinstance(value, Sym) and value.name in UNIT_VECTORS:
+        place = UNIT_VECTORS[value.name]
         return (ONE if place == 0 else ZERO, ONE if place == 1 else ZERO, ONE if place == 2 else ZERO)
     match value:
         case Apply("neg", (inner,)):
@@ -94,7 +94,7 @@ def _read_components(value: Value) -> Components | None:
 
 
 def _has_vector(value: Value) -> bool:
-    return any(part in UNIT_VECTORS for part in walk(value))
+    return any(isinstance(part, Sym) and part.name in UNIT_VECTORS for part in walk(value))
 
 
 def _multiply(factors: tuple[Value, ...]) -> Components | None:

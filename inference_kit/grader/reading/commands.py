@@ -32,6 +32,9 @@ LETTERS_UNDER = {r"\vec": "vector", r"\overrightarrow": "vector", r"\overline": 
 """Marks over several letters that name one thing, in which the order of the letters counts; a segment has none."""
 
 MOST_WORDS_UNDER = 4
+UNIT_VECTORS = frozenset("ijk")
+"""Letters that are the same vector with a hat and without."""
+
 ANGLE_LETTERS = 3
 PARTS = {
     suffix: part
@@ -89,7 +92,7 @@ def _read_styled(grammar: Grammar, command: str) -> Value:
             return Sym(f"{letters}_{LETTERS_UNDER[command]}")
     value = grammar.read_nested_primary()
     mark = MARKED.get(command, "")
-    if mark and isinstance(value, Sym) and value.name != "i":
+    if mark and isinstance(value, Sym) and not (mark == "hat" and value.name in UNIT_VECTORS):
         return Sym(f"{value.name}_{mark}")
     if mark and not isinstance(value, Sym) and not (command == r"\overline" and _is_plain(value)):
         raise ParseError(f"{command} over an expression")
