@@ -41,6 +41,8 @@ ABOUT = re.compile(
 
 def drop_marks(text: str) -> str:
     """Take off what leads to an answer and what follows it."""
+    if text[:1].isdigit() and text[-1:].isdigit():  # nothing of either kind
+        return text
     text = ABOUT.sub("", text, count=1) if ABOUT.match(text) else text
     text = ENDING.sub("", LABEL.sub("", text, count=1))
     return STARTING.sub("", ADVERB.sub("", text))
