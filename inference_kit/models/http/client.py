@@ -15,11 +15,11 @@ from typing import Any, TypeVar, cast
 
 from loguru import logger
 
-from inference_kit.errors import EngineError, NoRoom, PromptRefused, UserError
+from inference_kit.errors import EngineError, NoRoom, PromptRefused, UserError, named
 from inference_kit.flow import merge
 from inference_kit.models.http.bodies import LineReader
 from inference_kit.models.http.kinds import OTHER, Server, ServerKind, name_model_setting
-from inference_kit.models.http.refusals import Refused
+from inference_kit.models.http.refusals import Refused, speaks_of_model
 from inference_kit.models.http.replies import (
     FirstTokens,
     Reply,
@@ -349,6 +349,9 @@ class CompletionClient:
                 f"{name_model_setting(self._session.setting)}."
             )
             return UserError(refusal.what, where=self._session.base_url, fix=fix)
+        if refusal.status == 404 and server.model in server.served and not speaks_of_model(refusal.message):
+            fix = f"It serves the model, but not there: look at {named(self._session.setting)} and {named('api')}."
+            return UserError(refusal.what, where=self._session.base_url + self._path, fix=fix)
         if refusal.status == 404:
             asked = f"It was asked for model {server.model!r} and serves {server.shown}"
             fix = f"{asked}; choose with {name_model_setting(self._session.setting)}."

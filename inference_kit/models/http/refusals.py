@@ -80,6 +80,7 @@ _OF_A_FIELD = re.compile(
     r"|not (?:permitted|supported)",
     re.IGNORECASE,
 )
+_LOGIN = re.compile(r"/(?:log|sign)[-_]?in\b|/(?:oauth2?|sso|saml|auth)\b", re.IGNORECASE)
 _WAIT = re.compile(
     r"(?:again|retry|wait)\D{0,12}(?:(\d{1,4}) ?m(?:in\w*)?(?![a-z]) ?)?(?:(\d{1,9}(?:\.\d{1,9})?) ?(ms|s))?",
     re.IGNORECASE,
@@ -190,6 +191,11 @@ def read_refusal(status: int, headers: Mapping[str, str], content: str, *, hide:
     return Refusal(status, message, found.code, wait, fields, location, found.kind)
 
 
+def speaks_of_model(message: str) -> bool:
+    """Tell whether a refusal is about a model, and not about the place that was asked."""
+    return bool(re.search(r"model|deployment|endpoints found", message, re.IGNORECASE))
+
+
 def is_error(answer: Any) -> bool:
     """Tell whether an answer of success is an error in its place, in one of the forms that servers give it."""
     if isinstance(answer, list):
@@ -216,6 +222,8 @@ def explain_wrong_address(refusal: Refusal, base_url: str, setting: str) -> User
         what = f"HTTP {refusal.status}: the server sends elsewhere, and a key is sent nowhere but where it is given"
         there = refusal.location or "the address that it sends to"
         fix = f"Give {named(setting)} {there}."
+        if _LOGIN.search(there):
+            fix = f"Somebody on the way wants a login first: {there}."
         if there.rstrip("/") == base_url.rstrip("/"):
             what = f"HTTP {refusal.status}: the server redirects a request to where it came from"
             fix = "Look at the redirects of the server, or of the proxy before it."

@@ -531,6 +531,15 @@ def test_a_service_without_a_provider_for_the_model_says_what_it_lacks(said: str
     assert len(server.bodies()) == 1
 
 
+def test_a_server_without_the_place_that_is_asked_is_not_said_to_lack_the_model() -> None:
+    def refuse(_: web.Request, body: dict[str, Any]) -> web.Response | None:
+        return web.Response(status=404, text="404 page not found") if body else None
+
+    with MockServer(fault=refuse) as server, pytest.raises(UserError, match="look at --model-path and --api") as told:
+        write(OpenAI(server.url), prompt())
+    assert "/v1/chat/completions" in str(told.value)
+
+
 def refuse_by_filter(_: web.Request, body: dict[str, Any]) -> web.Response | None:
     """Azure's refusal of a prompt."""
     error = {

@@ -273,6 +273,13 @@ def test_a_redirect_to_the_same_place_with_a_slash_is_followed_with_what_was_pos
     assert len(server.asked) == 3
 
 
+def test_a_redirect_to_a_login_is_no_address_to_give() -> None:
+    there = web.Response(status=302, headers={"Location": "/oauth2/sign_in?rd=%2Fv1"})
+    with MockServer(fault=lambda *_: there) as server, pytest.raises(UserError, match="wants a login first") as told:
+        run(models, server.url)
+    assert "Give --model-path" not in str(told.value)
+
+
 def test_a_redirect_in_a_circle_is_not_followed_for_ever() -> None:
     def turn(request: web.Request, _: Body) -> web.Response:
         path = request.path
