@@ -17,7 +17,6 @@ from loguru import logger
 
 from inference_kit.errors import EngineError, NoRoom, PromptRefused, UserError, named
 from inference_kit.flow import merge
-from inference_kit.models.http.bodies import LineReader
 from inference_kit.models.http.kinds import OTHER, Server, ServerKind, name_model_setting
 from inference_kit.models.http.refusals import Refused, speaks_of_model
 from inference_kit.models.http.replies import (
@@ -32,6 +31,7 @@ from inference_kit.models.http.requests import Api, RequestBuilder
 from inference_kit.models.http.session import MOST_BYTES, HttpSession
 from inference_kit.models.http.stop_probe import StopProbe
 from inference_kit.models.http.streams import EventReader, parse_answer
+from inference_kit.models.http.transport.bodies import LineReader
 from inference_kit.models.http.untrusted_json import as_object
 from inference_kit.models.http.wording.adaptation import LENGTHS, WRONG_REQUEST, Adaptation, asks_for_details
 from inference_kit.models.http.wording.room import Room, read_room, speaks_of_length

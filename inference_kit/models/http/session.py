@@ -9,20 +9,16 @@ stands in the request's header and nowhere else.
 
 import asyncio
 import json
-import os
 import random
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from inference_kit.budget import applied_budget
 from inference_kit.errors import EngineError, UserError, named
-from inference_kit.models.http.bodies import LineReader, read_body, read_lines
-from inference_kit.models.http.connection import explain_proxy, explain_tls, find_proxy, read_reason
 from inference_kit.models.http.pacing.fairness import FairQueue
 from inference_kit.models.http.pacing.open_files import limit_connections
 from inference_kit.models.http.pacing.rate_limit import RateLimit
@@ -40,6 +36,9 @@ from inference_kit.models.http.refusals import (
     read_refusal,
 )
 from inference_kit.models.http.retries import LONGEST_THROTTLE_SECONDS, TIMEOUT_WEIGHT, Failure, NoConnection, Retries
+from inference_kit.models.http.transport.bodies import LineReader, read_body, read_lines
+from inference_kit.models.http.transport.connection import explain_proxy, explain_tls, find_proxy, read_reason
+from inference_kit.models.http.transport.credentials import Credentials
 from inference_kit.models.http.untrusted_json import ErrorAnswer, Malformed, WebPage, parse_json
 from inference_kit.registry import Above
 
@@ -49,7 +48,6 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 Item = TypeVar("Item")
 
-HEADER_OF_A_KEY = re.compile("auth|key|token|secret", re.IGNORECASE)
 MOST_BYTES = 1 << 24
 """What an answer may hold where nothing else is said."""
 CONNECT_SECONDS = 5.0
@@ -57,8 +55,6 @@ ROUNDS_TO_COUNT = 3
 """Rounds of the event loop in which an answer that was read is counted."""
 KEEP_ALIVE_SECONDS = 4.0
 """Shorter than what servers keep an idle connection for (vLLM 5 s), so that few are reused as they are closed."""
-SECRET_LENGTH = 8
-"""A shorter key, such as 0 or EMPTY, keeps nobody out; hiding it would only spoil messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +121,8 @@ class HttpSession:
         query: str = "",
         headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self._query, self._headers = f"?{query}" if query else "", headers
+        self._query, self._credentials = f"?{query}" if query else "", Credentials(key_env, key, headers)
         self.base_url, self.key_env, self.setting = base_url, key_env, setting
-        self._given_key = key
         self._settings = server
         self._connections: _Connections | None = None
         self._is_gone = self._has_answered = False
@@ -298,7 +293,7 @@ class HttpSession:
     ) -> NoReturn:
         """Raise what an answer other than success means."""
         content = (await read_body(response, MOST_BYTES, cut=True)).decode("utf-8", "replace")
-        refusal = read_refusal(response.status, response.headers, content, hide=self._hide_key)
+        refusal = read_refusal(response.status, response.headers, content, hide=self._credentials.hide)
         if response.status == 407 and (error := explain_proxy(407, self._connect().proxy)):
             raise error
         if refusal.location:
@@ -350,7 +345,7 @@ class HttpSession:
         """Raise what an error means that came as if it were an answer; one without a status may pass."""
         if not is_error(answer):
             return
-        refusal = read_refusal(200, {}, json.dumps(answer), hide=self._hide_key)
+        refusal = read_refusal(200, {}, json.dumps(answer), hide=self._credentials.hide)
         status = refusal.meant_status
         if not 400 <= status < 500:
             raise Failure(f"an error in the place of an answer: {refusal.message}")
@@ -358,12 +353,7 @@ class HttpSession:
 
     def _explain_key(self, refusal: Refusal) -> UserError:
         """Build the error for a key that the server does not take."""
-        key, fix = "the key given", "Give the right key."
-        if header := next((name for name in self._headers if HEADER_OF_A_KEY.search(name)), ""):
-            key, fix = f"the key in the header {header}", f"Give {named('header')} the right one."
-        elif not self._given_key:
-            key = f"the key in ${self.key_env}" if self._read_key() else f"no key: ${self.key_env} is empty"
-            fix = f"Put the right key into ${self.key_env}."
+        key, fix = self._credentials.explain()
         what = f"{refusal} ({key})"
         if refusal.status == 403:
             return Denied(what, where=self.base_url, fix="Give the key what it needs, or choose another model.")
@@ -386,27 +376,7 @@ class HttpSession:
                 return failure
         if isinstance(error, WebPage) and not self._has_answered:
             raise explain_web_page(self.base_url, self.setting) from error
-        return Failure(f"its answer is malformed: {self._hide_key(str(error))}")
-
-    def _hide_key(self, text: str) -> str:
-        """Replace keys in a text, of which a cut may have left only the beginning: those of headers as well."""
-        for key in (self._read_key(), *(word for value in self._headers.values() for word in value.split())):
-            for length in range(len(key), SECRET_LENGTH - 1, -1):
-                text = text.replace(key[:length], "***")
-        return text
-
-    def _read_key(self) -> str:
-        return self._given_key or (os.environ.get(self.key_env, "").strip() if self.key_env else "")
-
-    def _build_headers(self) -> dict[str, str]:
-        """Build the headers of every request; Azure takes a key in one of its own."""
-        key, host = self._read_key(), urlsplit(self.base_url).hostname or ""
-        keys = {"Authorization": f"Bearer {key}"} if key else {}
-        if key and host.endswith(".azure.com"):
-            keys["api-key"] = key
-        given = {name.lower() for name in self._headers}
-        own = {"Content-Type": "application/json", **keys}
-        return {name: value for name, value in own.items() if name.lower() not in given} | dict(self._headers)
+        return Failure(f"its answer is malformed: {self._credentials.hide(str(error))}")
 
     def _connect(self) -> _Connections:
         """Return the connections of this event loop; one of another loop cannot be used."""
@@ -416,7 +386,7 @@ class HttpSession:
         if self._connections is None or self._connections.loop is not loop:
             proxy = find_proxy(self.base_url)
             client = aiohttp.ClientSession(
-                headers=self._build_headers(),
+                headers=self._credentials.build_headers(self.base_url),
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
                 timeout=aiohttp.ClientTimeout(
                     total=self._settings.request_seconds,

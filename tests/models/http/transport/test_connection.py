@@ -9,9 +9,9 @@ from aiohttp import web
 from mock_server import Body, MockServer
 
 from inference_kit.errors import EngineError, UserError
-from inference_kit.models.http.connection import Proxy, explain_proxy, explain_tls, find_proxy
 from inference_kit.models.http.refusals import Unreachable
 from inference_kit.models.http.session import HttpSession, ServerSettings
+from inference_kit.models.http.transport.connection import Proxy, explain_proxy, explain_tls, find_proxy
 
 ELSEWHERE = "http://models.internal.test/v1"
 
