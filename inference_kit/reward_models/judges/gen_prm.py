@@ -9,6 +9,8 @@ model may write to verify a step is not run here: this is the authors' `analyze`
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 from inference_kit.records import Message, Prompt, StepScores
 from inference_kit.reward_models.judges.verifier import Verifier, average
@@ -18,13 +20,16 @@ OPENING = "<analyze>\nLet's analyze the Paragraph {number} step by step: "
 END_OF_ANALYSIS = "</analyze>"
 BEFORE_VERDICT = "</analyze>\n<output>\n**Judgement**: $\\boxed{"
 BEHIND_VERDICT = "}$\n</output>\n"
+KEPT = 4096
+"""Judgements that are kept, of some thousand characters each."""
 VERDICT = re.compile(r"\\boxed\{\s*(?:\\text\{\s*)?(?:(yes)|no)\b", flags=re.IGNORECASE)
 
 
 class GenPRM(Verifier):
     """A chat in which each step is a turn, answered by an analysis and a verdict; a score for each step.
 
-    The judgement that later steps see is that of the first chain, with its likelier verdict.
+    The judgement that later steps see is that of the first chain, with its likelier verdict. What was written about the
+    beginning of a solution is kept, so that a solution that grows costs one judgement for each new step.
     """
 
     kind = "gen_prm"
@@ -33,30 +38,52 @@ class GenPRM(Verifier):
     top_k = 20
 
     async def judge(self, question: str, steps: Sequence[str]) -> StepScores:
-        """Judge the steps one after another."""
+        """Judge the steps one after another; the tokens counted are those of all, however many were kept."""
         turns = [Message("system", SYSTEM)]
-        scores: list[float] = []
-        tokens = 0
+        judgements: list[Judgement] = []
         for number, step in enumerate(steps, start=1):
-            turns.append(Message("user", step if scores else f"Question: {question}\n\n{step}"))
-            score, judgement, written = await self._judge_step(turns, OPENING.replace("{number}", str(number)))
-            turns.append(Message("assistant", judgement))
-            scores.append(score)
-            tokens += written
-        return StepScores(tuple(scores), tokens)
+            turns.append(Message("user", step if judgements else f"Question: {question}\n\n{step}"))
+            begun = (question, *steps[:number])
+            judgement = self._kept.pop(begun, None)
+            if judgement is None:
+                judgement = await self._judge_last(turns, OPENING.replace("{number}", str(number)))
+            self._keep(begun, judgement)
+            judgements.append(judgement)
+            turns.append(Message("assistant", judgement.text))
+        return StepScores(tuple(each.score for each in judgements), sum(each.tokens for each in judgements))
 
-    async def _judge_step(self, turns: Sequence[Message], opening: str) -> tuple[float, str, int]:
-        """Return the score of the last turn's step, the judgement of the first chain, and the tokens written."""
+    async def _judge_last(self, turns: Sequence[Message], opening: str) -> "Judgement":
+        """Judge the step in the last turn."""
         if not self.local:
             chains = await self.write(Prompt(tuple(turns)))
             score = average([read_verdict(each.text) for each in chains])
-            return score, chains[0].text, sum(each.tokens for each in chains)
+            return Judgement(score, chains[0].text, sum(each.tokens for each in chains))
         prompt = Prompt(tuple(turns), prefix=opening)
         chains = await self.write(prompt, (END_OF_ANALYSIS,))
         replies = [f"{opening}{each.text}{BEFORE_VERDICT}" for each in chains]
         probabilities = await self.compare(prompt, replies)
         verdict = self.words[0] if probabilities[0] >= 0.5 else self.words[1]
-        return average(probabilities), f"{replies[0]}{verdict}{BEHIND_VERDICT}", sum(each.tokens for each in chains)
+        text = f"{replies[0]}{verdict}{BEHIND_VERDICT}"
+        return Judgement(average(probabilities), text, sum(each.tokens for each in chains))
+
+    def _keep(self, begun: tuple[str, ...], judgement: "Judgement") -> None:
+        """Keep the judgement of the last step of a beginning; the least recently used goes first."""
+        self._kept[begun] = judgement
+        if len(self._kept) > KEPT:
+            del self._kept[next(iter(self._kept))]
+
+    @cached_property
+    def _kept(self) -> "dict[tuple[str, ...], Judgement]":
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What was found about one step: its score, the text that later steps see, and the tokens it cost."""
+
+    score: float
+    text: str
+    tokens: int
 
 
 def read_verdict(reply: str) -> float | None:

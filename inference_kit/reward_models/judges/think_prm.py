@@ -39,6 +39,7 @@ class ThinkPRM(Verifier):
     r"""The solution's steps, numbered, in one question; one score for the solution so far, P(Yes) against P(No).
 
     Args:
+        opening: How the chain begins, of weights on this machine.
         per_step: A score for each step instead: the share of chains that box it as correct, \boxed{correct}.
     """
 
@@ -50,6 +51,7 @@ class ThinkPRM(Verifier):
         self,
         model_path: str,
         *,
+        opening: str = OPENING,
         per_step: bool = False,
         n_verdicts: Annotated[int, 1] = 1,
         verdict_tokens: Annotated[int, 1] = 4096,
@@ -69,18 +71,18 @@ class ThinkPRM(Verifier):
             placement=placement,
             max_batch_size=max_batch_size,
         )
-        self._per_step = per_step
+        self._opening, self._per_step = opening, per_step
 
     @property
     def identity(self) -> str:  # type: ignore[override]
         """The model's identity, how its chains are written, and whether steps have scores of their own."""
-        return f"{super().identity}{':steps' if self._per_step else ''}"
+        return f"{super().identity}:{self._opening!r}{':steps' if self._per_step else ''}"
 
     async def judge(self, question: str, steps: Sequence[str]) -> StepScores:
         """Write chains about the whole solution and read their verdicts."""
         numbered = "\n".join(f"Step {number}: {step.strip()}" for number, step in enumerate(steps, start=1))
         asked = Message("user", fill(TEMPLATE, {"problem": question, "solution": numbered}))
-        prompt = Prompt((asked,), prefix=OPENING if self.local else "")
+        prompt = Prompt((asked,), prefix=self._opening if self.local else "")
         stop = (QUESTION, END_OF_THINKING) if self.local else ()
         chains = await self.write(prompt, stop)
         tokens = sum(each.tokens for each in chains)
@@ -88,7 +90,7 @@ class ThinkPRM(Verifier):
             verdicts = [read_step_verdicts(each.text, len(steps)) for each in chains]
             return StepScores(tuple(average(each) for each in zip(*verdicts, strict=True)), tokens)
         if self.local:
-            replies = [f"{OPENING}{each.text}\n{QUESTION}" for each in chains]
+            replies = [f"{self._opening}{each.text}\n{QUESTION}" for each in chains]
             return StepScores((average(await self.compare(prompt, replies)),), tokens)
         return StepScores((average([read_verdict(each.text) for each in chains]),), tokens)
 

@@ -12,6 +12,7 @@ from typing import Any
 from inference_kit.errors import UserError
 from inference_kit.models.batching import Batcher
 from inference_kit.models.decode.huggingface import HuggingFace
+from inference_kit.models.local.rope import LengthRope
 from inference_kit.records import GenerationConfig, Prompt
 from inference_kit.reward_models.local.encoded_text import EncodedText
 from inference_kit.reward_models.local.escape import build_escape
@@ -60,6 +61,13 @@ class VerdictEngine(HuggingFace):
 
     def _load_model(self) -> Any:
         self._model = super()._load_model()
+        if LengthRope(self._model).border is not None:
+            # The frequencies are a state of the model, which writes on one thread and is read on another.
+            raise UserError(
+                "the model's positions depend on the length of a text, and verdicts are read while others are written",
+                where=self.weights.path,
+                fix="Serve it, and give the server's address.",
+            )
         return self._model
 
     @cached_property

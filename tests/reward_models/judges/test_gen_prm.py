@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from verdict_server import answering, verdicts
 
 from inference_kit.errors import UserError
-from inference_kit.records import Message, Problem, StepScores
+from inference_kit.records import Completion, Message, Problem, Prompt, StepScores
 from inference_kit.reward_models.judges.gen_prm import SYSTEM, GenPRM, read_verdict
 
 PROBLEM = Problem("1", (Message("user", "How many?"),))
@@ -122,6 +122,40 @@ def test_an_address_gives_verdicts_and_its_own_judgements_are_shown_to_it() -> N
 )
 def test_a_verdict_is_what_stands_in_the_last_box(reply: str, verdict: float | None) -> None:
     assert read_verdict(reply) == verdict
+
+
+def test_a_beginning_is_judged_once_and_counted_all_the_same(folder: Path) -> None:
+    """A search scores the same steps again with one more; only that one is written about."""
+    settings = {"temperature": 0.0, "verdict_tokens": TOKENS}
+    steps = SOLUTIONS[2]
+    [afresh] = score_all(GenPRM(str(folder), **settings), [steps])
+    scorer = GenPRM(str(folder), **settings)
+    written: list[str] = []
+    write = scorer.write
+
+    async def note(prompt: Prompt, stop: tuple[str, ...] = ()) -> list[Completion]:
+        written.append(prompt.messages[-1].content)
+        return await write(prompt, stop)
+
+    scorer.write = note  # type: ignore[method-assign]
+
+    async def grow() -> StepScores:
+        for length in (1, 2):
+            await scorer.scores(PROBLEM, steps[:length])
+        return await scorer.scores(PROBLEM, steps)
+
+    found = asyncio.run(grow())
+    assert found.scores == pytest.approx(afresh.scores, abs=1e-5)
+    assert found.tokens == afresh.tokens
+    assert written == [f"Question: How many?\n\n{steps[0]}", *steps[1:]]
+
+
+def test_positions_that_depend_on_the_length_are_refused(tmp_path: Path) -> None:
+    """They are a state of the model, which would be read while it writes."""
+    rope = {"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 4.0}
+    folder = tiny_models.write(tmp_path, "llama", tokens=("Yes", "No"), rope_parameters=rope)
+    with pytest.raises(UserError, match="positions depend on the length of a text"):
+        score_all(GenPRM(str(folder), verdict_tokens=TOKENS), [("Ada",)])
 
 
 def test_what_cannot_work_is_refused(tmp_path: Path) -> None:

@@ -41,14 +41,14 @@ def score_all(scorer: ThinkPRM, solutions: Sequence[tuple[str, ...]]) -> list[St
     return asyncio.run(together())
 
 
-def straightforward(folder: Path, steps: tuple[str, ...]) -> float:
+def straightforward(folder: Path, steps: tuple[str, ...], opening: str = "\nLet's verify step by step:") -> float:
     """The authors' prompt and forced decision, greedily, one text at a time."""
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     yes, no = (tokenizer.encode(word, add_special_tokens=False)[-1] for word in (" Yes", " No"))
     solution = "\n".join(f"Step {number + 1}: {step}" for number, step in enumerate(steps))
     messages = [{"role": "user", "content": ASKED.replace("{solution}", solution)}]
     prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    prompt += "\nLet's verify step by step:"
+    prompt += opening
     ids = torch.tensor([tokenizer.encode(prompt, add_special_tokens=False)])
     written = model.generate(ids, attention_mask=ids.new_ones(ids.shape), max_new_tokens=TOKENS, do_sample=False)
     chain = tokenizer.decode(written[0, ids.shape[1] :], skip_special_tokens=True).rstrip(
@@ -68,6 +68,13 @@ def test_scores_are_those_of_a_straightforward_computation(folder: Path) -> None
         assert each.scores == pytest.approx([straightforward(folder, steps)], abs=1e-4)
         assert 0 < each.tokens <= TOKENS
     assert found[3].scores == pytest.approx(found[2].scores, abs=1e-5)
+
+
+@torch.inference_mode()
+def test_the_opening_is_a_setting(folder: Path) -> None:
+    scorer = ThinkPRM(str(folder), opening="", verdict_tokens=TOKENS)
+    assert scorer.identity != ThinkPRM(str(folder), verdict_tokens=TOKENS).identity
+    assert score_all(scorer, SOLUTIONS[:1])[0].scores == pytest.approx([straightforward(folder, SOLUTIONS[0], "")])
 
 
 def test_sampled_chains_are_averaged_and_the_same_alone(folder: Path) -> None:
