@@ -37,7 +37,13 @@ from inference_kit.models.http.refusals import (
 )
 from inference_kit.models.http.retries import LONGEST_THROTTLE_SECONDS, TIMEOUT_WEIGHT, Failure, NoConnection, Retries
 from inference_kit.models.http.transport.bodies import LineReader, read_body, read_lines
-from inference_kit.models.http.transport.connection import explain_proxy, explain_tls, find_proxy, read_reason
+from inference_kit.models.http.transport.connection import (
+    explain_proxy,
+    explain_tls,
+    find_moved_path,
+    find_proxy,
+    read_reason,
+)
 from inference_kit.models.http.transport.credentials import Credentials
 from inference_kit.models.http.untrusted_json import ErrorAnswer, Malformed, WebPage, parse_json
 from inference_kit.registry import Above
@@ -310,11 +316,9 @@ class HttpSession:
         Raises:
             Failure: where it is to be asked for there.
         """
-        base, asked, wanted = (url.partition("?")[0] for url in (self.base_url, here, there))
-        if asked != wanted and asked.rstrip("/") == wanted.rstrip("/") and wanted.startswith(base):
-            moved = wanted.removeprefix(base)
-            if self._moved.setdefault(path, moved) == moved:
-                raise Failure("the server redirects in a circle", weight=0)
+        moved = find_moved_path(self.base_url, here, there)
+        if moved and self._moved.setdefault(path, moved) == moved:
+            raise Failure("the server redirects in a circle", weight=0)
 
     def _raise_for(self, refusal: Refusal) -> NoReturn:
         """Raise what a refusal means."""

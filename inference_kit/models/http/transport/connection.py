@@ -1,4 +1,4 @@
-"""Connection: the proxy on the way to a server, and what is wrong with a secure connection.
+"""Connection: the proxy on the way to a server, where it redirects to, and what is wrong with a secure connection.
 
 Why: machines of institutes reach the world through a proxy only; and "certificate" is the wrong word for most of what
 goes wrong with https.
@@ -61,6 +61,13 @@ def explain_proxy(status: int, proxy: str) -> UserError | None:
         fix = "Ask for permission there, or name the server in no_proxy."
         return UserError(f"HTTP {status}: the proxy {proxy} lets nothing through to the server", fix=fix)
     return None
+
+
+def find_moved_path(base_url: str, here: str, there: str) -> str:
+    """Find the path below `base_url` of a redirect that differs by a slash at its end only; empty for any other."""
+    base, asked, wanted = (url.partition("?")[0] for url in (base_url, here, there))
+    is_moved = asked != wanted and asked.rstrip("/") == wanted.rstrip("/") and wanted.startswith(base)
+    return wanted.removeprefix(base) if is_moved else ""
 
 
 def read_reason(error: Exception) -> str:

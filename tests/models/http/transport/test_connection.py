@@ -11,7 +11,13 @@ from mock_server import Body, MockServer
 from inference_kit.errors import EngineError, UserError
 from inference_kit.models.http.refusals import Unreachable
 from inference_kit.models.http.session import HttpSession, ServerSettings
-from inference_kit.models.http.transport.connection import Proxy, explain_proxy, explain_tls, find_proxy
+from inference_kit.models.http.transport.connection import (
+    Proxy,
+    explain_proxy,
+    explain_tls,
+    find_moved_path,
+    find_proxy,
+)
 
 ELSEWHERE = "http://models.internal.test/v1"
 
@@ -146,6 +152,20 @@ def test_who_vouches_for_a_server_is_asked_for_by_what_is_known(
     assert f"SSL_CERT_FILE={bundle}." in str(explain_tls(unknown, "https://host/v1"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "nowhere.pem"))
     assert "nowhere.pem is no file" in str(explain_tls(unknown, "https://host/v1"))
+
+
+@pytest.mark.parametrize(
+    ("there", "moved"),
+    [
+        ("http://host/v1/chat/?a=1", "/chat/"),
+        ("http://host/v1/chat", ""),
+        ("https://host/v1/chat/", ""),
+        ("http://other/v1/chat/", ""),
+        ("http://host/v1/login/", ""),
+    ],
+)
+def test_a_redirect_is_followed_by_a_slash_only(there: str, moved: str) -> None:
+    assert find_moved_path("http://host/v1", "http://host/v1/chat?a=1", there) == moved
 
 
 def test_http_to_a_server_that_speaks_https_is_said() -> None:
