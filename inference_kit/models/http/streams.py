@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from inference_kit.models.http.refusals import is_error
 from inference_kit.models.http.replies import Reply, Said, read_reply, split_thought
 from inference_kit.models.http.untrusted_json import (
     LARGEST_COUNT,
@@ -149,7 +150,7 @@ class EventReader:
         data = as_object(parse_json(event), "an event")
         if self._is_error:
             data = {"error": data, **data}
-        if data.get("error"):
+        if data.get("error") or (not data.get("choices") and is_error(data)):
             raise ErrorAnswer(data)
         self._usage = data.get("usage") or self._usage
         for each in as_list(data.get("choices") or [], "choices"):
@@ -203,7 +204,7 @@ class EventReader:
     def _read_whole(self) -> Iterator[tuple[int, str] | Reply]:
         """Read the answer of a server that does not stream: each text is one piece."""
         data = as_object(parse_json(self._whole), "the answer")
-        if data.get("error"):
+        if data.get("error") or (not data.get("choices") and is_error(data)):
             raise ErrorAnswer(data)
         reply = read_reply(data, self._n, self._config)
         for index, completion in enumerate(reply.completions):

@@ -23,7 +23,7 @@ class ErrorAnswer(Malformed):
     """An error in the place of an answer, or in the middle of one: `answer` is all that was said of it."""
 
     def __init__(self, answer: Mapping[str, Any]) -> None:
-        super().__init__(f"it broke off with {shorten(str(answer['error']), 160)}")
+        super().__init__(f"it broke off with {shorten(str(answer.get('error') or answer), 160)}")
         self.answer = answer
 
 

@@ -276,6 +276,19 @@ def test_a_stream_that_breaks_off_is_no_completion() -> None:
         stream_over_faults("cut")
 
 
+@pytest.mark.parametrize(
+    "said", ['{"object": "error", "message": "no such key", "code": 401}', '{"error": {"code": "invalid_api_key"}}']
+)
+def test_an_error_in_a_stream_ends_the_run_as_its_code_says(said: str) -> None:
+    def answer(_: web.Request, body: dict[str, Any]) -> web.Response | None:
+        sent = f"data: {said}\n\ndata: [DONE]\n\n"
+        return web.Response(text=sent, content_type="text/event-stream") if body else None
+
+    with MockServer(fault=answer) as server, pytest.raises(UserError, match="401") as told:
+        stream_and_close(OpenAI(server.url), prompt(), CONFIG)
+    assert not isinstance(told.value, EngineError)
+
+
 def test_a_server_that_does_not_stream_is_read_as_one_piece() -> None:
     def whole(request: web.Request, body: dict[str, Any]) -> web.Response | None:
         answer = {"choices": [{"index": 0, "finish_reason": "stop", "message": {"content": "It is 7."}}]}
