@@ -31,6 +31,8 @@ If the solution is incomplete, only verify the provided steps."""
 OPENING = "\nLet's verify step by step:"
 QUESTION = "Is the solution correct?"
 END_OF_THINKING = "</think>"
+OWN_NUMBER = re.compile(r"^(?:#+ *)?Step \d+: *")
+"""What a policy may call its steps, which are numbered here."""
 STEP_VERDICT = re.compile(r"\\boxed\{\s*(?:\\text\{\s*)?(in)?correct\s*\}", flags=re.IGNORECASE)
 VERDICT = re.compile(rf"{re.escape(QUESTION)}\W*(?:(yes)|no)\b", flags=re.IGNORECASE)
 
@@ -80,7 +82,8 @@ class ThinkPRM(Verifier):
 
     async def judge(self, question: str, steps: Sequence[str]) -> StepScores:
         """Write chains about the whole solution and read their verdicts."""
-        numbered = "\n".join(f"Step {number}: {step.strip()}" for number, step in enumerate(steps, start=1))
+        bare = [OWN_NUMBER.sub("", step.strip()) for step in steps]
+        numbered = "\n".join(f"Step {number}: {step}" for number, step in enumerate(bare, start=1))
         asked = Message("user", fill(TEMPLATE, {"problem": question, "solution": numbered}))
         prompt = Prompt((asked,), prefix=self._opening if self.local else "")
         stop = (QUESTION, END_OF_THINKING) if self.local else ()

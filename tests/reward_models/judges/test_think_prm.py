@@ -101,10 +101,15 @@ def test_an_address_gives_verdicts() -> None:
     with answering(*said, asked=asked) as server:
         settings = {"n_verdicts": 3, "temperature": 0.7}
         [whole] = score_all(ThinkPRM(server.url, **settings), [("Ada", "12", "42")])
-        [each] = score_all(ThinkPRM(server.url, per_step=True, **settings), [("Ada", "12", "42")])
+        [each] = score_all(
+            ThinkPRM(server.url, per_step=True, **settings), [("## Step 1: Ada", "Step 7:  12 in Step 1: so", "42")]
+        )
     assert whole.scores == pytest.approx([0.5])
     assert each.scores == pytest.approx([1.0, 0.5, 0.5])
-    assert asked[0]["messages"][0]["content"] == ASKED.replace("{solution}", "Step 1: Ada\nStep 2: 12\nStep 3: 42")
+    shown = [body["messages"][0]["content"] for body in asked]
+    assert shown[0] == ASKED.replace("{solution}", "Step 1: Ada\nStep 2: 12\nStep 3: 42")
+    numbered = "Step 1: Ada\nStep 2: 12 in Step 1: so\nStep 3: 42"
+    assert shown[-1] == ASKED.replace("{solution}", numbered), "a policy's own numbers go, at the beginning only"
 
 
 def test_no_verdict_at_all_counts_nothing() -> None:

@@ -13,6 +13,7 @@ from inference_kit.records import Message, Problem
 from inference_kit.reward_models.formats.math_shepherd import MathShepherd
 from inference_kit.reward_models.formats.sequence_orm import SequenceORM
 from inference_kit.reward_models.formats.token_prm import TokenPRM
+from inference_kit.reward_models.formats.versa_prm import VersaPRM
 from inference_kit.reward_models.local.readout import squash
 from inference_kit.reward_models.local.transformer import TransformerRewardModel
 
@@ -53,6 +54,19 @@ def test_an_adapter_of_a_language_model_is_put_on_its_base(folders: dict[str, Pa
     verdicts = read(scorer, adapted)[:, scorer._verdict_ids].softmax(-1)[:, 0]
     assert scorer.score(PROBLEM, STEPS) == pytest.approx(verdicts.tolist(), abs=1e-4)
     assert scorer.identity != MathShepherd(str(folders["shepherd"])).identity
+
+
+def test_math_psa_is_an_adapter_with_another_tag(folders: dict[str, Path], tmp_path: Path) -> None:
+    """OpenR's reward model: five line breaks behind each step, + and - behind a space."""
+    adapted = save(tmp_path / "one", folders["versa"], "AutoModelForCausalLM", "CAUSAL_LM")
+    settings = {"tag": " \n\n\n\n\n", "question_separator": " ", "separator": " ", "spaced_verdicts": True}
+    scorer = VersaPRM(str(tmp_path / "one"), **settings)
+    scorer.check()
+    verdicts = read(scorer, adapted)[:, scorer._verdict_ids].softmax(-1)[:, 0]
+    assert scorer.score(PROBLEM, STEPS) == pytest.approx(verdicts.tolist(), abs=1e-4)
+    assert scorer.score(PROBLEM, STEPS) != pytest.approx(
+        VersaPRM(str(folders["versa"]), **settings).score(PROBLEM, STEPS)
+    )
 
 
 @pytest.mark.parametrize("base", ["causal", "sequence"])
