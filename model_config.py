@@ -55,7 +55,6 @@ reward_model_groups = {
     "qwen2.5-math-prm-7b": partial(QwenPRM, "Qwen/Qwen2.5-Math-PRM-7B"),
     "qwen2.5-math-prm800k-7b": partial(QwenPRM, "Qwen/Qwen2.5-Math-7B-PRM800K"),
     "qwen2.5-math-rm-72b": partial(QwenRM, "Qwen/Qwen2.5-Math-RM-72B"),
-    "reasonflux-prm-1.5b": partial(QwenPRM, "Gen-Verse/ReasonFlux-PRM-1.5B", system=""),
     "reasonflux-prm-7b": partial(QwenPRM, "Gen-Verse/ReasonFlux-PRM-7B", system=""),
     "versa-prm": partial(VersaPRM, "UW-Madison-Lee-Lab/VersaPRM"),
     "llama-prm800k": partial(VersaPRM, "UW-Madison-Lee-Lab/Llama-PRM800K"),
