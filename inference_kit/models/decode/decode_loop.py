@@ -23,7 +23,7 @@ from inference_kit.models.decode.masks import build_mask
 from inference_kit.models.decode.prefix_cache import Ids, PrefixCache
 from inference_kit.models.decode.sequences import NOT_NUMBERS, NOT_NUMBERS_FIX, SequenceState, append_tokens
 from inference_kit.models.local.architecture import read_windows, refuse_architecture
-from inference_kit.models.local.devices import is_out_of_memory
+from inference_kit.models.local.devices import explain_no_memory, is_out_of_memory
 from inference_kit.models.local.rope import LengthRope
 from inference_kit.records import GenerationConfig
 
@@ -94,11 +94,7 @@ class DecodeLoop:
             reason = "" if off < TOLERANCE else f"its logits are {off:.0%} off"
         except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             if is_out_of_memory(error):
-                raise UserError(
-                    f"the weights leave no memory to write with ({first_line(error)})",
-                    where=named("model_path"),
-                    fix=f"Use {named('dtype')} bfloat16, {named('quantization_bit')} 4, or a smaller model.",
-                ) from error
+                raise explain_no_memory(error) from error
             reason = first_line(error) or type(error).__name__
         if reason:
             refuse_architecture(self.model.config, reason)

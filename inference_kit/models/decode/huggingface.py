@@ -3,7 +3,8 @@
 Why: `generate` moves in lockstep with one random generator for the whole batch; search needs candidates that come and
 go, each with its own seed.
 Promises: identity and settings are known without importing torch; weights load at the first call; a setting that the
-loop or the machine cannot honour is refused by name.
+loop or the machine cannot honour is refused by name. An architecture that the loop cannot run is written by `generate`
+all the same, batch after batch (`generate_loop`), and the log says so once.
 """
 
 import asyncio
@@ -12,16 +13,20 @@ from collections.abc import AsyncIterator, Sequence
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
+from loguru import logger
+
 from inference_kit.errors import UserError, named
 from inference_kit.models.base import choose_concurrency
 from inference_kit.models.batching import Loop, Pump
 from inference_kit.models.decode.decode_loop import DecodeLoop
 from inference_kit.models.decode.detokenize import Detokenizer, GrowingText
+from inference_kit.models.decode.generate_loop import GenerateLoop
 from inference_kit.models.decode.local_model import LocalModel, ModelSettings
 from inference_kit.models.decode.masks import set_attention
 from inference_kit.models.decode.sequences import SequenceState
 from inference_kit.models.decode.tensor_parallel import ParallelLoop, Share, check_size
 from inference_kit.models.local.adapters import apply_adapters
+from inference_kit.models.local.architecture import OtherState
 from inference_kit.models.local.attention import choose_attention
 from inference_kit.models.local.devices import Placement
 from inference_kit.models.local.loading import load_model
@@ -89,7 +94,7 @@ class HuggingFace(LocalModel):
     async def generate(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, Completion]]:
         """Write the completions of one prompt, each as it finishes; what else runs shares the batch."""
         pump = await asyncio.to_thread(self._start_pump)
-        detokenizer, sequences = self._begin_sequences(prompt, config)
+        detokenizer, sequences = await self._begin_sequences(prompt, config)
         places = {sequence: place for place, sequence in enumerate(sequences)}
         finished: asyncio.Queue[SequenceState | Exception] = asyncio.Queue()
         try:
@@ -103,7 +108,7 @@ class HuggingFace(LocalModel):
     async def stream(self, prompt: Prompt, config: GenerationConfig) -> AsyncIterator[tuple[int, str | Completion]]:
         """Write the completions of one prompt and show their texts while they grow."""
         pump = await asyncio.to_thread(self._start_pump)
-        detokenizer, sequences = self._begin_sequences(prompt, config)
+        detokenizer, sequences = await self._begin_sequences(prompt, config)
         growing = {sequence: GrowingText(detokenizer, sequence) for sequence in sequences}
         places = {sequence: place for place, sequence in enumerate(sequences)}
         finished: asyncio.Queue[SequenceState | Exception] = asyncio.Queue()
@@ -129,7 +134,9 @@ class HuggingFace(LocalModel):
             await asyncio.to_thread(self._shares.close)
         self._pump = self._shares = None
 
-    def _begin_sequences(self, prompt: Prompt, config: GenerationConfig) -> tuple[Detokenizer, list[SequenceState]]:
+    async def _begin_sequences(
+        self, prompt: Prompt, config: GenerationConfig
+    ) -> tuple[Detokenizer, list[SequenceState]]:
         """Begin a sequence for each completion of a prompt; the detokenizer turns them into text."""
         config = self.add_template_stops(config)
         detokenizer = self.build_detokenizer(prompt)
@@ -156,15 +163,30 @@ class HuggingFace(LocalModel):
         if self._tensor_parallel > 1:
             self._shares = ParallelLoop(self._build_share(), self._tensor_parallel)
             return self._shares
-        loop = DecodeLoop(self._load_model(), slots=self.max_batch_size, end_ids=self.end_ids)
+        model = self._load_model()
+        kernel = model.config._attn_implementation
+        try:
+            set_attention(model, self._attention)
+            loop = DecodeLoop(model, slots=self.max_batch_size, end_ids=self.end_ids)
+            loop.check()
+        except OtherState as refusal:
+            model.set_attn_implementation(kernel)
+            return self._build_slow_loop(model, refusal)
+        return loop
+
+    def _build_slow_loop(self, model: Any, refusal: OtherState) -> GenerateLoop:
+        """Build what runs a model that the decode loop has refused, and say so."""
+        loop = GenerateLoop(model, slots=self.max_batch_size, end_ids=self.end_ids)
         loop.check()
+        logger.warning("{}: {}; it runs by transformers' generate, which is slower", self.weights.name, refusal.what)
         return loop
 
     def _load_model(self) -> Any:
-        """Load the model with its adapters and the attention kernel for the decode loop."""
+        """Load the model with its adapters."""
+        has_encoder = self.weights.whole_config.get("is_encoder_decoder")
         model = load_model(
             self.weights,
-            self.auto_class,
+            "AutoModelForSeq2SeqLM" if has_encoder else self.auto_class,
             self._placement,
             attention=self._attention,
             quantization_bit=self._bits,
@@ -174,7 +196,6 @@ class HuggingFace(LocalModel):
             quantized = check_quantization(self._bits, self.weights.whole_config) is not None
             merge = not quantized if self._merge is None else self._merge
             model = apply_adapters(model, self.weights, self.adapters, merge=merge)
-        set_attention(model, self._attention)
         return model
 
     def _build_share(self) -> Share:

@@ -6,7 +6,7 @@ token, a stop text, a step boundary or its last token allowed, whichever comes f
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,7 @@ class SequenceState:
     `prompt_ids` are the whole prompt with the partial answer, which takes the last `n_prefix` of them and counts as
     written where penalties are about what was written. `find_end` tells from the written ids whether a stop text or a
     step boundary has come, and is None where there is none to look for. `details` has an entry for each written token
-    where the settings ask for token details.
+    where the settings ask for token details. `inputs` is what `generate` reads of a prompt that is not text alone.
     """
 
     prompt_ids: Ids
@@ -47,6 +47,7 @@ class SequenceState:
     max_tokens: int
     find_end: Callable[[Sequence[int]], FinishReason | None] | None = None
     n_prefix: int = 0
+    inputs: "Mapping[str, Tensor] | None" = None
     token_ids: list[int] = field(default_factory=list)
     logprob: float = 0.0
     details: list[TokenDetails] = field(default_factory=list)

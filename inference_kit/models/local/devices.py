@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from inference_kit.errors import UserError, named
+from inference_kit.errors import UserError, first_line, named
 
 Dtype = Literal["auto", "bfloat16", "float16", "float32"]
 """What a setting may call the numbers of the weights."""
@@ -65,3 +65,12 @@ def is_out_of_memory(error: BaseException) -> bool:
 
     words = ("out of memory", "not enough memory", "can't allocate memory")
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(word in str(error).lower() for word in words)
+
+
+def explain_no_memory(error: Exception) -> UserError:
+    """Build the error for weights that fit, but leave no memory to write with."""
+    return UserError(
+        f"the weights leave no memory to write with ({first_line(error)})",
+        where=named("model_path"),
+        fix=f"Use {named('dtype')} bfloat16, {named('quantization_bit')} 4, or a smaller model.",
+    )

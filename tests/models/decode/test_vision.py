@@ -15,7 +15,8 @@ import torch
 from PIL import Image
 
 from inference_kit.errors import EngineError, UserError
-from inference_kit.models.decode import vision
+from inference_kit.models.decode import generate_loop
+from inference_kit.models.decode.generate_loop import GenerateLoop
 from inference_kit.models.decode.huggingface import HuggingFace
 from inference_kit.models.decode.vision import Vision
 from inference_kit.models.local.images import mark_images, open_image
@@ -184,14 +185,14 @@ def test_where_memory_runs_out_fewer_are_written_at_once(
     """What is written stays the same; a single one that does not fit says what to lower."""
     prompt = ask("What?", images[0], seeds=(0, 1, 2))
     [expected] = write(engine, [prompt], SAMPLED)
-    plain, limit = vision._generate, 2
+    plain, limit = GenerateLoop._generate, 2
 
-    def small(model: Any, inputs: Any, sequences: Any, *rest: Any) -> None:
-        if len(sequences) > limit:
+    def small(loop: Any, batch: Any, choose: Any) -> None:
+        if len(batch) > limit:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
-        plain(model, inputs, sequences, *rest)
+        plain(loop, batch, choose)
 
-    monkeypatch.setattr(vision, "_generate", small)
+    monkeypatch.setattr(GenerateLoop, "_generate", small)
     [found] = write(engine, [prompt], SAMPLED)
     assert [each.text for each in found] == [each.text for each in expected]
     limit = 0
@@ -202,7 +203,7 @@ def test_where_memory_runs_out_fewer_are_written_at_once(
 
 def hold(monkeypatch: pytest.MonkeyPatch, n: int) -> tuple[threading.Event, list[int]]:
     """Hold the writing of `n` completions when the first is whole, until the event is set; the list counts steps."""
-    plain, go_on, steps = vision.append_tokens, threading.Event(), [0]
+    plain, go_on, steps = generate_loop.append_tokens, threading.Event(), [0]
 
     def append(sequences: Sequence[Any], *rest: Any) -> None:
         if len(sequences) < n:
@@ -210,7 +211,7 @@ def hold(monkeypatch: pytest.MonkeyPatch, n: int) -> tuple[threading.Event, list
             steps[0] += 1
         plain(sequences, *rest)
 
-    monkeypatch.setattr(vision, "append_tokens", append)
+    monkeypatch.setattr(generate_loop, "append_tokens", append)
     return go_on, steps
 
 
