@@ -17,7 +17,7 @@ from inference_kit.dataset.json_spans import DECODER
 from inference_kit.errors import UserError, named
 from inference_kit.models.base import Engine
 from inference_kit.records import GenerationConfig
-from inference_kit.registry import unknown
+from inference_kit.registry import open_entry, unknown
 from inference_kit.setup.build import build_part, plan_part
 from inference_kit.setup.options import Option, list_settings
 from inference_kit.transform.options import DEFAULTS, TransformOptions, list_options, read_options
@@ -85,7 +85,7 @@ def list_known(values: Mapping[str, Any]) -> list[Option]:
     own = list_options()
     names = {each.name for each in own}
     provider = find_provider(str(values.get("provider") or TransformOptions.provider))
-    engine = list_settings(provider.entry, "provider", "model")
+    engine = list_settings(open_entry(provider.entry)[0], "provider", "model")
     return [*own, *(each for each in engine if each.name not in names)]
 
 

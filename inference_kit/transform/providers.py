@@ -14,7 +14,7 @@ from inference_kit.models import ENGINES, Engine, HuggingFace, ModelScope, Ollam
 from inference_kit.models.base import Capabilities
 from inference_kit.models.local.hub import is_local
 from inference_kit.records import Completion, GenerationConfig, Prompt
-from inference_kit.registry import Entry, lookup, read_settings
+from inference_kit.registry import Entry, lookup, open_entry, read_settings
 from inference_kit.transform.options import TransformOptions
 
 
@@ -54,7 +54,7 @@ def _serve(entry: Entry) -> Provider:
 PROVIDERS: dict[str, Provider] = {
     "echo": Provider(EchoRecord, bare=True),
     "ollama": _serve(Ollama),
-    "openai": _serve(OpenAI),
+    "openai": _serve(partial(OpenAI, setting="base_url")),
     "hf": Provider(HuggingFace),
     "modelscope": Provider(ModelScope, downloads=True),
 }
@@ -72,7 +72,7 @@ def find_provider(name: str) -> Provider:
 
 def choose_engine_settings(provider: Provider, options: TransformOptions) -> dict[str, Any]:
     """Return what the options of a transformation say as settings of the provider's engine."""
-    known = read_settings(provider.entry)
+    known = read_settings(open_entry(provider.entry)[0])
     said: Mapping[str, Any] = {
         "api_model": options.model,
         "device": options.device,
@@ -95,7 +95,7 @@ def find_path(provider: Provider, options: TransformOptions) -> str | None:
         return options.base_url
     local_only = not provider.downloads if options.local_files_only is None else options.local_files_only
     model = options.model or ""
-    if "device" in read_settings(provider.entry) and local_only and not is_local(model):
+    if "device" in read_settings(open_entry(provider.entry)[0]) and local_only and not is_local(model):
         fix = f"Give the path of a folder, or {named('local_files_only')} false to download it."
         raise UserError(f"{model} is no folder here", where=named("model"), fix=fix)
     return model

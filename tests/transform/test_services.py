@@ -170,4 +170,5 @@ def test_a_service_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[s
     with MockServer() as server:
         address = server
     transform(address, "--retry", "0", code=2)
-    assert len([line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]) == 1
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1 and "--base-url" in errors[0]
