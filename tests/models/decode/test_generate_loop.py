@@ -19,8 +19,10 @@ from streams import stream
 
 from inference_kit import Decoder
 from inference_kit.errors import EngineError, UserError
+from inference_kit.models.decode.decode_loop import DecodeLoop
 from inference_kit.models.decode.generate_loop import GenerateLoop
 from inference_kit.models.decode.huggingface import HuggingFace
+from inference_kit.models.local.architecture import refuse_architecture
 from inference_kit.records import Completion, GenerationConfig, Message, Prompt
 
 GREEDY = GenerationConfig(max_new_tokens=12, temperature=0.0)
@@ -207,3 +209,21 @@ def test_an_error_of_the_model_reaches_who_asked(
         with pytest.raises(EngineError, match="the device is lost"):
             write(engine, [ask(QUESTIONS[0])], GREEDY)
     assert write(engine, [ask(QUESTIONS[0])], GREEDY) == [[expected]]
+
+
+def test_which_loop_wrote_a_text_makes_no_difference(
+    model_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a stored run goes on whichever it is, and the identity does not name it."""
+    prompts = [ask(question, 3, 1, 4) for question in QUESTIONS]
+    config = replace(SAMPLED, top_p=0.9, repetition_penalty=1.2, stop=("e",))
+    usual = HuggingFace(str(model_folder("qwen3")))
+    expected = write(usual, prompts, config)
+
+    def refuse(loop: Any) -> None:
+        refuse_architecture(loop.model.config, "for a test")
+
+    monkeypatch.setattr(DecodeLoop, "check", refuse)
+    slow = HuggingFace(str(model_folder("qwen3")))
+    assert bare(write(slow, prompts, config)) == bare(expected)
+    assert slow.identity == usual.identity
