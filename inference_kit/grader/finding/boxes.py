@@ -10,8 +10,11 @@ from typing import NamedTuple
 
 LONGEST_UNCLOSED = 400
 MOST_JOINED = 32
-BEFORE_BOX = 16
-"""How far before `ox` its command may begin."""
+NAME = re.compile(r"ox(?:ed|(?<=fbox)|(?<=framebox))")
+"""What the command of each box has in it, and prose about boxes has not."""
+
+BEFORE_NAME = 16
+"""How far before it a command may begin."""
 
 LONGEST_BETWEEN = 80
 BOX_TOKEN = re.compile(
@@ -43,9 +46,11 @@ def find_boxes(text: str) -> list[str]:
     A box that is never closed reaches to the next `$` or the end of its line; `\boxed 3` holds the next word, and
     `\boxed{...}` nothing.
     """
-    if "ox" not in text:
+    name = NAME.search(text)
+    if name is None:
         return []
-    boxes = [box for box in _scan(text) if box.content.strip() and not _is_placeholder(box.content.strip())]
+    scanned = _scan(text, max(0, name.start() - BEFORE_NAME))
+    boxes = [box for box in scanned if box.content.strip() and not _is_placeholder(box.content.strip())]
     found = list(dict.fromkeys(box.content for box in boxes))
     if len(boxes) > 1:
         joined = _join_last(text, boxes)
@@ -57,11 +62,11 @@ def find_boxes(text: str) -> list[str]:
     return found
 
 
-def _scan(text: str) -> Iterator[Box]:
-    """Yield each outermost box; the stack holds a box for each brace that opens one, and None for other braces."""
+def _scan(text: str, start: int) -> Iterator[Box]:
+    """Yield each outermost box behind `start`; the stack holds a box for each brace that opens one, else None."""
     opened: list[tuple[int, int] | None] = []
     closed: list[Box] = []
-    for token in BOX_TOKEN.finditer(text, max(0, text.find("ox") - BEFORE_BOX)):
+    for token in BOX_TOKEN.finditer(text, start):
         shown = token.group()
         if shown == "{":
             opened.append(None)

@@ -34,7 +34,7 @@ CODE = re.compile(
     r"__[a-z]{1,20}__|[A-Za-z_]\.[A-Za-z_]\w{0,40}\(|\(\s?['\"]|\$\([a-z]{2,20}\s|</?[a-z]{1,20}>"
     r"|^\s{0,9}(?:import|from|def|print|exec|eval|raise|lambda|while|for)\b.{0,80}[:;('\"]",
 )
-HEADING = re.compile(r"^#{1,3}[ \t]", re.MULTILINE)
+HEADING = re.compile(r"#(?<![^\n]#)#{0,2}[ \t]")  # a sign is found faster than the beginning of a line
 EMPHASIS = re.compile(r"(?<![A-Za-z0-9)*])\*\*(?=[^\s*])([^*\n]{1,400})(?<=\S)\*\*(?![A-Za-z0-9(*])")
 
 LETTER = re.compile(r"[A-Za-z]")

@@ -71,8 +71,11 @@ MARKERS = {
 
 GOES_ON = {word: re.compile(pattern, re.IGNORECASE) for word, pattern in MARKERS.items()}
 ALL = tuple(MARKERS)
+LATIN = tuple(word for word in MARKERS if word.isascii())
 ENGLISH = ("answer", "ans", "result", "correct", "a:")
-OTHER_LATIN = tuple(word for word in MARKERS if word.isascii() and word not in ENGLISH)
+OTHER_LATIN = tuple(word for word in LATIN if word not in ENGLISH)
+FOREIGN = re.compile(f"[{''.join(sign for word in MARKERS for sign in word + word.upper() if not sign.isascii())}]")
+"""Letters of which each marker that is not ASCII has one; a dash or a quotation mark makes no text foreign."""
 
 
 def find_markers(text: str) -> list[re.Match[str]]:
@@ -83,7 +86,7 @@ def find_markers(text: str) -> list[re.Match[str]]:
 def _search_in_languages(text: str) -> list[re.Match[str]]:
     if text.isascii():  # most texts are English, and twice as fast by this
         return _search(text, ENGLISH) or _search(text, OTHER_LATIN)
-    return _search(text, ALL)
+    return _search(text, ALL if FOREIGN.search(text) else LATIN)
 
 
 def _search(text: str, words: Sequence[str]) -> list[re.Match[str]]:

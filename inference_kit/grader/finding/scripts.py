@@ -16,8 +16,12 @@ FULL_WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F) if chr(
 SIGNS = {ord("\u066b"): ".", ord("\u066c"): ",", ord("\u066a"): "%", ord("\u3000"): " ", ord("\u00a0"): " "}
 DECIMAL_POINT = re.compile(r"(?<=\d)．(?=\d)")
 PLAIN = DIGITS | FULL_WIDTH | SIGNS
+WRITTEN_OTHERWISE = re.compile(f"[{re.escape(''.join(map(chr, PLAIN)))}．]")
+"""What there is to write; most texts that are not ASCII have no more than a quotation mark or a dash."""
 
 
 def write_plainly(text: str) -> str:
     """Return a text with its digits, brackets and signs in ASCII."""
-    return text if text.isascii() else DECIMAL_POINT.sub(".", text.translate(PLAIN))
+    if text.isascii() or not WRITTEN_OTHERWISE.search(text):
+        return text
+    return DECIMAL_POINT.sub(".", text.translate(PLAIN))

@@ -38,7 +38,7 @@ def drop_thinking(response: str, *, cut_off: bool = False) -> str:
     if "hink" in text or "hought" in text or "HINK" in text or "easoning>" in text:
         text = _drop_thoughts(text, cut_off=cut_off)
     text = text[-LOOKED_AT:]
-    if "<|" in text or "</s>" in text or "_turn>" in text or "<｜" in text:
+    if "<" in text and ("<|" in text or "</s>" in text or "_turn>" in text or "<｜" in text):
         text = next((part for part in CHAT_TOKEN.split(text) if part.strip()), "")
     return text
 

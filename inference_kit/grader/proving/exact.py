@@ -14,9 +14,14 @@ from inference_kit.grader.values import Apply, Num, Value
 MEANINGS = {name: operation.exact for name, operation in OPERATIONS.items() if operation.exact is not None}
 
 
-@lru_cache(maxsize=256)
 def compute_rational(value: Value) -> Fraction | None:
     """Return the rational value of an expression, None where it has none that can be had cheaply."""
+    # Most answers are numbers, and to look one up takes longer than to read it.
+    return value.value if isinstance(value, Num) else _compute_within_bounds(value)
+
+
+@lru_cache(maxsize=256)
+def _compute_within_bounds(value: Value) -> Fraction | None:
     try:
         return _compute(value)
     except (TooLarge, ZeroDivisionError):

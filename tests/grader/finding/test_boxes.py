@@ -14,6 +14,8 @@ from inference_kit.grader.finding.boxes import LONGEST_UNCLOSED, find_boxes
     [
         ("", []),
         ("no box here", []),
+        ("5 boxes {of 3} ox", []),
+        (r"3 oxen } in {boxes} make \framebox{7} then \boxed{8}", ["7", "8"]),
         (r"\boxed{42}", ["42"]),
         (r"\boxed {42}", ["42"]),
         (r"\\boxed{42}", ["42"]),

@@ -15,6 +15,7 @@ def _afters(text: str) -> list[str]:
     "text",
     [
         "The answer is 42", "Answer: 42", "the ANSWER is: 42", "**Answer:** 42", "The answers are 42", "ans = 42",
+        "It’s “big” – the answer is 42", "ОТВЕТ: 42", "RÉPONSE: 42", "That’s it. Antwort: 42",
         "Ans: 42", "The result is 42", "The correct option is 42", "A: 42", "Q?\nA: 42", "La réponse est 42",
         "La respuesta es 42", "La respuesta correcta es 42", "Die Antwort ist 42", "La risposta è 42",
         "A resposta é 42", "Ответ: 42", "答案是42", "答案为：42", "故选42", "答えは42", "답은 42", "الجواب هو 42",
