@@ -201,7 +201,7 @@ def read_config(path: Path, sections: Sequence[str]) -> ConfigFile:
         raise UserError("the file must hold settings, one `name: value` a line", where=f"{path}:1")
     places = _find_places(node, path, sections) if node is not None else {}
     for name in sections:
-        if not isinstance(data.get(name, {}), dict):
+        if not isinstance(data.get(name) or {}, dict):
             raise UserError(f"{name} must hold settings, one `name: value` a line", where=places[name])
 
     def read_values(values: Mapping[Any, Any], place: str) -> dict[str, Any]:
@@ -214,7 +214,7 @@ def read_config(path: Path, sections: Sequence[str]) -> ConfigFile:
     return ConfigFile(
         path,
         read_values({name: value for name, value in data.items() if name not in sections}, str(path)),
-        {name: read_values(data[name], places[name]) for name in sections if name in data},
+        {name: read_values(data[name], places[name]) for name in sections if data.get(name)},
         places,
     )
 

@@ -151,6 +151,9 @@ def _read_csv(path: Path, delimiter: str = ",") -> Iterator[LocatedRow]:
     line = 1
     try:
         header = next(parsed, [])
+        if len(header) == 1 and (other := _find_separator(header[0], delimiter)):
+            what = f"its cells are separated by {other!r}, not by {delimiter!r}"
+            raise UserError(what, where=f"{path}:1", fix="Save it with commas, or with tabs as .tsv.")
         if len(set(header)) < len(header):
             raise UserError("two columns have the same name", where=f"{path}:1")
         line = parsed.line_num + 1
@@ -163,6 +166,11 @@ def _read_csv(path: Path, delimiter: str = ",") -> Iterator[LocatedRow]:
                 yield LocatedRow(dict(zip(header, cells, strict=True)), location)
     except csv.Error as error:
         raise UserError(f"not CSV ({error})", where=f"{path}:{line}") from error
+
+
+def _find_separator(header: str, delimiter: str) -> str:
+    """Return what separates the column names of a file that seems to have but one; empty where nothing does."""
+    return next((mark for mark in (";", "\t", ",", "|") if mark != delimiter and mark in header), "")
 
 
 def _read_parquet(path: Path) -> Iterator[LocatedRow]:
@@ -183,10 +191,18 @@ def _read_parquet(path: Path) -> Iterator[LocatedRow]:
 READERS: dict[str, Callable[[Path], Iterator[LocatedRow]]] = {
     ".json": _read_json,
     ".jsonl": _read_json_lines,
+    ".ndjson": _read_json_lines,
     ".csv": _read_csv,
     ".tsv": partial(_read_csv, delimiter="\t"),
     ".parquet": _read_parquet,
 }
+
+
+_PACKED_BYTES = {
+    b"\x1f\x8b": "It is packed by gzip: add .gz to its name.",
+    b"\x28\xb5\x2f\xfd": "It is packed by zstandard: add .zst to its name.",
+}
+"""What to do about a file that begins with these bytes."""
 
 
 def _read_lines(path: Path) -> Iterator[str]:
@@ -202,7 +218,8 @@ def _decode(raw: bytes, path: Path, line: int) -> str:
     except UnicodeDecodeError as error:
         location = f"{path}:{line + raw.count(LINE_BREAK, 0, error.start)}"
         wrong = f"not UTF-8 text (byte {raw[error.start]:#04x})"
-        raise UserError(wrong, where=location, fix="Save the file as UTF-8.") from error
+        fix = next((fix for start, fix in _PACKED_BYTES.items() if raw.startswith(start)), "Save the file as UTF-8.")
+        raise UserError(wrong, where=location, fix=fix) from error
 
 
 def _parse_value(text: str, position: int, path: Path, line: int) -> tuple[Any, int]:

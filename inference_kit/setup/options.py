@@ -64,10 +64,11 @@ class Option:
         Raises:
             UserError: naming the place.
         """
-        if isinstance(value, list) and self.read is read_list:
-            return tuple(name for each in value for name in read_list(str(each)))
-        if isinstance(value, list) and self.read is read_stops:
-            return tuple(map(str, value))
+        if isinstance(value, list) and self.read in (read_list, read_stops):
+            texts = [self._read_item(each, place) for each in value]
+            return (
+                tuple(texts) if self.read is read_stops else tuple(name for each in texts for name in read_list(each))
+            )
         if isinstance(value, dict) and self.read in (read_object, read_pair):
             return value
         if isinstance(value, list) and self.name == "index":
@@ -79,6 +80,13 @@ class Option:
             return self.read(str(value).lower() if isinstance(value, bool) else str(value))
         except ValueError as error:
             raise UserError(f"{self.name}: {error}", where=place) from error
+
+    def _read_item(self, value: Any, place: str) -> str:
+        """Read one item of a list as the text that stands there."""
+        if value is None or isinstance(value, list | dict):
+            kind = {type(None): "nothing", list: "a list", dict: "a mapping"}[type(value)]
+            raise UserError(f"{self.name} has {kind} in its list", where=place, fix="Quote it where it is a text.")
+        return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def list_run_options(record: type[RunOptions]) -> list[Option]:

@@ -268,6 +268,8 @@ def test_help_is_shown_for_a_request_that_would_be_refused(home: Path, capsys: p
         ("temperature: .inf", "temperature: expected a number, got '.inf'"),
         ("temperature: inf\nmodel: mine", "expected a finite number, got"),
         ("system: Answer: yes", "in quotes"),
+        ("stop: [a, ~]", "stop has nothing in its list"),
+        ("stop: [a, [b]]", "stop has a list in its list"),
     ],
 )
 def test_a_value_that_cannot_be_meant_is_one_line_with_its_place(
@@ -279,3 +281,13 @@ def test_a_value_that_cannot_be_meant_is_one_line_with_its_place(
         Command("run", "").choose(["--config", str(home / "run.yaml")], registries(home, models["bundled"]), Opener())
     assert said in str(caught.value)
     assert "run.yaml:2" in str(caught.value) or "config file: " in str(caught.value)
+
+
+def test_an_empty_section_says_nothing_and_a_list_holds_what_stands_there(home: Path, models: dict[str, Path]) -> None:
+    (home / "run.yaml").write_text(
+        f"model: mine\ndataset_path: {home / 'mine.jsonl'}\ngeneration:\nstop: [yes, true, 1.10]\n"
+    )
+    parts = Command("run", "").choose(
+        ["--config", str(home / "run.yaml")], registries(home, models["bundled"]), Opener()
+    )
+    assert parts.generation.stop == ("yes", "true", "1.10")

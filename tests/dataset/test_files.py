@@ -95,6 +95,9 @@ def test_nan_is_read_as_null(tmp_path: Path) -> None:
         ("a.jsonl", '{"a": 1}\n{"a": 1, "b": 2, "a": 3}', r"a\.jsonl:2: field 'a' is there twice"),
         ("a.json", '[{"a": 1},\n{"b": {"c": 1, "c": 2}}]', r"a\.json:2: field 'c' is there twice"),
         ("a.jsonl", "17", r"a\.jsonl:1: expected an object with fields, found a number"),
+        ("a.jsonl", b"\x1f\x8b\x08\x00", r"a\.jsonl:1: not UTF-8 text .* It is packed by gzip: add \.gz"),
+        ("a.csv", "input;answer\n1;2", r"a\.csv:1: its cells are separated by ';', not by ','"),
+        ("a.tsv", "input,answer\n1,2", r"a\.tsv:1: its cells are separated by ',', not by '\\t'"),
         ("a.jsonl", b'{"a": 1}\n{"a": "\xe9"}', r"a\.jsonl:2: not UTF-8 text \(byte 0xe9\)\. Save the file as UTF-8"),
         ("a.jsonl", '{"a": ' + "9" * 5000 + "}", r"a\.jsonl:1: a number that is too long"),
         ("a.jsonl", '{"a": ' + "[" * 200_000, r"a\.jsonl:1: JSON that is nested too deep"),
@@ -111,7 +114,11 @@ def test_nan_is_read_as_null(tmp_path: Path) -> None:
         ("a.csv", 'index,input\n0,"a"b\n', r"a\.csv:2: not CSV"),
         ("a.csv", b"index,input\n0,a\n1,\xff\n", r"a\.csv:3: not UTF-8 text"),
         ("a.parquet", "no", r"a\.parquet: not a Parquet file that can be read"),
-        ("a.txt", "no", r"a\.txt: unknown kind of data file '\.txt'\. Known: \.csv, \.json, \.jsonl, \.parquet"),
+        (
+            "a.txt",
+            "no",
+            r"a\.txt: unknown kind of data file '\.txt'\. Known: \.csv, .*\.ndjson, \.parquet",
+        ),
     ],
 )
 def test_what_is_broken_is_named_by_its_line(tmp_path: Path, name: str, text: str | bytes, said: str) -> None:
