@@ -13,9 +13,6 @@ TAG = re.compile(
     r"|<\|begin_of_(?P<token>box|solution|answer)\|>|\\begin\{(?P<environment>answer)\}",
     re.IGNORECASE,
 )
-TAG_ENDS = ("answer>", "ans>", "solution>", "result>", "answer]", "box|>", "solution|>", "answer|>", "{answer}")
-"""How the opening tags end, in small letters."""
-
 CLOSINGS = {"name": "</{}>", "bracketed": "[/{}]", "token": "<|end_of_{}|>", "environment": "\\end{{{}}}"}
 KEY = re.compile(
     r"[\"'](?:(?:final|correct)[ _-]?)?(?:answers?|ans|choice|option|result|solution|prediction)"
@@ -70,10 +67,12 @@ def _find_tagged(text: str) -> Wrapped | None:
     if not ("<" in text or "[" in text or "\\" in text):
         return None
     lowered = text.lower()
-    named = "answer" in lowered or "ans>" in lowered or "solution" in lowered or "result>" in lowered
-    # Most texts are told by these, quicker than by the expression; in prose the words stand without a bracket.
-    if not (named or "box|>" in lowered) or not any(end in lowered for end in TAG_ENDS):
-        return None
+    if not (
+        ("answer" in lowered and ("answer>" in lowered or "answer]" in lowered or "answer|" in lowered))
+        or ("ans>" in lowered or "result>" in lowered or "solution>" in lowered or "solution|" in lowered)
+        or ("box|>" in lowered or "{answer}" in lowered)
+    ):
+        return None  # most texts, and quicker than the expression; in prose the words stand without a bracket
     if len(lowered) != len(text):  # some capitals have longer small forms, which would shift every place
         lowered = text
     for tag in reversed([*TAG.finditer(text)][-MOST_FOUND:]):
