@@ -110,7 +110,8 @@ def read_settings(function: Callable[..., Any]) -> dict[str, Setting]:
     A class that adds none to those of its base is described there, the fields of a settings record by the record.
     """
     target = function.__init__ if inspect.isclass(function) else function
-    documented: list[Any] = [type(record) for record in _find_settings_records(target).values()]
+    records = _find_settings_records(target).values()
+    documented: list[Any] = [each for record in records for each in reversed(inspect.getmro(type(record)))]
     documented += [*reversed(inspect.getmro(function)), target] if inspect.isclass(function) else [function]
     described = {
         name: text for each in documented for name, text in read_argument_help(inspect.getdoc(each) or "").items()

@@ -149,6 +149,28 @@ def test_the_fields_of_a_settings_record_are_settings_in_its_place(owner: type[W
         settings["size"].check(0)
 
 
+@dataclass(frozen=True, slots=True)
+class LongPatience(Patience):
+    """How long to wait, and for what.
+
+    Args:
+        reason: What for.
+    """
+
+    reason: str = "news"
+
+
+def test_a_settings_record_is_described_by_its_base_too() -> None:
+    @flatten_settings
+    def wait(*, patience: Patience = LongPatience()) -> None: ...
+
+    assert {name: each.help for name, each in read_settings(wait).items()} == {
+        "seconds": "How long one try may take.",
+        "tries": "How many there may be.",
+        "reason": "What for.",
+    }
+
+
 @pytest.mark.parametrize("owner", [Waits, partial(WaitsToo, size=1)])
 def test_a_settings_record_is_given_by_its_fields_or_whole(owner: type[Waits]) -> None:
     assert owner("here").patience == Patience(tries=8)

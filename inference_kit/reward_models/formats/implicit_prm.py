@@ -20,7 +20,7 @@ from inference_kit.registry import Above, flatten_settings
 from inference_kit.reward_models.local.encoded_text import EncodedText
 from inference_kit.reward_models.local.forward import BatchedForward
 from inference_kit.reward_models.local.readout import build_logprob_forward
-from inference_kit.reward_models.local.transformer import CACHE_BYTES, TransformerRewardModel
+from inference_kit.reward_models.local.transformer import CachingSettings, TransformerRewardModel
 
 
 class ImplicitPRM(TransformerRewardModel):
@@ -47,19 +47,11 @@ class ImplicitPRM(TransformerRewardModel):
         beta: Annotated[float, Above(0)] = 0.001,
         per_step: bool = False,
         placement: Placement = Placement(),
-        max_batch_size: int = 16,
-        cache_bytes: Annotated[int, 0] = CACHE_BYTES,
-        base_model: str | None = None,
+        scorer: CachingSettings = CachingSettings(),
     ) -> None:
         if beta <= 0:
             raise UserError(f"beta must be positive, got {beta}", where=named("reward_beta"))
-        super().__init__(
-            model_path,
-            placement=placement,
-            max_batch_size=max_batch_size,
-            cache_bytes=cache_bytes,
-            base_model=base_model,
-        )
+        super().__init__(model_path, placement=placement, scorer=scorer)
         self.separator, self.beta, self.per_step = separator, beta, per_step
         self._reference = Weights(reference_path, setting="reward_reference_path")
 

@@ -17,7 +17,7 @@ from inference_kit.registry import Above, flatten_settings
 from inference_kit.reward_models.local.encoded_text import EncodedText
 from inference_kit.reward_models.local.forward import BatchedForward
 from inference_kit.reward_models.local.readout import build_logprob_forward
-from inference_kit.reward_models.local.transformer import CACHE_BYTES, TransformerRewardModel
+from inference_kit.reward_models.local.transformer import CachingSettings, TransformerRewardModel
 
 
 class Likelihood(TransformerRewardModel):
@@ -38,19 +38,11 @@ class Likelihood(TransformerRewardModel):
         separator: str = "\n\n",
         beta: Annotated[float, Above(0)] = 1.0,
         placement: Placement = Placement(),
-        max_batch_size: int = 64,
-        cache_bytes: Annotated[int, 0] = CACHE_BYTES,
-        base_model: str | None = None,
+        scorer: CachingSettings = CachingSettings(max_batch_size=64),
     ) -> None:
         if beta <= 0:
             raise ValueError(f"beta must be positive, got {beta}")
-        super().__init__(
-            model_path,
-            placement=placement,
-            max_batch_size=max_batch_size,
-            cache_bytes=cache_bytes,
-            base_model=base_model,
-        )
+        super().__init__(model_path, placement=placement, scorer=scorer)
         self.separator, self.beta = separator, beta
 
     @property

@@ -7,7 +7,7 @@ arXiv:2501.07301, and the card of Qwen/Qwen2.5-Math-PRM-7B.
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from inference_kit.errors import UserError, named
 from inference_kit.models.local.devices import Placement
@@ -17,7 +17,7 @@ from inference_kit.reward_models.local.encoded_text import EncodedText
 from inference_kit.reward_models.local.forward import BatchedForward
 from inference_kit.reward_models.local.heads import ModelWithHead, count_head_outputs, load_head
 from inference_kit.reward_models.local.readout import read_probabilities
-from inference_kit.reward_models.local.transformer import CACHE_BYTES, TransformerRewardModel
+from inference_kit.reward_models.local.transformer import CachingSettings, TransformerRewardModel
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,17 +46,9 @@ class QwenPRM(TransformerRewardModel):
         *,
         system: str = SYSTEM,
         placement: Placement = Placement(),
-        max_batch_size: int = 16,
-        cache_bytes: Annotated[int, 0] = CACHE_BYTES,
-        base_model: str | None = None,
+        scorer: CachingSettings = CachingSettings(),
     ) -> None:
-        super().__init__(
-            model_path,
-            placement=placement,
-            max_batch_size=max_batch_size,
-            cache_bytes=cache_bytes,
-            base_model=base_model,
-        )
+        super().__init__(model_path, placement=placement, scorer=scorer)
         self.system = system
 
     @property

@@ -15,7 +15,7 @@ from inference_kit.reward_models.local.encoded_text import EncodedText
 from inference_kit.reward_models.local.forward import BatchedForward
 from inference_kit.reward_models.local.heads import ModelWithHead, count_head_outputs, load_head
 from inference_kit.reward_models.local.readout import read_probabilities, squash
-from inference_kit.reward_models.local.transformer import TransformerRewardModel
+from inference_kit.reward_models.local.transformer import ScorerSettings, TransformerRewardModel
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,10 +46,9 @@ class QwenRM(TransformerRewardModel):
         system: str = SYSTEM,
         separator: str = "\n\n",
         placement: Placement = Placement(),
-        max_batch_size: int = 16,
-        base_model: str | None = None,
+        scorer: ScorerSettings = ScorerSettings(),
     ) -> None:
-        super().__init__(model_path, placement=placement, max_batch_size=max_batch_size, base_model=base_model)
+        super().__init__(model_path, placement=placement, scorer=scorer)
         self.system, self.separator = system, separator
 
     @property

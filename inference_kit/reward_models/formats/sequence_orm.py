@@ -15,7 +15,7 @@ from inference_kit.registry import flatten_settings
 from inference_kit.reward_models.local.encoded_text import EncodedText
 from inference_kit.reward_models.local.forward import BatchedForward, Row
 from inference_kit.reward_models.local.readout import squash
-from inference_kit.reward_models.local.transformer import TransformerRewardModel
+from inference_kit.reward_models.local.transformer import ScorerSettings, TransformerRewardModel
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,10 +41,9 @@ class SequenceORM(TransformerRewardModel):
         *,
         separator: str = "\n\n",
         placement: Placement = Placement(),
-        max_batch_size: int = 16,
-        base_model: str | None = None,
+        scorer: ScorerSettings = ScorerSettings(),
     ) -> None:
-        super().__init__(model_path, placement=placement, max_batch_size=max_batch_size, base_model=base_model)
+        super().__init__(model_path, placement=placement, scorer=scorer)
         self.separator = separator
 
     @property

@@ -6,7 +6,7 @@ TRL's `PRMTrainer` (`tokenize_row`), after Uesato et al. 2022, arXiv:2211.14275.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from inference_kit.errors import UserError, named
 from inference_kit.models.local.devices import Placement
@@ -15,7 +15,7 @@ from inference_kit.registry import flatten_settings
 from inference_kit.reward_models.local.encoded_text import EncodedText
 from inference_kit.reward_models.local.forward import BatchedForward
 from inference_kit.reward_models.local.readout import read_probabilities
-from inference_kit.reward_models.local.transformer import CACHE_BYTES, TransformerRewardModel
+from inference_kit.reward_models.local.transformer import CachingSettings, TransformerRewardModel
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,17 +45,9 @@ class TokenPRM(TransformerRewardModel):
         good_labels: tuple[str, ...] = (),
         neutral_is_good: bool = False,
         placement: Placement = Placement(),
-        max_batch_size: int = 16,
-        cache_bytes: Annotated[int, 0] = CACHE_BYTES,
-        base_model: str | None = None,
+        scorer: CachingSettings = CachingSettings(),
     ) -> None:
-        super().__init__(
-            model_path,
-            placement=placement,
-            max_batch_size=max_batch_size,
-            cache_bytes=cache_bytes,
-            base_model=base_model,
-        )
+        super().__init__(model_path, placement=placement, scorer=scorer)
         if good_labels and neutral_is_good:
             raise UserError(
                 "good labels are named, and neutral ones are to count too", where=named("reward_good_labels")

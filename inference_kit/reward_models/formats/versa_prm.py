@@ -10,7 +10,7 @@ P(+) of "-" and "+". Wang et al. 2024, "OpenR", arXiv:2410.09671 (Math-PSA: `prm
 import re
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Any
 
 from inference_kit.errors import UserError
 from inference_kit.models.local.devices import Placement
@@ -19,7 +19,7 @@ from inference_kit.registry import flatten_settings
 from inference_kit.reward_models.local.encoded_text import EncodedText
 from inference_kit.reward_models.local.forward import BatchedForward
 from inference_kit.reward_models.local.readout import compare_tokens
-from inference_kit.reward_models.local.transformer import CACHE_BYTES, TransformerRewardModel
+from inference_kit.reward_models.local.transformer import CachingSettings, TransformerRewardModel
 
 TAG, GOOD, BAD = " \n\n\n\n", "+", "-"
 LONG_GAP = re.compile(r"\n(?:[^\S\n]*\n){2,}")
@@ -48,17 +48,9 @@ class VersaPRM(TransformerRewardModel):
         separator: str = "",
         spaced_verdicts: bool = False,
         placement: Placement = Placement(),
-        max_batch_size: int = 16,
-        cache_bytes: Annotated[int, 0] = CACHE_BYTES,
-        base_model: str | None = None,
+        scorer: CachingSettings = CachingSettings(),
     ) -> None:
-        super().__init__(
-            model_path,
-            placement=placement,
-            max_batch_size=max_batch_size,
-            cache_bytes=cache_bytes,
-            base_model=base_model,
-        )
+        super().__init__(model_path, placement=placement, scorer=scorer)
         self.tag, self.question_separator, self.separator = tag, question_separator, separator
         self.spaced_verdicts = spaced_verdicts
 

@@ -8,12 +8,11 @@ compared with No; the score of several chains is the mean.
 
 import re
 from collections.abc import Sequence
-from typing import Annotated
 
 from inference_kit.models.local.devices import Placement
 from inference_kit.records import Message, Prompt, StepScores
 from inference_kit.registry import flatten_settings
-from inference_kit.reward_models.judges.verifier import Verifier, average
+from inference_kit.reward_models.judges.verifier import ChainSettings, Verifier, average
 from inference_kit.templates import fill
 
 TEMPLATE = """You are given a math problem and a proposed step-by-step solution:
@@ -55,24 +54,10 @@ class ThinkPRM(Verifier):
         *,
         opening: str = OPENING,
         per_step: bool = False,
-        n_verdicts: Annotated[int, 1] = 1,
-        verdict_tokens: Annotated[int, 1] = 4096,
-        temperature: Annotated[float, 0] = 0.0,
-        api_model: str | None = None,
-        api_key_env: str = "OPENAI_API_KEY",
+        chains: ChainSettings = ChainSettings(verdict_tokens=4096, temperature=0.0),
         placement: Placement = Placement(),
-        max_batch_size: int = 16,
     ) -> None:
-        super().__init__(
-            model_path,
-            n_verdicts=n_verdicts,
-            verdict_tokens=verdict_tokens,
-            temperature=temperature,
-            api_model=api_model,
-            api_key_env=api_key_env,
-            placement=placement,
-            max_batch_size=max_batch_size,
-        )
+        super().__init__(model_path, chains=chains, placement=placement)
         self._opening, self._per_step = opening, per_step
 
     @property

@@ -9,7 +9,7 @@ context counts 0. A solution for which no chain holds a verdict counts 0 and is 
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, ClassVar
 
@@ -24,11 +24,9 @@ from inference_kit.reward_models.base import RewardModel, TooLong
 from inference_kit.reward_models.judges.verdict_engine import VerdictEngine
 
 
-class Verifier(RewardModel):
-    """Writes chains of thought about a solution; `kind` is the format's name, `words` its good and its bad verdict.
-
-    Weights on this machine are read for the probability of a verdict behind each chain; behind an address, where no
-    probabilities are known, the verdicts themselves count, 1 or 0.
+@dataclass(frozen=True, slots=True)
+class ChainSettings:
+    """How the chains of thought before a verdict are written, and by whom.
 
     Args:
         n_verdicts: Chains for each verdict, of which the score is the mean.
@@ -37,6 +35,21 @@ class Verifier(RewardModel):
         api_model: The model's name where the path is an address; the first one served where it is not given.
         api_key_env: The environment variable that holds the key where the path is an address.
         max_batch_size: Chains in one forward pass at the most.
+    """
+
+    n_verdicts: Annotated[int, 1] = 1
+    verdict_tokens: Annotated[int, 1] = 2048
+    temperature: Annotated[float, 0] = 0.6
+    api_model: str | None = None
+    api_key_env: str = "OPENAI_API_KEY"
+    max_batch_size: int = 16
+
+
+class Verifier(RewardModel):
+    """Writes chains of thought about a solution; `kind` is the format's name, `words` its good and its bad verdict.
+
+    Weights on this machine are read for the probability of a verdict behind each chain; behind an address, where no
+    probabilities are known, the verdicts themselves count, 1 or 0.
     """
 
     kind: ClassVar[str]
@@ -49,26 +62,21 @@ class Verifier(RewardModel):
         self,
         model_path: str,
         *,
-        n_verdicts: Annotated[int, 1] = 1,
-        verdict_tokens: Annotated[int, 1] = 2048,
-        temperature: Annotated[float, 0] = 0.6,
-        api_model: str | None = None,
-        api_key_env: str = "OPENAI_API_KEY",
+        chains: ChainSettings = ChainSettings(),
         placement: Placement = Placement(),
-        max_batch_size: int = 16,
     ) -> None:
-        if n_verdicts > 1 and not temperature:
+        if chains.n_verdicts > 1 and not chains.temperature:
             raise UserError(
-                f"{n_verdicts} chains are wanted, and at temperature 0 all are the same",
+                f"{chains.n_verdicts} chains are wanted, and at temperature 0 all are the same",
                 where=named("reward_temperature"),
                 fix=f"Give {named('reward_temperature')} 0.6, or {named('reward_n_verdicts')} 1.",
             )
-        self.max_batch_size = max_batch_size
-        self._path, self._n_verdicts, self._placement = model_path, n_verdicts, placement
-        self._api_model, self._api_key_env = api_model, api_key_env
+        self.max_batch_size = chains.max_batch_size
+        self._path, self._n_verdicts, self._placement = model_path, chains.n_verdicts, placement
+        self._api_model, self._api_key_env = chains.api_model, chains.api_key_env
         self._sampling = GenerationConfig(
-            max_new_tokens=verdict_tokens,
-            temperature=temperature,
+            max_new_tokens=chains.verdict_tokens,
+            temperature=chains.temperature,
             top_p=self.top_p,
             top_k=self.top_k,
             logprobs=False,

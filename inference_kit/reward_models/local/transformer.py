@@ -11,6 +11,7 @@ import re
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
@@ -49,16 +50,35 @@ CACHE_BYTES = 1 << 30
 """Memory for the keys and values of cached prefixes."""
 
 
+@dataclass(frozen=True, slots=True)
+class ScorerSettings:
+    """How the weights of a reward model are run.
+
+    Args:
+        max_batch_size: Solutions in one forward pass at the most.
+        base_model: The model that a LoRA adapter is put on, where not the one it names.
+    """
+
+    max_batch_size: int = 16
+    base_model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CachingSettings(ScorerSettings):
+    """How the weights of a reward model are run that reads steps, and goes on where the beginning of a text was read.
+
+    Args:
+        cache_bytes: Memory for cached prefixes, so that a solution that grows is not read again; 0 is none.
+    """
+
+    cache_bytes: Annotated[int, 0] = CACHE_BYTES
+
+
 class TransformerRewardModel(RewardModel, ABC):
     """A format says which text it shows (`encode_solution`), and how outputs become scores (`build_forward`).
 
     `kind` is the format's name, `auto_class` the class of `transformers` that loads the weights. `heads` are the ends
     of the architectures' names that the format can read, `marks` what it writes between steps.
-
-    Args:
-        max_batch_size: Solutions in one forward pass at the most.
-        cache_bytes: Memory for cached prefixes, so that a solution that grows is not read again; 0 is none.
-        base_model: The model that a LoRA adapter is put on, where not the one it names.
     """
 
     kind: ClassVar[str]
@@ -72,12 +92,11 @@ class TransformerRewardModel(RewardModel, ABC):
         model_path: str,
         *,
         placement: Placement = Placement(),
-        max_batch_size: int = 16,
-        cache_bytes: Annotated[int, 0] = CACHE_BYTES,
-        base_model: str | None = None,
+        scorer: ScorerSettings = CachingSettings(),
     ) -> None:
-        self.max_batch_size, self.cache_bytes = max_batch_size, cache_bytes
-        self._given, self._base_model = Weights(model_path, setting="reward_model_path"), base_model
+        self.max_batch_size = scorer.max_batch_size
+        self.cache_bytes = scorer.cache_bytes if isinstance(scorer, CachingSettings) else 0
+        self._given, self._base_model = Weights(model_path, setting="reward_model_path"), scorer.base_model
         self._placement = placement
         self._lock = threading.Lock()
 
