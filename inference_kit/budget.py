@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from inference_kit.errors import RunStopped, named
+from inference_kit.errors import RunStopped, UserError, named
 from inference_kit.failures import Failures
 from inference_kit.records import Usage
 
@@ -41,6 +41,23 @@ class RunBudget:
     failures: Failures = field(default_factory=Failures)
     _reason: RunStopped | None = None
     _pauses: set["asyncio.Future[None]"] = field(default_factory=set)
+
+    def check_prices(self, model: str) -> None:
+        """Refuse a limit of cost where tokens have no prices.
+
+        Args:
+            model: The name of the model, for the message.
+
+        Raises:
+            UserError: naming the settings that give prices.
+        """
+        if self.max_cost is not None and self.prices is None:
+            prices = f"{named('prompt_price')} and {named('completion_price')}"
+            raise UserError(
+                f"{model} has no prices, so its cost is not known",
+                where=named("max_cost"),
+                fix=f"Add {prices}, in dollars for a million tokens.",
+            )
 
     @property
     def counts(self) -> bool:

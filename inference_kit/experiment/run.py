@@ -213,13 +213,7 @@ def _count_budget(parts: Parts, stored: PartialFile, call_log: CallLog, n_proble
     most = MaxFailures.read(options.max_failures).count_of(n_problems) if options.max_failures else None
     failures = Failures(most, watches=most is None)
     budget = RunBudget(options.max_tokens_total, options.max_cost, parts.engine.prices, failures=failures)
-    if budget.max_cost is not None and budget.prices is None:
-        prices = f"{named('prompt_price')} and {named('completion_price')}"
-        raise UserError(
-            f"{parts.model_name} has no prices, so its cost is not known",
-            where=named("max_cost"),
-            fix=f"Add {prices}, in dollars for a million tokens.",
-        )
+    budget.check_prices(parts.model_name)
     if budget.counts:
         logged = [Completion.from_json(each) for each in call_log.read_own(parts.engine.identity)]
         usages = [record.usage for record in stored.read_records()]

@@ -73,11 +73,14 @@ class Job:
         }
 
     def build_budget(self) -> RunBudget:
-        """Return what the job may cost."""
-        if self.options.max_cost is not None and self.engine.prices is None:
-            prices = f"{named('prompt_price')} and {named('completion_price')}"
-            raise UserError("the model has no prices", where=named("max_cost"), fix=f"Add {prices}.")
-        return RunBudget(self.options.max_tokens_total, self.options.max_cost, self.engine.prices)
+        """Return what the job may cost.
+
+        Raises:
+            UserError: where tokens have no prices and cost is limited.
+        """
+        budget = RunBudget(self.options.max_tokens_total, self.options.max_cost, self.engine.prices)
+        budget.check_prices(str(self.options.model))
+        return budget
 
 
 def list_known(values: Mapping[str, Any]) -> list[Option]:

@@ -55,7 +55,7 @@ class TransformProgress:
         if files and not self.counts:
             lines.append("Nothing was left to do.")
         if files:
-            shown = files[0].output if len(files) == 1 else f"{len(files)} files in {_find_folder(files)}"
+            shown = files[0].output if len(files) == 1 else f"{len(files)} files in {files[0].state_folder.parent}"
             lines.append(f"output: {shown}")
         return "\n".join(lines)
 
@@ -74,7 +74,3 @@ class TransformProgress:
 
 
 _ALWAYS = (Fate.TRANSFORMED, Fate.CACHED, Fate.SKIPPED, Fate.FAILED)
-
-
-def _find_folder(files: Sequence[FilePlan]) -> str:
-    return str(files[0].state_folder.parent)

@@ -98,11 +98,11 @@ class Transformer:
             RunStopped: where a limit of the run is reached.
         """
         members, _ = read_members(text)
-        member, why = find_target(members, self.template.target, self.backup, again=self.again)
-        if member is None:
-            if why is not ALREADY:
-                logger.info("{}: skipped, {}", where, why)
-            return Outcome(text, Fate.DONE if why is ALREADY else Fate.SKIPPED, why)
+        member = find_target(members, self.template.target, self.backup, again=self.again)
+        if isinstance(member, Left):
+            if member.fate is Fate.SKIPPED:
+                logger.info("{}: skipped, {}", where, member.why)
+            return Outcome(text, member.fate, member.why)
         content = self._read_content(members, member)
         messages = self._fill(members, content)
         first = self._derive_seed(messages)
@@ -125,8 +125,8 @@ class Transformer:
     def count_before(self, text: str) -> None:
         """Take note of a record that was transformed before, so that the ones behind it keep their seeds."""
         members, _ = read_members(text)
-        member, _why = find_target(members, self.template.target, self.backup, again=True)
-        if member is not None:
+        member = find_target(members, self.template.target, self.backup, again=True)
+        if isinstance(member, Member):
             self._derive_seed(self._fill(members, self._read_content(members, member)))
 
     def _read_content(self, members: list[Member], member: Member) -> str:
@@ -182,24 +182,29 @@ class Transformer:
         return Outcome(text, Fate.FAILED, reason, attempts)
 
 
-ALREADY = "it is done"
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A record that is left as it is: what that makes of it, and why."""
+
+    fate: Fate
+    why: str
 
 
-def find_target(members: list[Member], target: str, backup: str, *, again: bool = False) -> tuple[Member | None, str]:
-    """Return the member to transform, or why there is none.
+def find_target(members: Sequence[Member], target: str, backup: str, *, again: bool = False) -> Member | Left:
+    """Return the member to transform, or why the record is left as it is.
 
     A field that keeps an original, and is not empty, says that a record is done.
     """
     member, kept = find_last(members, target), find_last(members, backup)
     if member is None:
-        return None, f"it has no field {target!r}"
+        return Left(Fate.SKIPPED, f"it has no field {target!r}")
     if not isinstance(member.value, str):
-        return None, f"its field {target!r} is no text"
+        return Left(Fate.SKIPPED, f"its field {target!r} is no text")
     if kept and kept.value not in (None, "") and not again:
-        return None, ALREADY
+        return Left(Fate.DONE, "it is done")
     if not member.value.strip():
-        return None, f"its field {target!r} is empty"
-    return member, ""
+        return Left(Fate.SKIPPED, f"its field {target!r} is empty")
+    return member
 
 
 def find_last(members: Sequence[Member], key: str) -> Member | None:

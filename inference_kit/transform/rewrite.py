@@ -21,6 +21,7 @@ from loguru import logger
 from inference_kit.dataset.compression import open_unpacked, skip
 from inference_kit.errors import UserError, named
 from inference_kit.flow import for_each
+from inference_kit.store.run_config import list_changes
 from inference_kit.transform.failures import Failure, Failures
 from inference_kit.transform.part import Part, State, identify_file, read_state
 from inference_kit.transform.plan import FilePlan
@@ -82,7 +83,7 @@ class Rewriter:
         state = read_state(plan.state)
         if state is None or not self.resume:
             return fresh
-        if changes := list_differences(state.settings, self.settings):
+        if changes := list_changes(state.settings, self.settings):
             raise UserError(
                 f"it was begun with other settings ({'; '.join(changes)})",
                 where=str(plan.output),
@@ -277,15 +278,6 @@ class _FailedRows:
     def describe(self, row: Row) -> str:
         """Name the place of a row for a message."""
         return f"{self._path} record {row.number}"
-
-
-def list_differences(stored: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """List each setting that differs, with both values."""
-    return [
-        f"{name}: {stored.get(name)!r} -> {now.get(name)!r}"
-        for name in sorted({*stored, *now})
-        if stored.get(name) != now.get(name)
-    ]
 
 
 def _take(reader: RowReader, limit: int | None) -> Iterator[Row]:

@@ -23,7 +23,7 @@ from inference_kit.store.lock import FolderLock
 from inference_kit.transform.failures import Failures
 from inference_kit.transform.job import Job
 from inference_kit.transform.plan import FilePlan
-from inference_kit.transform.records import Fate, Outcome, Transformer, find_target
+from inference_kit.transform.records import Fate, Left, Outcome, Transformer, find_target
 from inference_kit.transform.rewrite import Rewriter
 from inference_kit.transform.rows import BadRecord, Row, RowReader
 
@@ -108,9 +108,9 @@ def describe(job: Job) -> str:
         try:
             for row in RowReader(plan.source):
                 members, _ = read_members(row.text)
-                member, why = find_target(members, job.options.field, job.backup, again=job.options.again)
-                if member is None:
-                    fates[Fate.DONE if why == "it is done" else Fate.SKIPPED] += 1
+                member = find_target(members, job.options.field, job.backup, again=job.options.again)
+                if isinstance(member, Left):
+                    fates[member.fate] += 1
                     continue
                 fates[Fate.TRANSFORMED] += 1
                 record = {each.key: each.value for each in members}
