@@ -118,7 +118,10 @@ class Calls:
                 return
             self.run_budget.check()
             rest = replace(prompt, seeds=tuple(seed_of[key] for key in missing))
-            async with aclosing(self._watch(ask(rest, config))) as answers:
+            asked_for = cast("AsyncGenerator[tuple[int, Item]]", ask(rest, config))
+            if self.run_budget.failures.awaits_answer(self._engine_identity):
+                asked_for = self._watch(asked_for)
+            async with aclosing(asked_for) as answers:
                 async for place, item in answers:
                     key = missing[place]
                     if isinstance(item, Completion):
@@ -129,9 +132,8 @@ class Calls:
                     for position in places[key]:
                         yield position, item
 
-    async def _watch(self, asked: AsyncIterator[tuple[int, Item]]) -> AsyncGenerator[tuple[int, Item], None]:
+    async def _watch(self, answers: AsyncGenerator[tuple[int, Item]]) -> AsyncGenerator[tuple[int, Item], None]:
         """Yield what the engine answers, and note whether it does."""
-        answers = cast("AsyncGenerator[tuple[int, Item]]", asked)
         with self.run_budget.watch(self._engine_identity, self._asker):
             async with aclosing(answers):
                 async for found in answers:

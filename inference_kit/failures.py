@@ -74,6 +74,10 @@ class Failures:
             return ""
         return f"{self._n_failed} problems failed, more than {named('max_failures')} allows; the last one: {error}"
 
+    def awaits_answer(self, who: str) -> bool:
+        """Whether it matters that somebody answers, because nobody there has answered yet."""
+        return self.watches and not ((silence := self._silences.get(who)) and silence.answered)
+
     def note_answer(self, who: str) -> None:
         """Note that somebody has answered, who may fail as often as it may be from now on."""
         if self.watches and (silence := self._silences.get(who)) and not silence.answered:

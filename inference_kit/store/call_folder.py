@@ -87,6 +87,8 @@ class CallFolder:
         Raises:
             UserError: where the disk refuses.
         """
+        if not self._segments:  # as beside the folders of all models, which is looked into each time
+            return None
         with self._lock:
             for place in self._find_places(key):
                 if call := self._load(place, key):
