@@ -13,6 +13,7 @@ import pytest
 import stateful_models
 import tiny_models
 import torch
+from engine_calls import answers, ask, write
 from fakes import Likes
 from loguru import logger
 from streams import stream
@@ -23,7 +24,7 @@ from inference_kit.models.decode.decode_loop import DecodeLoop
 from inference_kit.models.decode.generate_loop import GenerateLoop
 from inference_kit.models.decode.huggingface import HuggingFace
 from inference_kit.models.local.architecture import refuse_architecture
-from inference_kit.records import Completion, GenerationConfig, Message, Prompt
+from inference_kit.records import Completion, GenerationConfig
 
 GREEDY = GenerationConfig(max_new_tokens=12, temperature=0.0)
 SAMPLED = replace(GREEDY, temperature=1.0)
@@ -40,22 +41,6 @@ def folder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
         return stateful_models.write(tmp_path_factory.mktemp(kind), kind)
 
     return folder
-
-
-def ask(text: str, *seeds: int, prefix: str = "", prefix_tokens: Sequence[int] = ()) -> Prompt:
-    return Prompt((Message("user", text),), prefix, seeds or (0,), tuple(prefix_tokens))
-
-
-async def answers(engine: HuggingFace, prompt: Prompt, config: GenerationConfig) -> list[Completion]:
-    found = {place: completion async for place, completion in engine.generate(prompt, config)}
-    return [found[place] for place in range(prompt.n)]
-
-
-def write(engine: HuggingFace, prompts: Sequence[Prompt], config: GenerationConfig) -> list[list[Completion]]:
-    async def all_at_once() -> list[list[Completion]]:
-        return await asyncio.gather(*(answers(engine, prompt, config) for prompt in prompts))
-
-    return asyncio.run(all_at_once())
 
 
 def bare(rows: Sequence[Sequence[Completion]]) -> list[list[Completion]]:

@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import tiny_models
 import torch
+from engine_calls import answers, ask, write
 from loguru import logger
 from streams import stream
 
@@ -22,7 +23,7 @@ from inference_kit.models.decode.decode_loop import DecodeLoop
 from inference_kit.models.decode.huggingface import HuggingFace
 from inference_kit.models.decode.sampling import measure_details
 from inference_kit.models.local.attention import choose_attention
-from inference_kit.records import Completion, GenerationConfig, Message, Prompt
+from inference_kit.records import Completion, GenerationConfig, Message
 
 Folder = Callable[[str], Path]
 QUESTIONS = (
@@ -33,22 +34,6 @@ QUESTIONS = (
 )
 GREEDY = GenerationConfig(max_new_tokens=24, temperature=0.0)
 SAMPLED = GenerationConfig(max_new_tokens=24, temperature=1.0)
-
-
-def ask(text: str, *seeds: int, prefix: str = "", prefix_tokens: Sequence[int] = ()) -> Prompt:
-    return Prompt((Message("user", text),), prefix, seeds or (0,), tuple(prefix_tokens))
-
-
-async def answers(engine: HuggingFace, prompt: Prompt, config: GenerationConfig) -> list[Completion]:
-    found = {place: completion async for place, completion in engine.generate(prompt, config)}
-    return [found[place] for place in range(prompt.n)]
-
-
-def write(engine: HuggingFace, prompts: Sequence[Prompt], config: GenerationConfig) -> list[list[Completion]]:
-    async def all_at_once() -> list[list[Completion]]:
-        return await asyncio.gather(*(answers(engine, prompt, config) for prompt in prompts))
-
-    return asyncio.run(all_at_once())
 
 
 def reference(folder: Path, rendered: str, max_new_tokens: int) -> list[int]:

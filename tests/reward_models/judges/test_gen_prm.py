@@ -1,7 +1,6 @@
 """GenPRM: an analysis of each step, and the probability of Yes against No in the box behind it."""
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,14 +8,12 @@ import tiny_models
 import torch
 from mock_server import Body
 from transformers import AutoModelForCausalLM, AutoTokenizer
-from verdict_server import answering, verdicts
+from verdict_server import PROBLEM, SOLUTIONS, answering, score_all, verdicts
 
 from inference_kit.errors import UserError
-from inference_kit.records import Completion, Message, Problem, Prompt, StepScores
+from inference_kit.records import Completion, Prompt, StepScores
 from inference_kit.reward_models.judges.gen_prm import SYSTEM, GenPRM, read_verdict
 
-PROBLEM = Problem("1", (Message("user", "How many?"),))
-SOLUTIONS = [("So the sum is 12.", "The answer is 42."), ("Ada",), ("Ada has", "12 + 30", "= 42")]
 TOKENS = 12
 
 
@@ -25,16 +22,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.set_num_threads(1)
     path = tmp_path_factory.mktemp("gen_prm")
     return tiny_models.write(path, "qwen3", tokens=("Yes", "No"), max_position_embeddings=1200)
-
-
-def score_all(scorer: GenPRM, solutions: Sequence[tuple[str, ...]]) -> list[StepScores]:
-    async def together() -> list[StepScores]:
-        try:
-            return list(await asyncio.gather(*(scorer.scores(PROBLEM, steps) for steps in solutions)))
-        finally:
-            await scorer.close()
-
-    return asyncio.run(together())
 
 
 def straightforward(folder: Path, steps: tuple[str, ...]) -> list[float]:

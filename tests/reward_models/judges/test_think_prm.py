@@ -1,7 +1,5 @@
 """ThinkPRM: a chain of thought about all steps, and how likely it calls the solution correct."""
 
-import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,13 +7,10 @@ import tiny_models
 import torch
 from mock_server import Body
 from transformers import AutoModelForCausalLM, AutoTokenizer
-from verdict_server import answering, verdicts
+from verdict_server import SOLUTIONS, answering, score_all, verdicts
 
-from inference_kit.records import Message, Problem, StepScores
 from inference_kit.reward_models.judges.think_prm import ThinkPRM, read_step_verdicts, read_verdict
 
-PROBLEM = Problem("1", (Message("user", "How many?"),))
-SOLUTIONS = [("So the sum is 12.", "The answer is 42."), ("Ada",), ("Ada has", "12 + 30", "= 42")]
 TOKENS = 12
 ASKED = (
     "You are given a math problem and a proposed step-by-step solution:\n\n[Math Problem]\n\nHow many?\n\n"
@@ -29,16 +24,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.set_num_threads(1)
     path = tmp_path_factory.mktemp("think_prm")
     return tiny_models.write(path, "qwen3", tokens=(" Yes", " No"), max_position_embeddings=1200)
-
-
-def score_all(scorer: ThinkPRM, solutions: Sequence[tuple[str, ...]]) -> list[StepScores]:
-    async def together() -> list[StepScores]:
-        try:
-            return list(await asyncio.gather(*(scorer.scores(PROBLEM, steps) for steps in solutions)))
-        finally:
-            await scorer.close()
-
-    return asyncio.run(together())
 
 
 def straightforward(folder: Path, steps: tuple[str, ...], opening: str = "\nLet's verify step by step:") -> float:

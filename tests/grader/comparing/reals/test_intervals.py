@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pieces import holds
 
 from inference_kit.grader.comparing.reals.intervals import (
     EVERYTHING,
@@ -29,33 +30,25 @@ PROBES = [half / 2 for half in range(-6, 7)]
 """Every end, and a number between each two."""
 
 
-def _holds(pieces: Pieces, number: float) -> bool:
-    return any(
-        (piece.low < number or (piece.low == number and not piece.low_open))
-        and (number < piece.high or (number == piece.high and not piece.high_open))
-        for piece in pieces
-    )
-
-
 @RELAXED
 @given(PIECES, PIECES)
 def test_a_union_holds_what_either_holds_and_an_intersection_what_both_hold(a: Pieces, b: Pieces) -> None:
     for number in PROBES:
-        assert _holds(merge([*a, *b]), number) == (_holds(a, number) or _holds(b, number))
-        assert _holds(intersect(a, b), number) == (_holds(a, number) and _holds(b, number))
+        assert holds(merge([*a, *b]), number) == (holds(a, number) or holds(b, number))
+        assert holds(intersect(a, b), number) == (holds(a, number) and holds(b, number))
 
 
 @RELAXED
 @given(PIECES)
 def test_a_complement_holds_what_the_set_does_not(a: Pieces) -> None:
-    assert all(_holds(complement(a), number) != _holds(a, number) for number in PROBES)
+    assert all(holds(complement(a), number) != holds(a, number) for number in PROBES)
     assert complement(complement(a)) == a
 
 
 @RELAXED
 @given(PIECES, PIECES)
 def test_equal_sets_have_equal_pieces_and_others_have_not(a: Pieces, b: Pieces) -> None:
-    same_numbers = [_holds(a, number) for number in PROBES] == [_holds(b, number) for number in PROBES]
+    same_numbers = [holds(a, number) for number in PROBES] == [holds(b, number) for number in PROBES]
     assert are_same(a, b) == same_numbers
     assert are_same(a, b) == are_same(b, a)
     assert merge([*b, *a]) == merge([*a, *b])

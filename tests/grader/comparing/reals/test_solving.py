@@ -6,6 +6,7 @@ import operator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pieces import holds
 
 from inference_kit.grader.comparing.reals.intervals import EVERYTHING, Pieces, build_interval
 from inference_kit.grader.comparing.reals.solving import Solution, compute_end, solve, turn_sign
@@ -29,17 +30,9 @@ def _solve(text: str) -> Solution | None:
     return solve(value)
 
 
-def _holds(pieces: Pieces, number: float) -> bool:
-    return any(
-        (piece.low < number or (piece.low == number and not piece.low_open))
-        and (number < piece.high or (number == piece.high and not piece.high_open))
-        for piece in pieces
-    )
-
-
 @RELAXED
 @given(FACTORS, SMALL, SMALL, SMALL, SIGNS)
-def test_a_linear_inequality_is_solved_by_the_numbers_for_which_it_holds(
+def test_a_linear_inequality_is_solved_by_the_numbers_for_which_itholds(
     a: int, b: int, c: int, d: int, sign: str
 ) -> None:
     solution = _solve(f"{a}x+({b}){WRITTEN[sign]}{c}x+({d})")
@@ -49,7 +42,7 @@ def test_a_linear_inequality_is_solved_by_the_numbers_for_which_it_holds(
     assert solution is not None and solution.subject == Sym("x")
     for x in PROBES:
         if abs((a - c) * x + b - d) > 1e-9 or b == d:
-            assert _holds(solution.pieces, x) == HOLDS[sign](a * x + b, c * x + d)
+            assert holds(solution.pieces, x) == HOLDS[sign](a * x + b, c * x + d)
 
 
 @RELAXED
@@ -62,7 +55,7 @@ def test_a_chain_is_solved_from_either_end(a: int, b: int, low: int, width: int,
     for x in PROBES:
         inside = HOLDS[first](low, a * x + b) and HOLDS[second](a * x + b, high)
         if abs(a * x + b - low) > 1e-9 and abs(a * x + b - high) > 1e-9:
-            assert _holds(forwards.pieces, x) == inside
+            assert holds(forwards.pieces, x) == inside
 
 
 @RELAXED
@@ -72,7 +65,7 @@ def test_an_absolute_value_is_near_or_far(a: int, b: int, bound: int, sign: str)
     assert solution is not None
     for x in PROBES:
         if abs(abs(a * x + b) - bound) > 1e-9:
-            assert _holds(solution.pieces, x) == HOLDS[sign](abs(a * x + b), bound)
+            assert holds(solution.pieces, x) == HOLDS[sign](abs(a * x + b), bound)
 
 
 @pytest.mark.parametrize(
